@@ -1,0 +1,225 @@
+//! From configuration to snapshot. Everything wrong is reported, not only the first thing; APIs in which nothing
+//! changed are taken over from the snapshot before.
+
+mod api;
+pub mod applications;
+mod upstreams;
+
+use std::{collections::HashMap, sync::Arc};
+
+use model::{ApiDoc, ConfigDoc, Diagnostic, Diagnostics, Operation};
+
+use crate::{
+    Clock, PolicyKind, Snapshot,
+    journal::Catalog,
+    route::{ApiIndex, ApiPlace, Versionless},
+    snapshot::Binding,
+    state::StateRegistry,
+};
+
+/// What an API's definition says, as far as the gateway needs it.
+#[derive(Debug, Clone, Default)]
+pub struct ApiDefinition {
+    pub title: String,
+    pub version: String,
+    pub servers: Vec<String>,
+    pub operations: Vec<Operation>,
+    /// Changes when anything in the definition changes.
+    pub fingerprint: u64,
+}
+
+/// A configuration with everything loaded that it refers to.
+#[derive(Debug, Clone, Default)]
+pub struct Input {
+    /// Secrets are resolved.
+    pub config: ConfigDoc,
+    /// Definitions by the position of their API.
+    pub definitions: Vec<Option<Arc<ApiDefinition>>>,
+}
+
+/// What stays the same from snapshot to snapshot.
+pub struct Environment<'a> {
+    pub kinds: &'a [PolicyKind],
+    pub registry: &'a StateRegistry,
+    pub workers: usize,
+    pub clock: Clock,
+}
+
+/// What a policy may ask for while it is compiled.
+pub struct CompileCx<'a> {
+    environment: &'a Environment<'a>,
+    generation: u64,
+    scope: String,
+    state_keys: Vec<String>,
+}
+
+impl<'a> CompileCx<'a> {
+    /// A context for one policy; `scope` names whose state it keeps.
+    pub fn new(environment: &'a Environment<'a>, generation: u64, scope: impl Into<String>) -> Self {
+        Self { environment, generation, scope: scope.into(), state_keys: Vec::new() }
+    }
+
+    /// State that outlives a reload: the same policy of the same API gets it again.
+    pub fn keep_state<T: Send + Sync + 'static>(&mut self, make: impl FnOnce() -> T) -> Arc<T> {
+        let key = format!("{}#{}", self.scope, std::any::type_name::<T>());
+        let state = self.environment.registry.keep(self.generation, key.clone(), make);
+        self.state_keys.push(key);
+        state
+    }
+
+    pub fn workers(&self) -> usize {
+        self.environment.workers
+    }
+
+    pub fn clock(&self) -> Clock {
+        self.environment.clock.clone()
+    }
+}
+
+/// Compiles a configuration. Warnings come with the snapshot, errors instead of it.
+pub fn compile(
+    input: &Input,
+    environment: &Environment<'_>,
+    previous: Option<&Snapshot>,
+    revision: u64,
+) -> Result<(Snapshot, Vec<Diagnostic>), Diagnostics> {
+    let mut problems = Diagnostics::default();
+    let config = &input.config;
+
+    check_listeners(config, &mut problems);
+    let applications = applications::compile(config, &mut problems);
+    let mut upstreams = upstreams::Upstreams::new(environment, revision);
+    for (index, doc) in config.upstreams.iter().enumerate() {
+        upstreams.add(doc.clone(), &format!("upstreams[{index}]"), &mut problems);
+    }
+
+    let reusable: HashMap<&str, _> =
+        previous.iter().flat_map(|s| &s.apis).map(|api| (&*api.names.id, api)).collect();
+    let mut apis = Vec::with_capacity(config.apis.len());
+    let mut bindings = Vec::with_capacity(config.apis.len());
+    for (index, doc) in config.apis.iter().enumerate() {
+        let path = format!("apis[{index}]");
+        let definition = input.definitions.get(index).and_then(Option::as_deref);
+        bindings.push(bind(doc, definition, &path, &mut upstreams, &mut problems));
+        let job = api::Job { doc, definition, path: &path, config, environment, revision };
+        if let Some(api) = job.compile(&reusable, &mut problems) {
+            apis.push(api);
+        }
+    }
+    if problems.has_errors() {
+        return Err(problems);
+    }
+
+    let places: Vec<ApiPlace<'_>> = apis
+        .iter()
+        .zip(0_u32..)
+        .map(|(api, position)| ApiPlace {
+            api: position,
+            hosts: &api.doc.hosts,
+            base_path: &api.base_path,
+            versionless: api
+                .versionless_path
+                .as_deref()
+                .map(|base_path| Versionless { base_path, version: &api.names.version }),
+        })
+        .collect();
+    let index = ApiIndex::build(&places, config.settings.matching.default_version).map_err(|errors| {
+        for error in errors {
+            let (api, other) = (&apis[error.api as usize], &apis[error.other as usize]);
+            problems.push(
+                Diagnostic::error(
+                    format!("apis[{}].basePath", error.api),
+                    format!("found `{}`, which is the address of apis[{}] ({}) too", api.base_path, error.other, other.names.id),
+                )
+                .help("give one of them another version, basePath or hosts"),
+            );
+        }
+        problems.clone()
+    })?;
+
+    let upstreams = upstreams.finish();
+    let catalog = Arc::new(Catalog {
+        revision,
+        apis: apis.iter().map(|api| Arc::clone(&api.names)).collect(),
+        applications: applications.list.iter().map(|a| Arc::from(&*a.name)).collect(),
+        endpoints: upstreams.iter().flat_map(|u| &u.endpoints).map(|e| Arc::clone(&e.url)).collect(),
+    });
+    let unrouted = environment.registry.keep(revision, "unrouted".into(), || crate::stats::ApiStats::new(environment.workers));
+    environment.registry.forget_before(revision);
+    let snapshot = Snapshot {
+        revision,
+        settings: config.settings.clone(),
+        listeners: config.listeners.clone(),
+        apis,
+        bindings,
+        index,
+        upstreams,
+        applications,
+        catalog,
+        unrouted,
+    };
+    Ok((snapshot, problems.0))
+}
+
+fn check_listeners(config: &ConfigDoc, problems: &mut Diagnostics) {
+    for (index, listener) in config.listeners.iter().enumerate() {
+        let path = format!("listeners[{index}]");
+        let earlier = &config.listeners[..index];
+        if earlier.iter().any(|other| other.name == listener.name) {
+            problems.push(Diagnostic::error(
+                format!("{path}.name"),
+                format!("found `{}` a second time, expected a name of its own", listener.name),
+            ));
+        }
+        if listener.address.port() != 0 && earlier.iter().any(|other| other.address == listener.address) {
+            problems.push(Diagnostic::error(
+                format!("{path}.address"),
+                format!("found {} a second time; two listeners cannot share an address", listener.address),
+            ));
+        }
+        if listener.proxy_protocol && listener.trusted_proxies.is_empty() {
+            problems.push(
+                Diagnostic::error(format!("{path}.trustedProxies"), "missing, but `proxyProtocol` is on")
+                    .help("name the networks of the load balancers, such as 10.0.0.0/8; anybody else could invent a client address"),
+            );
+        }
+    }
+}
+
+/// Finds the upstreams that an API names.
+fn bind(
+    doc: &ApiDoc,
+    definition: Option<&ApiDefinition>,
+    path: &str,
+    upstreams: &mut upstreams::Upstreams<'_>,
+    problems: &mut Diagnostics,
+) -> Binding {
+    let upstream = match &doc.upstream {
+        Some(name) => upstreams.find(name, &format!("{path}.upstream"), problems),
+        None => {
+            let server = definition
+                .and_then(|d| d.servers.iter().find(|s| s.starts_with("http://") || s.starts_with("https://")));
+            match server {
+                Some(url) => upstreams.find(url, &format!("{path}.definition"), problems),
+                None => {
+                    problems.push(
+                        Diagnostic::warning(
+                            format!("{path}.upstream"),
+                            "missing, and the definition names no server with a full URL; calls are answered with 503",
+                        )
+                        .help("add `upstream: https://…`"),
+                    );
+                    None
+                }
+            }
+        }
+    };
+    let mut named = |name: Option<&String>, key: &str| {
+        name.and_then(|name| upstreams.find(name, &format!("{path}.{key}.upstream"), problems))
+    };
+    Binding {
+        upstream,
+        canary: named(doc.canary.as_ref().map(|c| &c.upstream), "canary"),
+        mirror: named(doc.mirror.as_ref().map(|m| &m.upstream), "mirror"),
+    }
+}

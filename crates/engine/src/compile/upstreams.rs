@@ -1,0 +1,142 @@
+//! Upstreams: URLs taken apart, state found again, names resolved.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use http::Uri;
+use model::{Diagnostic, Diagnostics, EndpointDoc, UpstreamDoc, diagnostic::nearest};
+
+use super::Environment;
+use crate::upstream::{CompiledUpstream, Endpoint, EndpointState, UpstreamState};
+
+pub(super) struct Upstreams<'a> {
+    environment: &'a Environment<'a>,
+    revision: u64,
+    list: Vec<Arc<CompiledUpstream>>,
+    by_name: HashMap<String, u32>,
+    next_endpoint: u32,
+}
+
+impl<'a> Upstreams<'a> {
+    pub(super) fn new(environment: &'a Environment<'a>, revision: u64) -> Self {
+        Self { environment, revision, list: Vec::new(), by_name: HashMap::new(), next_endpoint: 0 }
+    }
+
+    pub(super) fn finish(self) -> Vec<Arc<CompiledUpstream>> {
+        self.list
+    }
+
+    /// The position of an upstream by name; a URL stands for an upstream with that one endpoint.
+    pub(super) fn find(&mut self, name: &str, path: &str, problems: &mut Diagnostics) -> Option<u32> {
+        if let Some(position) = self.by_name.get(name) {
+            return Some(*position);
+        }
+        if name.contains("://") {
+            return self.add(UpstreamDoc::for_url(name, name), path, problems);
+        }
+        let mut problem = Diagnostic::error(path, format!("found `{name}`, which is no upstream"));
+        problem = problem.help(match nearest(name, self.by_name.keys().map(String::as_str)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "name one of `upstreams`, or write a URL such as https://orders.internal:8443".to_owned(),
+        });
+        problems.push(problem);
+        None
+    }
+
+    pub(super) fn add(&mut self, doc: UpstreamDoc, path: &str, problems: &mut Diagnostics) -> Option<u32> {
+        if self.by_name.contains_key(&doc.name) {
+            problems.push(Diagnostic::error(
+                format!("{path}.name"),
+                format!("found `{}` a second time, expected a name of its own", doc.name),
+            ));
+            return None;
+        }
+        if let Some(header) = &doc.hash_on.header
+            && header.parse::<http::HeaderName>().is_err()
+        {
+            problems.push(Diagnostic::error(
+                format!("{path}.hashOn.header"),
+                format!("found `{header}`, expected the name of a header"),
+            ));
+        }
+        let mut endpoints = Vec::with_capacity(doc.endpoints.len());
+        let mut failed = false;
+        for (index, endpoint) in doc.endpoints.iter().enumerate() {
+            match self.endpoint(&doc, endpoint) {
+                Ok(endpoint) => endpoints.push(endpoint),
+                Err(problem) => {
+                    let at = if doc.name == endpoint.url { path.to_owned() } else { format!("{path}.endpoints[{index}].url") };
+                    problems.push(problem.under(&at));
+                    failed = true;
+                }
+            }
+        }
+        if failed {
+            return None;
+        }
+        let state: Arc<UpstreamState> =
+            self.environment.registry.keep(self.revision, format!("upstream:{}", doc.name), UpstreamState::default);
+        let position = u32::try_from(self.list.len()).ok()?;
+        self.by_name.insert(doc.name.clone(), position);
+        self.list.push(Arc::new(CompiledUpstream::new(doc, endpoints, state)));
+        Some(position)
+    }
+
+    fn endpoint(&mut self, upstream: &UpstreamDoc, doc: &EndpointDoc) -> Result<Endpoint, Diagnostic> {
+        let expected = |problem: &str| {
+            Diagnostic::error("", format!("found `{}`, {problem}", without_credentials(&doc.url)))
+                .help("write it like http://orders.internal:8080/v1")
+        };
+        let uri: Uri = doc.url.parse().map_err(|_| expected("expected a URL"))?;
+        let tls = match uri.scheme_str() {
+            Some("http") => false,
+            Some("https") => true,
+            _ => return Err(expected("expected a URL with http:// or https://")),
+        };
+        let authority = uri.authority().cloned().ok_or_else(|| expected("expected a URL with a host"))?;
+        if authority.as_str().contains('@') {
+            return Err(expected("expected a URL without user and password"));
+        }
+        if uri.query().is_some() {
+            return Err(expected("expected a URL without a query"));
+        }
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        if host.is_empty() {
+            return Err(expected("expected a URL with a host"));
+        }
+        let port = match authority.port() {
+            None if authority.as_str().ends_with(':') => return Err(expected("expected a port after the colon")),
+            None => if tls { 443 } else { 80 },
+            Some(port) => port.as_u16(),
+        };
+        // Connections may be shared by everything that would open them in the same way.
+        let key = format!("endpoint:{tls}:{host}:{port}:{:?}:{:?}", upstream.protocol, upstream.tls);
+        let state: Arc<EndpointState> = self.environment.registry.keep(self.revision, key, EndpointState::default);
+        let id = self.next_endpoint;
+        self.next_endpoint += 1;
+        Ok(Endpoint {
+            id,
+            url: doc.url.as_str().into(),
+            tls,
+            port,
+            base_path: uri.path().trim_end_matches('/').into(),
+            authority,
+            host: host.into(),
+            weight: doc.weight.get(),
+            connect_timeout: doc.connect_timeout.map(|d| d.get()).filter(nonzero),
+            read_timeout: doc.read_timeout.map(|d| d.get()).filter(nonzero),
+            state,
+        })
+    }
+}
+
+/// Zero asks the next level, as the webMethods settings do.
+fn nonzero(duration: &Duration) -> bool {
+    !duration.is_zero()
+}
+
+fn without_credentials(url: &str) -> String {
+    match (url.find("://"), url.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme + 3 <= at => format!("{}…{}", &url[..scheme + 3], &url[at..]),
+        _ => url.to_owned(),
+    }
+}

@@ -1,0 +1,238 @@
+//! The exchange: one request on its way through the gateway, with everything decided about it so far.
+
+use std::{
+    borrow::Cow,
+    fmt,
+    net::{IpAddr, SocketAddr},
+    rc::Rc,
+    sync::Arc,
+    time::Duration,
+};
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
+use smallvec::SmallVec;
+
+use crate::{CompiledApi, Outcome, Reason, Snapshot, Timestamp, keys::Application, reason::Rejection};
+
+/// A worker's own handle on the snapshot. Cloning it per request touches no memory that other cores write.
+pub type SnapshotRef = Rc<Arc<Snapshot>>;
+
+/// Identifies a request in answers, logs, events and explanations. Prints as 32 hexadecimal digits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct RequestId(pub u128);
+
+impl RequestId {
+    pub fn parse(text: &str) -> Option<Self> {
+        (text.len() == 32).then(|| u128::from_str_radix(text, 16).ok().map(Self))?
+    }
+
+    /// The digits, without an allocation.
+    pub fn hex(self) -> [u8; 32] {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0; 32];
+        for (place, byte) in text.chunks_exact_mut(2).zip(self.0.to_be_bytes()) {
+            place[0] = DIGITS[usize::from(byte >> 4)];
+            place[1] = DIGITS[usize::from(byte & 15)];
+        }
+        text
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+/// Who sent the request, as far as the connection tells.
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// Address of the client: the peer's, or what a trusted proxy says.
+    pub ip: IpAddr,
+    /// Address of whoever opened the connection.
+    pub peer: SocketAddr,
+    /// The request came over TLS, to us or to a trusted proxy.
+    pub secure: bool,
+}
+
+/// One policy's decision.
+#[derive(Debug, Clone)]
+pub struct StepRecord {
+    /// Position in the API's chain.
+    pub policy: u16,
+    pub on_response: bool,
+    pub result: StepResult,
+    pub nanos: u32,
+    pub note: Option<Cow<'static, str>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub enum StepResult {
+    Let(Outcome),
+    Refused(&'static Reason),
+}
+
+/// One call to an endpoint.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// Position in the catalogue's endpoints.
+    pub endpoint: u32,
+    pub started: Timestamp,
+    /// Until the head of the answer, or the failure.
+    pub took: Duration,
+    /// The answer's status; 0 when there was none.
+    pub status: u16,
+    pub failure: Option<&'static Reason>,
+    /// The call used a connection that had been kept open.
+    pub reused: bool,
+}
+
+/// A request on its way.
+#[derive(Debug)]
+pub struct Exchange {
+    pub id: RequestId,
+    pub started: Timestamp,
+    pub client: Client,
+    pub snapshot: SnapshotRef,
+    pub version: Version,
+    pub method: Method,
+    pub uri: Uri,
+    /// Headers of the request; what policies change goes to the upstream.
+    pub headers: HeaderMap,
+    /// Status of the response, once there is one.
+    pub status: StatusCode,
+    /// Headers of the response, once there is one.
+    pub response_headers: HeaderMap,
+    /// Position of the API in the snapshot.
+    pub api: Option<u32>,
+    /// Position of the operation in the API.
+    pub operation: Option<u32>,
+    /// Bytes of the path that the API's base path took up.
+    pub base_length: usize,
+    /// Position of the identified application in the snapshot.
+    pub application: Option<u32>,
+    /// Whether a full decision record is wanted.
+    pub recording: bool,
+    /// Nothing may be counted or sent: somebody asks what would happen.
+    pub dry_run: bool,
+    pub steps: SmallVec<[StepRecord; 4]>,
+    pub attempts: SmallVec<[Attempt; 1]>,
+    /// Why the request was refused or failed.
+    pub reason: Option<&'static Reason>,
+    pub detail: Option<Cow<'static, str>>,
+    note: Option<Cow<'static, str>>,
+    /// Headers for the client, whoever answers in the end.
+    pub answer_headers: SmallVec<[(HeaderName, HeaderValue); 2]>,
+}
+
+impl Exchange {
+    pub fn new(
+        id: RequestId,
+        started: Timestamp,
+        client: Client,
+        snapshot: SnapshotRef,
+        head: http::request::Parts,
+    ) -> Self {
+        Self {
+            id,
+            started,
+            client,
+            snapshot,
+            version: head.version,
+            method: head.method,
+            uri: head.uri,
+            headers: head.headers,
+            status: StatusCode::OK,
+            response_headers: HeaderMap::new(),
+            api: None,
+            operation: None,
+            base_length: 0,
+            application: None,
+            recording: true,
+            dry_run: false,
+            steps: SmallVec::new(),
+            attempts: SmallVec::new(),
+            reason: None,
+            detail: None,
+            note: None,
+            answer_headers: SmallVec::new(),
+        }
+    }
+
+    pub fn api(&self) -> Option<&CompiledApi> {
+        self.snapshot.apis.get(self.api? as usize).map(|api| &**api)
+    }
+
+    pub fn application(&self) -> Option<&Application> {
+        self.snapshot.applications.get(self.application?)
+    }
+
+    /// The same request for somebody else, with nothing decided about it but its route.
+    pub fn copy_of_request(&self) -> Self {
+        let (mut head, ()) = http::Request::new(()).into_parts();
+        head.method = self.method.clone();
+        head.uri = self.uri.clone();
+        head.version = self.version;
+        head.headers = self.headers.clone();
+        let mut copy = Self::new(self.id, self.started, self.client.clone(), self.snapshot.clone(), head);
+        copy.api = self.api;
+        copy.operation = self.operation;
+        copy.base_length = self.base_length;
+        copy
+    }
+
+    /// The first value of a query parameter, as it was sent.
+    pub fn query_parameter(&self, name: &str) -> Option<&str> {
+        self.uri.query()?.split('&').find_map(|pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (key == name).then_some(value)
+        })
+    }
+
+    /// Takes a parameter out of the query, so that the upstream does not see it.
+    pub fn remove_query_parameter(&mut self, name: &str) {
+        let Some(query) = self.uri.query() else { return };
+        let rest: Vec<&str> =
+            query.split('&').filter(|pair| pair.split_once('=').map_or(*pair, |(key, _)| key) != name).collect();
+        let path = self.uri.path();
+        let target = if rest.is_empty() { path.to_owned() } else { format!("{path}?{}", rest.join("&")) };
+        // The parts were a valid target before one was left out.
+        if let Ok(path_and_query) = target.try_into() {
+            let mut parts = std::mem::take(&mut self.uri).into_parts();
+            parts.path_and_query = Some(path_and_query);
+            self.uri = Uri::from_parts(parts).unwrap_or_default();
+        }
+    }
+
+    /// Leaves a remark in the decision record, on the policy that is running.
+    pub fn note(&mut self, note: impl FnOnce() -> Cow<'static, str>) {
+        if self.recording {
+            self.note = Some(note());
+        }
+    }
+
+    /// The remark of the policy that just ran.
+    pub fn take_note(&mut self) -> Option<Cow<'static, str>> {
+        self.note.take()
+    }
+
+    /// Remembers why this request is answered by the gateway.
+    pub fn refuse(&mut self, rejection: &Rejection) {
+        self.reason = Some(rejection.reason);
+        self.detail.clone_from(&rejection.detail);
+        self.status = rejection.status();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_id_prints_and_parses_as_32_digits() {
+        let id = RequestId(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
+        assert_eq!(std::str::from_utf8(&id.hex()), Ok("0123456789abcdef0123456789abcdef"));
+        assert_eq!(RequestId::parse(&id.to_string()), Some(id));
+        assert_eq!(RequestId::parse("12"), None);
+    }
+}

@@ -1,0 +1,220 @@
+//! The journal: what finished requests leave behind, collected by each worker into batches without allocating for
+//! each request. A batch names things by position; the catalogue that it carries turns positions into names.
+
+use std::{net::IpAddr, ops::Range, sync::Arc};
+
+use http::Method;
+
+use crate::{
+    Exchange, Reason, RequestId, Stage, Timestamp,
+    exchange::{Attempt, StepRecord},
+};
+
+/// Names of everything that a batch refers to by position. Shared by all batches of a snapshot.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    pub revision: u64,
+    pub apis: Vec<Arc<ApiNames>>,
+    pub applications: Vec<Arc<str>>,
+    /// URLs of all endpoints.
+    pub endpoints: Vec<Arc<str>>,
+}
+
+/// Names of an API and of its parts.
+#[derive(Debug)]
+pub struct ApiNames {
+    pub id: Box<str>,
+    pub name: Box<str>,
+    pub version: Box<str>,
+    pub operations: Vec<OperationNames>,
+    /// The policies of the API's chain, in order.
+    pub policies: Vec<PolicyNames>,
+}
+
+#[derive(Debug)]
+pub struct OperationNames {
+    pub name: Box<str>,
+    pub method: Box<str>,
+    pub path: Box<str>,
+}
+
+#[derive(Debug)]
+pub struct PolicyNames {
+    pub kind: &'static str,
+    pub name: Box<str>,
+    pub stage: Stage,
+    pub level: Level,
+}
+
+/// Where a policy was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    Global,
+    Api,
+}
+
+impl Level {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Global => "global",
+            Self::Api => "API",
+        }
+    }
+}
+
+/// A finished request. Texts and lists are ranges in the batch.
+#[derive(Debug)]
+pub struct Finished {
+    pub id: RequestId,
+    pub started: Timestamp,
+    pub total_us: u64,
+    pub provider_us: u64,
+    pub api: Option<u32>,
+    pub operation: Option<u32>,
+    pub application: Option<u32>,
+    pub method: Method,
+    pub client: IpAddr,
+    pub status: u16,
+    pub reason: Option<&'static Reason>,
+    pub request_bytes: u64,
+    pub response_bytes: u64,
+    /// The full decision record is kept.
+    pub recorded: bool,
+    path: Range<u32>,
+    query: Range<u32>,
+    user_agent: Range<u32>,
+    detail: Range<u32>,
+    steps: Range<u32>,
+    attempts: Range<u32>,
+}
+
+/// Finished requests of one worker under one snapshot.
+#[derive(Debug, Default)]
+pub struct Batch {
+    pub catalog: Arc<Catalog>,
+    pub finished: Vec<Finished>,
+    text: String,
+    steps: Vec<StepRecord>,
+    attempts: Vec<Attempt>,
+}
+
+/// What is known about a request only once its body has passed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Measures {
+    pub ended: Timestamp,
+    pub request_bytes: u64,
+    pub response_bytes: u64,
+}
+
+/// Longest path, query or header value kept; the rest of an absurd one is cut off.
+const LONGEST_TEXT: usize = 2_048;
+
+impl Batch {
+    pub fn new(catalog: Arc<Catalog>) -> Self {
+        Self { catalog, ..Self::default() }
+    }
+
+    pub fn len(&self) -> usize {
+        self.finished.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.finished.is_empty()
+    }
+
+    /// Adds a finished request.
+    pub fn push(&mut self, exchange: &mut Exchange, measures: &Measures) {
+        let provider = exchange.attempts.iter().map(|a| a.took.as_micros()).sum::<u128>();
+        let path = self.add_text(exchange.uri.path());
+        let query = self.add_text(exchange.uri.query().unwrap_or(""));
+        let user_agent = exchange.headers.get(http::header::USER_AGENT).and_then(|v| v.to_str().ok());
+        let user_agent = self.add_text(user_agent.unwrap_or(""));
+        let detail = self.add_text(exchange.detail.as_deref().unwrap_or(""));
+        let steps = add(&mut self.steps, exchange.steps.drain(..));
+        let attempts = add(&mut self.attempts, exchange.attempts.drain(..));
+        self.finished.push(Finished {
+            id: exchange.id,
+            started: exchange.started,
+            total_us: micros(measures.ended.since(exchange.started).as_micros()),
+            provider_us: micros(provider),
+            api: exchange.api,
+            operation: exchange.operation,
+            application: exchange.application,
+            method: exchange.method.clone(),
+            client: exchange.client.ip,
+            status: exchange.status.as_u16(),
+            reason: exchange.reason,
+            request_bytes: measures.request_bytes,
+            response_bytes: measures.response_bytes,
+            recorded: exchange.recording,
+            path,
+            query,
+            user_agent,
+            detail,
+            steps,
+            attempts,
+        });
+    }
+
+    fn add_text(&mut self, text: &str) -> Range<u32> {
+        let start = self.text.len();
+        let cut = text.floor_char_boundary(LONGEST_TEXT);
+        self.text.push_str(&text[..cut]);
+        position(start)..position(self.text.len())
+    }
+
+    fn text(&self, range: &Range<u32>) -> &str {
+        self.text.get(range.start as usize..range.end as usize).unwrap_or("")
+    }
+
+    pub fn path(&self, finished: &Finished) -> &str {
+        self.text(&finished.path)
+    }
+
+    pub fn query(&self, finished: &Finished) -> &str {
+        self.text(&finished.query)
+    }
+
+    pub fn user_agent(&self, finished: &Finished) -> &str {
+        self.text(&finished.user_agent)
+    }
+
+    pub fn detail(&self, finished: &Finished) -> &str {
+        self.text(&finished.detail)
+    }
+
+    pub fn steps(&self, finished: &Finished) -> &[StepRecord] {
+        self.steps.get(finished.steps.start as usize..finished.steps.end as usize).unwrap_or(&[])
+    }
+
+    pub fn attempts(&self, finished: &Finished) -> &[Attempt] {
+        self.attempts.get(finished.attempts.start as usize..finished.attempts.end as usize).unwrap_or(&[])
+    }
+
+    pub fn api(&self, finished: &Finished) -> Option<&ApiNames> {
+        self.catalog.apis.get(finished.api? as usize).map(|names| &**names)
+    }
+
+    pub fn operation(&self, finished: &Finished) -> Option<&OperationNames> {
+        self.api(finished)?.operations.get(finished.operation? as usize)
+    }
+
+    pub fn application(&self, finished: &Finished) -> Option<&str> {
+        self.catalog.applications.get(finished.application? as usize).map(|name| &**name)
+    }
+}
+
+fn add<T>(list: &mut Vec<T>, items: impl Iterator<Item = T>) -> Range<u32> {
+    let start = list.len();
+    list.extend(items);
+    position(start)..position(list.len())
+}
+
+/// Batches are cut at a few hundred requests, far below four gigabytes of text.
+fn position(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
+}
+
+fn micros(micros: u128) -> u64 {
+    u64::try_from(micros).unwrap_or(u64::MAX)
+}

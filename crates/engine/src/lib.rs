@@ -1,0 +1,22 @@
+//! What a request meets: policies and filters, the exchange, routing, and `compile`, which turns configuration into
+//! an immutable snapshot. No sockets here; moving bytes is left to `proxy`, concrete policies to `policies`.
+
+pub mod clock;
+pub mod compile;
+pub mod exchange;
+pub mod journal;
+pub mod keys;
+pub mod policy;
+pub mod reason;
+pub mod route;
+pub mod snapshot;
+pub mod state;
+pub mod stats;
+pub mod upstream;
+
+pub use clock::{Clock, Timestamp};
+pub use compile::{CompileCx, compile};
+pub use exchange::{Client, Exchange, RequestId, SnapshotRef};
+pub use policy::{Compiled, Filter, Outcome, Policy, PolicyKind, Stage, Step, Verdict};
+pub use reason::{Reason, Rejection};
+pub use snapshot::{CompiledApi, Snapshot};

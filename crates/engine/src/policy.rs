@@ -1,0 +1,139 @@
+//! Policies: what a policy file declares, and what is left of it at run time.
+
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use model::{Diagnostic, Diagnostics, check};
+use schemars::JsonSchema;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::{CompileCx, Exchange, Reason, Rejection};
+
+/// Where in a request's life a policy runs, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Stage {
+    Transport,
+    IdentifyAndAccess,
+    RequestProcessing,
+    Routing,
+    TrafficMonitoring,
+    ResponseProcessing,
+    ErrorHandling,
+}
+
+impl Stage {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Transport => "transport",
+            Self::IdentifyAndAccess => "identify & access",
+            Self::RequestProcessing => "request processing",
+            Self::Routing => "routing",
+            Self::TrafficMonitoring => "traffic monitoring",
+            Self::ResponseProcessing => "response processing",
+            Self::ErrorHandling => "error handling",
+        }
+    }
+}
+
+/// A policy: the type of its configuration, and everything that is said about it. One file each.
+pub trait Policy: DeserializeOwned + JsonSchema + 'static {
+    /// Its name in configuration, API and metrics; camelCase.
+    const TYPE: &'static str;
+    const STAGE: Stage;
+    /// Whether an operation may have more than one of it.
+    const REPEATABLE: bool = false;
+    /// Every reason it can refuse a request for.
+    const REASONS: &'static [&'static Reason];
+    /// A configuration that works, in YAML.
+    const EXAMPLE: &'static str;
+
+    /// Checks what types cannot, and prepares everything that requests would otherwise compute.
+    fn compile(self, cx: &mut CompileCx<'_>) -> Result<Compiled, Diagnostic>;
+}
+
+/// A compiled policy, ready to be called by any worker.
+#[derive(Clone)]
+pub struct Compiled(Arc<dyn Filter>);
+
+impl Compiled {
+    pub fn filter(filter: impl Filter + 'static) -> Self {
+        Self(Arc::new(filter))
+    }
+
+    pub fn get(&self) -> &dyn Filter {
+        &*self.0
+    }
+}
+
+/// What a policy does to a request, and to its response.
+pub trait Filter: Send + Sync {
+    /// Called in the policy's stage, unless that is response processing or error handling.
+    fn request<'a>(&'a self, _exchange: &'a mut Exchange) -> Step<'a> {
+        Step::Done(Ok(Outcome::Skipped))
+    }
+
+    /// Called for every response, also one that the gateway itself gives, for each policy that says so.
+    fn response<'a>(&'a self, _exchange: &'a mut Exchange) -> Step<'a> {
+        Step::Done(Ok(Outcome::Skipped))
+    }
+
+    /// Whether `response` has anything to do.
+    fn wants_response(&self) -> bool {
+        false
+    }
+}
+
+/// How a filter answers: at once, which costs nothing, or later, which boxes a future.
+pub enum Step<'a> {
+    Done(Verdict),
+    Later(Pin<Box<dyn Future<Output = Verdict> + 'a>>),
+}
+
+/// The request goes on, or is answered here.
+pub type Verdict = Result<Outcome, Box<Rejection>>;
+
+/// What a policy that lets a request go on did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Outcome {
+    /// It looked and agreed.
+    Passed,
+    /// It changed the request or the response.
+    Changed,
+    /// It had nothing to do.
+    Skipped,
+}
+
+/// A policy type, without its type: what the list of all policies holds.
+pub struct PolicyKind {
+    pub type_name: &'static str,
+    pub stage: Stage,
+    pub repeatable: bool,
+    pub reasons: &'static [&'static Reason],
+    pub example: &'static str,
+    pub schema: fn() -> Value,
+    compile: fn(Value, &mut CompileCx<'_>) -> Result<Compiled, Diagnostics>,
+}
+
+impl PolicyKind {
+    pub const fn of<P: Policy>() -> Self {
+        Self {
+            type_name: P::TYPE,
+            stage: P::STAGE,
+            repeatable: P::REPEATABLE,
+            reasons: P::REASONS,
+            example: P::EXAMPLE,
+            schema: check::schema_of::<P>,
+            compile: |config, cx| {
+                let policy: P = check::parse(config)?;
+                policy.compile(cx).map_err(Diagnostics::from)
+            },
+        }
+    }
+
+    /// Compiles a configuration of this policy; problems carry paths inside the configuration.
+    pub fn compile(&self, config: Value, cx: &mut CompileCx<'_>) -> Result<Compiled, Diagnostics> {
+        (self.compile)(config, cx)
+    }
+}

@@ -1,0 +1,127 @@
+//! Reasons: why a request was refused or failed. The code is stable and public, the detail is for the log only.
+
+use std::borrow::Cow;
+
+use http::{HeaderName, HeaderValue, StatusCode};
+use smallvec::SmallVec;
+
+/// Where a failure came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The client's request was not acceptable.
+    Client,
+    /// The gateway refused or failed.
+    Gateway,
+    /// The native service refused, broke or was slow.
+    Upstream,
+}
+
+/// Why a request was refused or failed. Declared once, as a static, next to the code that uses it.
+#[derive(Debug)]
+pub struct Reason {
+    /// Stable code: snake_case, in answers, logs, events and metrics.
+    pub code: &'static str,
+    pub status: StatusCode,
+    /// One sentence that the client may read.
+    pub message: &'static str,
+    pub origin: Origin,
+}
+
+impl Reason {
+    pub const fn new(code: &'static str, status: StatusCode, message: &'static str) -> Self {
+        let origin = if status.as_u16() < 500 { Origin::Client } else { Origin::Gateway };
+        Self { code, status, message, origin }
+    }
+
+    pub const fn upstream(code: &'static str, status: StatusCode, message: &'static str) -> Self {
+        Self { code, status, message, origin: Origin::Upstream }
+    }
+}
+
+/// A request that is answered here, with an error.
+#[derive(Debug)]
+pub struct Rejection {
+    pub reason: &'static Reason,
+    /// Instead of the reason's status, where a setting says so.
+    pub status: Option<StatusCode>,
+    pub headers: SmallVec<[(HeaderName, HeaderValue); 2]>,
+    /// For decision record and log; never for the client.
+    pub detail: Option<Cow<'static, str>>,
+}
+
+impl Rejection {
+    pub fn new(reason: &'static Reason) -> Box<Self> {
+        Box::new(Self { reason, status: None, headers: SmallVec::new(), detail: None })
+    }
+
+    pub fn status(&self) -> StatusCode {
+        self.status.unwrap_or(self.reason.status)
+    }
+
+    #[must_use]
+    pub fn header(mut self: Box<Self>, name: HeaderName, value: HeaderValue) -> Box<Self> {
+        self.headers.push((name, value));
+        self
+    }
+
+    #[must_use]
+    pub fn detail(mut self: Box<Self>, detail: impl Into<Cow<'static, str>>) -> Box<Self> {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    #[must_use]
+    pub fn with_status(mut self: Box<Self>, status: StatusCode) -> Box<Self> {
+        self.status = Some(status);
+        self
+    }
+}
+
+impl From<&'static Reason> for Box<Rejection> {
+    fn from(reason: &'static Reason) -> Self {
+        Rejection::new(reason)
+    }
+}
+
+macro_rules! reasons {
+    ($( $(#[$doc:meta])* $name:ident = $kind:ident($code:literal, $status:ident, $message:literal); )+) => {
+        $( $(#[$doc])* pub static $name: Reason = Reason::$kind($code, StatusCode::$status, $message); )+
+
+        /// Every reason that belongs to the gateway itself and to no policy, for the reference page.
+        pub static GATEWAY_REASONS: &[&Reason] = &[$(&$name),+];
+    };
+}
+
+reasons! {
+    NO_SUCH_API = new("no_such_api", NOT_FOUND, "No API is published at this address.");
+    NO_SUCH_OPERATION = new("no_such_operation", NOT_FOUND, "The API has no operation with this path.");
+    METHOD_NOT_ALLOWED = new("method_not_allowed", METHOD_NOT_ALLOWED, "The operation does not exist with this method.");
+    BAD_PATH = new("bad_path", BAD_REQUEST, "The path is not valid: it has dot segments, or an encoding that is broken or hides a control character.");
+    BAD_REQUEST = new("bad_request", BAD_REQUEST, "The request is not valid HTTP.");
+    BAD_HOST = new("bad_host", BAD_REQUEST, "The request needs exactly one valid Host.");
+    AMBIGUOUS_LENGTH = new("ambiguous_length", BAD_REQUEST, "The request says its length in more than one way.");
+    REQUEST_LINE_TOO_LONG = new("request_line_too_long", URI_TOO_LONG, "The request line is longer than this gateway accepts.");
+    HEADERS_TOO_LARGE = new("headers_too_large", REQUEST_HEADER_FIELDS_TOO_LARGE, "The request has more or larger headers than this gateway accepts.");
+    BODY_TOO_LARGE = new("body_too_large", PAYLOAD_TOO_LARGE, "The request body is larger than this API accepts.");
+    VERSION_NOT_SUPPORTED = new("version_not_supported", HTTP_VERSION_NOT_SUPPORTED, "This HTTP version is not supported.");
+    REQUEST_TIMEOUT = new("request_timeout", REQUEST_TIMEOUT, "The request did not arrive in time.");
+    CONNECT_REFUSED = new("connect_not_supported", METHOD_NOT_ALLOWED, "CONNECT is not supported.");
+    EXPECTATION_FAILED = new("expectation_failed", EXPECTATION_FAILED, "The only expectation supported is 100-continue.");
+    OVERLOADED = new("overloaded", SERVICE_UNAVAILABLE, "The gateway has more requests in progress than it may have.");
+    SHUTTING_DOWN = new("shutting_down", SERVICE_UNAVAILABLE, "The gateway is stopping.");
+    INTERNAL_ERROR = new("internal_error", INTERNAL_SERVER_ERROR, "The gateway failed on this request.");
+    NO_UPSTREAM = new("no_upstream", SERVICE_UNAVAILABLE, "The API has no native service configured.");
+    UPSTREAM_SUSPENDED = new("upstream_suspended", SERVICE_UNAVAILABLE, "The native service is down; requests are refused until it is tried again.");
+    CIRCUIT_OPEN = new("circuit_open", SERVICE_UNAVAILABLE, "The native service kept failing; requests are refused until it is tried again.");
+    UPSTREAM_BUSY = new("upstream_busy", SERVICE_UNAVAILABLE, "The native service has as many connections as it may have.");
+    UPSTREAM_UNREACHABLE = upstream("upstream_unreachable", BAD_GATEWAY, "The native service could not be reached.");
+    UPSTREAM_BROKE = upstream("upstream_broke", BAD_GATEWAY, "The native service broke the connection before it had answered.");
+    UPSTREAM_INVALID = upstream("upstream_invalid", BAD_GATEWAY, "The native service did not answer in valid HTTP.");
+    UPSTREAM_TLS = upstream("upstream_tls", BAD_GATEWAY, "No trusted TLS connection to the native service could be made.");
+    UPSTREAM_CONNECT_TIMEOUT = upstream("upstream_connect_timeout", GATEWAY_TIMEOUT, "The native service did not accept a connection in time.");
+    UPSTREAM_READ_TIMEOUT = upstream("upstream_read_timeout", GATEWAY_TIMEOUT, "The native service did not answer in time.");
+    UPSTREAM_CUT_SHORT = upstream("upstream_cut_short", BAD_GATEWAY, "The native service broke off in the middle of its answer.");
+    UPSTREAM_STALLED = upstream("upstream_stalled", GATEWAY_TIMEOUT, "The native service stopped in the middle of its answer.");
+    CLIENT_GONE = new("client_gone", BAD_REQUEST, "The client went away before the answer was complete.");
+    UPGRADE_REFUSED = upstream("upgrade_refused", BAD_GATEWAY, "The native service did not accept the protocol upgrade.");
+}

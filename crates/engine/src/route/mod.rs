@@ -1,0 +1,13 @@
+//! Routing: from host and path to an API, from method and path to an operation.
+//!
+//! Cost does not depend on how many APIs or operations there are: every segment is one hash look-up.
+
+mod api_index;
+mod path;
+mod template;
+mod trie;
+
+pub use api_index::{ApiIndex, ApiPlace, IndexError, Versionless};
+pub use path::{PathError, decode};
+pub use template::{Template, TemplateError};
+pub use trie::{Methods, OperationMatch, OperationTrie};

@@ -1,0 +1,82 @@
+//! The command line.
+
+mod check;
+mod import;
+mod key;
+mod query;
+mod run;
+mod schema;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// API gateway in one binary: serves APIs from their OpenAPI documents, governs them, explains every request.
+#[derive(Debug, Parser)]
+#[command(name = "gatewright", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve an API straight from its OpenAPI document, without a configuration.
+    Up(up::Up),
+    /// Serve a configuration, and take up its changes.
+    Run(run::Run),
+    /// Check a configuration without serving it.
+    Check(check::Check),
+    /// Print the JSON Schema of the configuration, for editors.
+    Schema,
+    /// Look at API definitions without serving them.
+    Import(import::Import),
+    /// Explain what happened to a request, or what would happen.
+    Explain(query::Explain),
+    /// List, filter and follow transaction events.
+    Events(query::Events),
+    /// Show what a running gateway serves.
+    Status(query::Status),
+    /// Make an API key and its hash.
+    Key,
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let log = tracing_subscriber::EnvFilter::try_from_env("GATEWRIGHT_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(log).with_writer(std::io::stderr).with_target(false).init();
+    // Traffic has threads of its own; this one reloads, collects and answers questions.
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(format!("cannot start: {error}")),
+    };
+    runtime.block_on(async {
+        match cli.command {
+            Command::Up(command) => command.run().await,
+            Command::Run(command) => command.run().await,
+            Command::Check(command) => command.run().await,
+            Command::Schema => schema::run(),
+            Command::Import(command) => command.run().await,
+            Command::Explain(command) => command.run().await,
+            Command::Events(command) => command.run().await,
+            Command::Status(command) => command.run().await,
+            Command::Key => key::run(),
+        }
+    })
+}
+
+/// Writes to standard output. A reader that went away, as `head` does, is no error.
+fn print(text: impl std::fmt::Display) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// Says on standard error what went wrong.
+fn fail(message: impl std::fmt::Display) -> ExitCode {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "{message}");
+    ExitCode::FAILURE
+}

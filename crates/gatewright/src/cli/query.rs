@@ -1,0 +1,313 @@
+//! Questions to a running gateway: explain, events, status.
+
+use std::process::ExitCode;
+
+use bytes::Bytes;
+use clap::Args;
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt, Full};
+use model::event::TransactionEvent;
+use serde_json::Value;
+
+use super::{fail, print};
+use crate::{Explanation, client, ops::Question};
+
+/// The gateway that is asked.
+#[derive(Debug, Args)]
+struct Target {
+    /// Operations listener of the gateway.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9080", env = "GATEWRIGHT_GATEWAY")]
+    gateway: String,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Target {
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.gateway.trim_end_matches('/'))
+    }
+
+    async fn ask(&self, request: Request<Full<Bytes>>) -> Result<Bytes, String> {
+        let response = client::send(request)
+            .await
+            .map_err(|error| format!("no gateway answers at {}: {error}; is it running, and is --gateway right?", self.gateway))?;
+        let status = response.status();
+        let body = client::whole(response).await.map_err(|error| error.to_string())?;
+        if status.is_success() || status == StatusCode::SERVICE_UNAVAILABLE {
+            return Ok(body);
+        }
+        let problem: Value = serde_json::from_slice(&body).unwrap_or_default();
+        Err(problem["detail"].as_str().map_or_else(|| format!("the gateway answered {status}"), str::to_owned))
+    }
+
+    async fn get(&self, path: &str) -> Result<Bytes, String> {
+        let request = Request::get(self.url(path)).body(Full::default()).map_err(|e| e.to_string())?;
+        self.ask(request).await
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The request id from the header x-request-id of an answer; or, with --dry-run, a method and a URL.
+    #[arg(required = true, num_args = 1..=2, value_names = ["ID | METHOD", "URL"])]
+    what: Vec<String>,
+    /// Say what would happen to a request, without sending or counting anything.
+    #[arg(long)]
+    dry_run: bool,
+    /// Header of the request, as `Name: value`.
+    #[arg(short = 'H', long = "header", value_name = "HEADER", requires = "dry_run")]
+    headers: Vec<String>,
+    /// Address of the client.
+    #[arg(long, value_name = "IP", requires = "dry_run")]
+    client: Option<std::net::IpAddr>,
+    #[command(flatten)]
+    target: Target,
+}
+
+impl Explain {
+    pub async fn run(self) -> ExitCode {
+        match self.explanation().await {
+            Ok(body) if self.target.json => {
+                print(String::from_utf8_lossy(&body));
+                ExitCode::SUCCESS
+            }
+            Ok(body) => match serde_json::from_slice::<Explanation>(&body) {
+                Ok(explanation) => {
+                    print(explanation.to_text());
+                    ExitCode::SUCCESS
+                }
+                Err(error) => fail(format_args!("the gateway's answer is not understood: {error}")),
+            },
+            Err(error) => fail(error),
+        }
+    }
+
+    async fn explanation(&self) -> Result<Bytes, String> {
+        match (self.what.as_slice(), self.dry_run) {
+            ([id], false) => self.target.get(&format!("/explain/{id}")).await,
+            ([method, url], true) => {
+                let headers = self.headers.iter().map(|header| split_header(header)).collect::<Result<_, _>>()?;
+                let question = Question { method: method.clone(), url: url.clone(), headers, client: self.client };
+                let body = serde_json::to_vec(&question).map_err(|e| e.to_string())?;
+                let request = Request::post(self.target.url("/explain"))
+                    .header(http::header::CONTENT_TYPE, "application/json")
+                    .body(Full::new(body.into()))
+                    .map_err(|e| e.to_string())?;
+                self.target.ask(request).await
+            }
+            (_, true) => Err("with --dry-run a method and a URL are needed: gatewright explain --dry-run GET /gateway/…".to_owned()),
+            (_, false) => Err("one request id is needed; for a method and a URL add --dry-run".to_owned()),
+        }
+    }
+}
+
+fn split_header(header: &str) -> Result<(String, String), String> {
+    let (name, value) =
+        header.split_once(':').ok_or_else(|| format!("found header `{header}`, expected `Name: value`"))?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+#[derive(Debug, Args)]
+pub struct Events {
+    /// Go on printing events as they come.
+    #[arg(short, long)]
+    follow: bool,
+    /// Name or id of an API.
+    #[arg(long)]
+    api: Option<String>,
+    /// Name of an application.
+    #[arg(long)]
+    application: Option<String>,
+    /// Status of the answers: 404, or 5xx.
+    #[arg(long)]
+    code: Option<String>,
+    /// SUCCESS or FAILURE.
+    #[arg(long)]
+    status: Option<String>,
+    /// HTTP method.
+    #[arg(long)]
+    method: Option<String>,
+    /// Beginning of the path.
+    #[arg(long)]
+    path: Option<String>,
+    /// Address of the client.
+    #[arg(long)]
+    client: Option<String>,
+    /// Code of the reason for a refusal.
+    #[arg(long)]
+    reason: Option<String>,
+    /// Not before this time, in milliseconds since 1970.
+    #[arg(long)]
+    from: Option<u64>,
+    /// Before this time, in milliseconds since 1970.
+    #[arg(long)]
+    to: Option<u64>,
+    /// Most events printed.
+    #[arg(long, default_value_t = 20)]
+    limit: usize,
+    #[command(flatten)]
+    target: Target,
+}
+
+impl Events {
+    pub async fn run(self) -> ExitCode {
+        let result = if self.follow { self.print_as_they_come().await } else { self.print_page().await };
+        result.map_or_else(fail, |()| ExitCode::SUCCESS)
+    }
+
+    fn query(&self) -> String {
+        let texts = [
+            ("api", &self.api),
+            ("application", &self.application),
+            ("code", &self.code),
+            ("status", &self.status),
+            ("method", &self.method),
+            ("path", &self.path),
+            ("client", &self.client),
+            ("reason", &self.reason),
+        ];
+        let numbers = [("from", self.from), ("to", self.to)];
+        let mut query = format!("limit={}", self.limit);
+        for (name, value) in texts {
+            if let Some(value) = value {
+                query.push_str(&format!("&{name}={}", encode(value)));
+            }
+        }
+        for (name, value) in numbers {
+            if let Some(value) = value {
+                query.push_str(&format!("&{name}={value}"));
+            }
+        }
+        query
+    }
+
+    async fn print_page(&self) -> Result<(), String> {
+        let body = self.target.get(&format!("/events?{}", self.query())).await?;
+        let page: Value = serde_json::from_slice(&body).map_err(|e| e.to_string())?;
+        for event in page["events"].as_array().into_iter().flatten() {
+            self.print_event(event)?;
+        }
+        Ok(())
+    }
+
+    async fn print_as_they_come(&self) -> Result<(), String> {
+        let url = self.target.url(&format!("/events/follow?{}", self.query()));
+        let request = Request::get(url).body(Full::default()).map_err(|e| e.to_string())?;
+        let mut response = client::send(request)
+            .await
+            .map_err(|error| format!("no gateway answers at {}: {error}", self.target.gateway))?;
+        if !response.status().is_success() {
+            let body = client::whole(response).await.map_err(|e| e.to_string())?;
+            let problem: Value = serde_json::from_slice(&body).unwrap_or_default();
+            return Err(problem["detail"].as_str().unwrap_or("the gateway refused").to_owned());
+        }
+        let mut rest = Vec::new();
+        while let Some(frame) = response.body_mut().frame().await {
+            let Ok(data) = frame.map_err(|e| e.to_string())?.into_data() else { continue };
+            rest.extend_from_slice(&data);
+            while let Some(end) = rest.iter().position(|b| *b == b'\n') {
+                let line: Vec<u8> = rest.drain(..=end).collect();
+                self.print_event(&serde_json::from_slice(&line).map_err(|e| e.to_string())?)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn print_event(&self, event: &Value) -> Result<(), String> {
+        if self.target.json {
+            print(event);
+            return Ok(());
+        }
+        let event: TransactionEvent = serde_json::from_value(event.clone()).map_err(|e| e.to_string())?;
+        let time = time::OffsetDateTime::from_unix_timestamp_nanos(i128::from(event.creation_date) * 1_000_000)
+            .ok()
+            .and_then(|t| t.format(&time::format_description::well_known::Rfc3339).ok())
+            .unwrap_or_default();
+        print(format_args!(
+            "{time}  {}  {} {:<6} {}  {} {}  {} ms  {}  {}",
+            event.correlation_id,
+            event.response_code,
+            event.http_method,
+            event.request_path,
+            event.api_name,
+            event.api_version,
+            event.total_time,
+            event.application_name,
+            event.reason_code
+        ));
+        Ok(())
+    }
+}
+
+fn encode(text: &str) -> String {
+    text.bytes()
+        .map(|b| if b.is_ascii_alphanumeric() || b"-._~/:".contains(&b) { char::from(b).to_string() } else { format!("%{b:02X}") })
+        .collect()
+}
+
+#[derive(Debug, Args)]
+pub struct Status {
+    #[command(flatten)]
+    target: Target,
+}
+
+impl Status {
+    pub async fn run(self) -> ExitCode {
+        let body = match self.target.get("/status").await {
+            Ok(body) => body,
+            Err(error) => return fail(error),
+        };
+        if self.target.json {
+            print(String::from_utf8_lossy(&body));
+            return ExitCode::SUCCESS;
+        }
+        let Ok(status) = serde_json::from_slice::<Value>(&body) else { return fail("the gateway's answer is not understood") };
+        print_status(&status);
+        // Scripts see by the exit code that the latest configuration is not the one that is served.
+        if status["configuration"]["failure"].is_null() { ExitCode::SUCCESS } else { ExitCode::from(2) }
+    }
+}
+
+fn print_status(status: &Value) {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let configuration = &status["configuration"];
+    print(format_args!("gatewright {}, revision {}", text(&status["version"]), configuration["revision"]));
+    print(format_args!(
+        "{} APIs, {} applications, {} connections, {} requests in progress",
+        status["apis"], status["applications"], status["connections"], status["requestsInProgress"]
+    ));
+    for listener in status["listeners"].as_array().into_iter().flatten() {
+        let scheme = if listener["tls"] == true { "https" } else { "http" };
+        print(format_args!("listener  {:<12} {scheme}://{}", text(&listener["name"]), text(&listener["address"])));
+    }
+    for upstream in status["upstreams"].as_array().into_iter().flatten() {
+        for endpoint in upstream["endpoints"].as_array().into_iter().flatten() {
+            let state = match (endpoint["healthy"] == true, endpoint["available"] == true) {
+                (true, true) => "available",
+                (true, false) => "suspended",
+                (false, _) => "unhealthy",
+            };
+            print(format_args!("upstream  {:<12} {} {state}", text(&upstream["name"]), text(&endpoint["url"])));
+        }
+    }
+    for warning in configuration["warnings"].as_array().into_iter().flatten() {
+        print(format_args!("warning   {}", diagnostic(warning)));
+    }
+    if let Some(problems) = configuration["failure"]["problems"].as_array() {
+        print("\nThe latest configuration is not valid; the one before is still served:");
+        for problem in problems {
+            print(format_args!("  {}", diagnostic(problem)));
+        }
+    }
+}
+
+fn diagnostic(value: &Value) -> String {
+    let part = |key: &str, after: &str| value[key].as_str().map_or(String::new(), |text| format!("{text}{after}"));
+    let line = value["line"].as_u64().map_or(String::new(), |line| format!("{line}:"));
+    let file = part("file", ":");
+    let place = if file.is_empty() { String::new() } else { format!("{file}{line} ") };
+    let path = if value["path"] == "" { String::new() } else { part("path", ": ") };
+    let help = value["help"].as_str().map_or(String::new(), |help| format!("; {help}"));
+    format!("{place}{path}{}{help}", part("message", ""))
+}

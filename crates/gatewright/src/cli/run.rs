@@ -1,0 +1,64 @@
+//! `gatewright run`: serves a configuration.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{fail, print};
+use crate::{Gateway, Source, StartError, StartOptions};
+
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Configuration file, or a folder of them.
+    #[arg(short, long, value_name = "FILE", default_value = "gatewright.yaml", env = "GATEWRIGHT_CONFIG")]
+    config: PathBuf,
+}
+
+impl Run {
+    pub async fn run(self) -> ExitCode {
+        let mut options = StartOptions::new(Source::Path(self.config));
+        options.watch = true;
+        match Gateway::start(options).await {
+            Ok(gateway) => {
+                for listener in gateway.listeners() {
+                    let scheme = if listener.tls { "https" } else { "http" };
+                    print(format_args!("listening on {scheme}://{} ({})", listener.address, listener.name));
+                }
+                print(format_args!("operations on http://{}", gateway.operations()));
+                until_stopped(gateway).await
+            }
+            Err(error) => fail_to_start(&error),
+        }
+    }
+}
+
+pub fn fail_to_start(error: &StartError) -> ExitCode {
+    let found = match error {
+        StartError::Config(problems) => problems.0.len(),
+        _ => 1,
+    };
+    fail(format_args!("{error}\n\nnot started: {found} problem{}", if found == 1 { "" } else { "s" }))
+}
+
+/// SIGHUP reloads; SIGTERM and SIGINT stop, a second time at once.
+pub async fn until_stopped(gateway: Gateway) -> ExitCode {
+    let signals = (signal(SignalKind::hangup()), signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    let (Ok(mut hangup), Ok(mut terminate), Ok(mut interrupt)) = signals else {
+        return fail("cannot listen for signals");
+    };
+    loop {
+        tokio::select! {
+            // What came of it is in the log and in the status.
+            _ = hangup.recv() => drop(gateway.reload().await),
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+        }
+    }
+    tracing::info!("stopping: requests in progress may finish; send the signal again to stop at once");
+    tokio::select! {
+        () = gateway.stop() => ExitCode::SUCCESS,
+        _ = terminate.recv() => ExitCode::FAILURE,
+        _ = interrupt.recv() => ExitCode::FAILURE,
+    }
+}

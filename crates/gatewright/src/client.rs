@@ -1,0 +1,104 @@
+//! A small HTTP client for the command line: definitions from URLs, questions to a running gateway.
+
+use std::{io, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{Request, Response, Uri, header::{HOST, LOCATION, USER_AGENT}};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::{body::Incoming, client::conn::http1};
+use hyper_util::rt::TokioIo;
+use tokio::{net::TcpStream, time::timeout};
+use tokio_rustls::{TlsConnector, rustls};
+
+/// Longest wait for a connection, and for an answer to begin.
+const PATIENCE: Duration = Duration::from_secs(30);
+const LARGEST: usize = 64 << 20;
+const MOST_REDIRECTS: usize = 5;
+
+fn error(what: impl Into<String>) -> io::Error {
+    io::Error::other(what.into())
+}
+
+/// Gets a document, following redirects.
+pub async fn fetch(url: &str) -> io::Result<Bytes> {
+    let mut uri: Uri = url.parse().map_err(|_| error("expected a URL such as https://example.com/openapi.yaml"))?;
+    for _ in 0..=MOST_REDIRECTS {
+        let request = Request::get(uri.clone()).body(Full::default()).map_err(|e| error(e.to_string()))?;
+        let response = send(request).await?;
+        if response.status().is_redirection() {
+            let location = response.headers().get(LOCATION).and_then(|v| v.to_str().ok());
+            uri = resolve(&uri, location.ok_or_else(|| error("a redirect without a location"))?)?;
+            continue;
+        }
+        if !response.status().is_success() {
+            return Err(error(format!("the server answered {}", response.status())));
+        }
+        return timeout(PATIENCE, whole(response)).await.map_err(|_| error("the document did not arrive in time"))?;
+    }
+    Err(error("too many redirects"))
+}
+
+/// The whole body of an answer.
+pub async fn whole(response: Response<Incoming>) -> io::Result<Bytes> {
+    let body = Limited::new(response.into_body(), LARGEST).collect().await;
+    Ok(body.map_err(|e| error(format!("the body could not be read: {e}")))?.to_bytes())
+}
+
+fn resolve(base: &Uri, location: &str) -> io::Result<Uri> {
+    if location.contains("://") {
+        return location.parse().map_err(|_| error("a redirect to something that is no URL"));
+    }
+    let mut parts = base.clone().into_parts();
+    parts.path_and_query = Some(location.parse().map_err(|_| error("a redirect to something that is no path"))?);
+    Uri::from_parts(parts).map_err(|e| error(e.to_string()))
+}
+
+/// Sends one request on a connection of its own.
+pub async fn send(mut request: Request<Full<Bytes>>) -> io::Result<Response<Incoming>> {
+    let uri = request.uri().clone();
+    let authority = uri.authority().ok_or_else(|| error("the URL has no host"))?;
+    let tls = match uri.scheme_str() {
+        Some("http") => false,
+        Some("https") => true,
+        _ => return Err(error("expected a URL with http:// or https://")),
+    };
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+    let port = authority.port_u16().unwrap_or(if tls { 443 } else { 80 });
+    request.headers_mut().insert(HOST, authority.as_str().parse().map_err(|_| error("the host is not valid"))?);
+    request.headers_mut().insert(USER_AGENT, http::HeaderValue::from_static(concat!("gatewright/", env!("CARGO_PKG_VERSION"))));
+    *request.uri_mut() = uri.path_and_query().map_or("/", |p| p.as_str()).parse().unwrap_or_default();
+    let exchange = async {
+        let stream = TcpStream::connect((host, port)).await?;
+        if !tls {
+            return exchange(stream, request).await;
+        }
+        let name = rustls::pki_types::ServerName::try_from(host.to_owned()).map_err(|_| error("the host is not valid"))?;
+        let stream = TlsConnector::from(tls_config()?).connect(name, stream).await?;
+        exchange(stream, request).await
+    };
+    timeout(PATIENCE, exchange).await.map_err(|_| error("no answer within 30 seconds"))?
+}
+
+async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> io::Result<Response<Incoming>>
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
+    tokio::spawn(async move {
+        // How it ends is seen by whoever reads the answer.
+        let _ = connection.await;
+    });
+    sender.send_request(request).await.map_err(io::Error::other)
+}
+
+fn tls_config() -> io::Result<Arc<rustls::ClientConfig>> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}

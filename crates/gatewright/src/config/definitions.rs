@@ -1,0 +1,72 @@
+//! API definitions named by a configuration, from files and URLs.
+
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use definition::{Definition, FileLoader, NoLoader};
+use engine::compile::ApiDefinition;
+use model::{ConfigDoc, Diagnostic, Diagnostics};
+
+use crate::client;
+
+/// Loads all definitions; the second value names the files they were read from.
+pub(super) async fn load(config: &ConfigDoc, problems: &mut Diagnostics) -> (Vec<Option<Arc<Definition>>>, Vec<PathBuf>) {
+    let mut definitions = Vec::with_capacity(config.apis.len());
+    let mut files = Vec::new();
+    for (index, api) in config.apis.iter().enumerate() {
+        let Some(location) = &api.definition else {
+            definitions.push(None);
+            continue;
+        };
+        match read(location).await {
+            Ok(definition) => {
+                if !location.contains("://") {
+                    let directory = Path::new(location).parent().unwrap_or(Path::new("."));
+                    files.push(PathBuf::from(location));
+                    files.extend(definition.documents.iter().skip(1).map(|d| directory.join(&d.location)));
+                }
+                definitions.push(Some(Arc::new(definition)));
+            }
+            Err(problem) => {
+                problems.push(Diagnostic::error(format!("apis[{index}].definition"), problem));
+                definitions.push(None);
+            }
+        }
+    }
+    (definitions, files)
+}
+
+/// Reads one definition from a path or a URL.
+pub async fn read(location: &str) -> Result<Definition, String> {
+    if location.contains("://") {
+        let bytes = client::fetch(location).await.map_err(|error| format!("{location}: {error}"))?;
+        // References of a document from the network lead nowhere: they could reach into places that its author
+        // cannot reach, but this machine can.
+        return definition::import(location, &bytes, &NoLoader).map_err(|error| format!("{location}: {error}"));
+    }
+    let path = PathBuf::from(location);
+    let name = location.to_owned();
+    let imported = tokio::task::spawn_blocking(move || {
+        let bytes = std::fs::read(&path).map_err(|error| format!("{name}: {error}"))?;
+        definition::import(&name, &bytes, &FileLoader::beside(&path)).map_err(|error| format!("{name}: {error}"))
+    });
+    imported.await.map_err(|error| format!("{location}: the import failed: {error}"))?
+}
+
+/// What the engine needs of a definition.
+pub(super) fn for_engine(definition: &Definition) -> ApiDefinition {
+    let mut hasher = DefaultHasher::new();
+    for document in &definition.documents {
+        document.bytes.hash(&mut hasher);
+    }
+    ApiDefinition {
+        title: definition.title.clone(),
+        version: definition.version.clone(),
+        servers: definition.servers.clone(),
+        operations: definition.operations.clone(),
+        fingerprint: hasher.finish(),
+    }
+}

@@ -1,0 +1,164 @@
+//! Configuration files: one, or all of a folder, into one document that remembers where everything was written.
+
+use std::{
+    collections::HashMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use model::{ConfigDoc, Diagnostic, Diagnostics, check, yaml};
+
+/// Largest configuration file.
+const LARGEST: u64 = 64 << 20;
+
+/// A configuration and where its parts were written.
+pub(super) struct Read {
+    pub config: ConfigDoc,
+    pub origins: Origins,
+    pub files: Vec<PathBuf>,
+}
+
+/// Where the entries of each list were written.
+#[derive(Debug, Default)]
+pub(super) struct Origins {
+    files: Vec<(String, yaml::Marks)>,
+    /// File and position in it, by the name of the list and the position in the whole.
+    entries: HashMap<&'static str, Vec<(usize, usize)>>,
+    settings: Option<usize>,
+}
+
+impl Origins {
+    /// Turns a path in the whole configuration into a file, a line and a path in that file.
+    pub(super) fn locate(&self, mut problem: Diagnostic) -> Diagnostic {
+        if problem.file.is_some() {
+            return problem;
+        }
+        let list = problem.path.split(['[', '.']).next().unwrap_or("").to_owned();
+        let file = if list == "settings" {
+            self.settings
+        } else {
+            let rest = problem.path[list.len()..].to_owned();
+            let index = rest.strip_prefix('[').and_then(|r| r.split_once(']'));
+            let found = index.and_then(|(index, rest)| {
+                let entry = self.entries.get(list.as_str())?.get(index.parse::<usize>().ok()?)?;
+                Some((*entry, rest.to_owned()))
+            });
+            found.map(|((file, position), rest)| {
+                problem.path = format!("{list}[{position}]{rest}");
+                file
+            })
+        };
+        match file.or_else(|| (self.files.len() == 1).then_some(0)).and_then(|file| self.files.get(file)) {
+            Some((name, marks)) => {
+                let line = marks.line(&problem.path);
+                problem.in_file(name.clone(), line)
+            }
+            None => problem,
+        }
+    }
+}
+
+pub(super) fn read(path: &Path) -> Result<Read, Diagnostics> {
+    let paths = if path.is_dir() { folder(path)? } else { vec![path.to_owned()] };
+    let whole_folder = path.is_dir();
+    let mut read = Read { config: ConfigDoc::default(), origins: Origins::default(), files: Vec::new() };
+    let mut problems = Diagnostics::default();
+    for file in paths {
+        if let Err(found) = read_file(&file, whole_folder, &mut read) {
+            problems.0.extend(found.0);
+        }
+    }
+    if whole_folder {
+        // A file that appears later belongs to the configuration, too.
+        read.files.push(path.to_owned());
+    }
+    if problems.has_errors() { Err(problems) } else { Ok(read) }
+}
+
+fn folder(path: &Path) -> Result<Vec<PathBuf>, Diagnostics> {
+    let entries = fs::read_dir(path).map_err(|error| unreadable(path, &error))?;
+    let mut files: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.is_file() && path.extension().is_some_and(|e| e == "yaml" || e == "yml" || e == "json"))
+        .collect();
+    files.sort();
+    if files.is_empty() {
+        return Err(Diagnostic::error("", "the folder has no .yaml, .yml or .json file")
+            .in_file(path.display().to_string(), None)
+            .into());
+    }
+    Ok(files)
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Diagnostics {
+    Diagnostic::error("", format!("cannot be read: {error}")).in_file(path.display().to_string(), None).into()
+}
+
+fn read_file(path: &Path, in_folder: bool, read: &mut Read) -> Result<(), Diagnostics> {
+    let name = path.display().to_string();
+    let here = |d: Diagnostic| {
+        let line = d.line;
+        d.in_file(name.clone(), line)
+    };
+    let size = fs::metadata(path).map_err(|error| unreadable(path, &error))?.len();
+    if size > LARGEST {
+        return Err(here(Diagnostic::error("", "is larger than 64 MiB")).into());
+    }
+    let text = fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
+    let parsed = yaml::parse(&text).map_err(|d| Diagnostics::from(here(d)))?;
+    if parsed.value.is_null() {
+        return Err(here(Diagnostic::error("", "the file is empty").help("`gatewright schema` shows what it may hold")).into());
+    }
+    let is_definition = |key| parsed.value.get(key).is_some();
+    if is_definition("openapi") || is_definition("swagger") {
+        if in_folder {
+            return Ok(());
+        }
+        return Err(here(
+            Diagnostic::error("", "this is an API definition, not a configuration")
+                .help(format!("`gatewright up {name}` serves it, `apis: [{{definition: {name}}}]` uses it")),
+        )
+        .into());
+    }
+    read.files.push(path.to_owned());
+    let has_settings = parsed.value.get("settings").is_some();
+    let document: ConfigDoc = check::parse(parsed.value).map_err(|problems| {
+        Diagnostics(
+            problems
+                .0
+                .into_iter()
+                .map(|d| {
+                    let line = parsed.marks.line(&d.path);
+                    d.in_file(name.clone(), line)
+                })
+                .collect(),
+        )
+    })?;
+    let file = read.origins.files.len();
+    if has_settings {
+        if let Some(other) = read.origins.settings.replace(file) {
+            let other = &read.origins.files[other].0;
+            return Err(here(Diagnostic::error("settings", format!("are in {other} already; one file may have them"))).into());
+        }
+        read.config.settings = document.settings;
+    }
+    read.origins.files.push((name, parsed.marks));
+    let entries = &mut read.origins.entries;
+    append(entries, "listeners", file, &mut read.config.listeners, document.listeners);
+    append(entries, "upstreams", file, &mut read.config.upstreams, document.upstreams);
+    append(entries, "apis", file, &mut read.config.apis, document.apis);
+    append(entries, "applications", file, &mut read.config.applications, document.applications);
+    append(entries, "policies", file, &mut read.config.policies, document.policies);
+    Ok(())
+}
+
+fn append<T>(
+    entries: &mut HashMap<&'static str, Vec<(usize, usize)>>,
+    list: &'static str,
+    file: usize,
+    whole: &mut Vec<T>,
+    part: Vec<T>,
+) {
+    entries.entry(list).or_default().extend((0..part.len()).map(|position| (file, position)));
+    whole.extend(part);
+}

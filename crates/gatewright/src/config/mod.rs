@@ -1,0 +1,93 @@
+//! Configuration from files: found, parsed, checked as a whole, with everything loaded that it refers to.
+
+pub mod definitions;
+mod files;
+mod resolve;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use definition::Definition;
+use engine::compile::Input;
+use model::{ConfigDoc, Diagnostic, Diagnostics, ListenerDoc};
+
+use files::Origins;
+
+/// Where configuration comes from.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// A file, or a folder of files that are added up.
+    Path(PathBuf),
+    /// A document that was made in memory; paths in it are relative to the directory.
+    Memory { config: Box<ConfigDoc>, directory: PathBuf },
+}
+
+/// A configuration with everything that it refers to.
+#[derive(Debug)]
+pub struct Loaded {
+    pub input: Input,
+    /// The definitions as they came, by the position of their API.
+    pub definitions: Vec<Option<Arc<Definition>>>,
+    pub warnings: Vec<Diagnostic>,
+    /// Files whose change is a change of the configuration.
+    pub files: Vec<PathBuf>,
+    origins: Origins,
+}
+
+impl Loaded {
+    /// Says in which file, and where in it, a problem of the whole configuration is.
+    pub fn locate(&self, problems: Diagnostics) -> Diagnostics {
+        Diagnostics(problems.0.into_iter().map(|p| self.origins.locate(p)).collect())
+    }
+}
+
+/// Loads a configuration. Everything that is wrong with it is reported.
+pub async fn load(source: &Source) -> Result<Loaded, Diagnostics> {
+    let (mut config, origins, mut files, directory) = match source {
+        Source::Path(path) => {
+            let read = files::read(path)?;
+            (read.config, read.origins, read.files, directory_of(path))
+        }
+        Source::Memory { config, directory } => ((**config).clone(), Origins::default(), Vec::new(), directory.clone()),
+    };
+    let mut problems = Diagnostics::default();
+    resolve::paths(&mut config, &directory);
+    resolve::secrets(&mut config, &mut problems);
+    if config.listeners.is_empty() {
+        config.listeners.push(default_listener());
+    }
+    let (definitions, mut found) = definitions::load(&config, &mut problems).await;
+    files.append(&mut found);
+    files.extend(resolve::certificate_files(&config));
+    let problems = Diagnostics(problems.0.into_iter().map(|p| origins.locate(p)).collect());
+    if problems.has_errors() {
+        return Err(problems);
+    }
+    let compiled = definitions.iter().map(|d| d.as_ref().map(|d| Arc::new(definitions::for_engine(d)))).collect();
+    let input = Input { config, definitions: compiled };
+    Ok(Loaded { input, definitions, warnings: problems.0, files, origins })
+}
+
+/// Relative paths in a file are relative to it; in a folder, to the folder.
+fn directory_of(path: &Path) -> PathBuf {
+    if path.is_dir() {
+        return path.to_owned();
+    }
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// The listener of a configuration that names none.
+pub fn default_listener() -> ListenerDoc {
+    ListenerDoc {
+        name: "default".to_owned(),
+        address: ([127, 0, 0, 1], 8080).into(),
+        tls: None,
+        proxy_protocol: false,
+        trusted_proxies: Vec::new(),
+    }
+}

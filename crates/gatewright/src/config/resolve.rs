@@ -1,0 +1,71 @@
+//! References in a configuration: relative paths made absolute, secrets read from where they are kept.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use model::{ConfigDoc, Diagnostic, Diagnostics, Secret, secret::SecretSource};
+
+/// Makes every path in the configuration independent of where the gateway was started.
+pub(super) fn paths(config: &mut ConfigDoc, directory: &Path) {
+    let absolute = |path: &mut String| {
+        if !path.contains("://") && !Path::new(path.as_str()).is_absolute() {
+            *path = directory.join(path.as_str()).display().to_string();
+        }
+    };
+    for api in &mut config.apis {
+        api.definition.iter_mut().for_each(absolute);
+    }
+    for tls in config.listeners.iter_mut().filter_map(|l| l.tls.as_mut()) {
+        tls.client_ca_file.iter_mut().for_each(absolute);
+        for certificate in &mut tls.certificates {
+            absolute(&mut certificate.certificate_file);
+            absolute(&mut certificate.key_file);
+        }
+    }
+    for tls in config.upstreams.iter_mut().map(|u| &mut u.tls) {
+        [&mut tls.ca_file, &mut tls.certificate_file, &mut tls.key_file].into_iter().flatten().for_each(absolute);
+    }
+    config.settings.data_directory.iter_mut().for_each(absolute);
+    config.settings.access_log.path.iter_mut().filter(|path| *path != "stdout").for_each(absolute);
+}
+
+/// Files with certificates and keys: replacing one is a change of the configuration.
+pub(super) fn certificate_files(config: &ConfigDoc) -> Vec<PathBuf> {
+    let listeners = config.listeners.iter().filter_map(|l| l.tls.as_ref()).flat_map(|tls| {
+        let files = tls.certificates.iter().flat_map(|c| [&c.certificate_file, &c.key_file]);
+        files.chain(&tls.client_ca_file)
+    });
+    let upstreams =
+        config.upstreams.iter().flat_map(|u| [&u.tls.ca_file, &u.tls.certificate_file, &u.tls.key_file]).flatten();
+    listeners.chain(upstreams).map(PathBuf::from).collect()
+}
+
+/// Reads every secret. What cannot be read is named by its reference, never by its value.
+pub(super) fn secrets(config: &mut ConfigDoc, problems: &mut Diagnostics) {
+    for (index, application) in config.applications.iter_mut().enumerate() {
+        for (place, key) in application.api_keys.iter_mut().enumerate() {
+            let Some(secret) = &mut key.value else { continue };
+            match read(secret) {
+                Ok(value) => *secret = secret.resolved(value),
+                Err(problem) => {
+                    problems.push(Diagnostic::error(format!("applications[{index}].apiKeys[{place}].value"), problem));
+                }
+            }
+        }
+    }
+}
+
+fn read(secret: &Secret) -> Result<String, String> {
+    let value = match secret.source() {
+        Some(SecretSource::Env(name)) => std::env::var(name)
+            .map_err(|_| format!("the environment variable {name} is not set, or is no text; set it before starting"))?,
+        Some(SecretSource::File(path)) => {
+            fs::read_to_string(path).map_err(|error| format!("the file {path} cannot be read: {error}"))?
+        }
+        None => return Err("expected a reference such as ${env:NAME} or ${file:/path}".to_owned()),
+    };
+    let value = value.trim_end_matches(['\r', '\n']).to_owned();
+    if value.is_empty() { Err("the secret is empty".to_owned()) } else { Ok(value) }
+}

@@ -1,0 +1,483 @@
+//! The gateway as a whole: started from a configuration, reloaded when it changes, stopped without losing anything.
+
+use std::{
+    fmt,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    thread,
+    time::Duration,
+};
+
+use engine::{Clock, PolicyKind, Snapshot, compile, state::StateRegistry};
+use model::{ConfigDoc, Diagnostic, Diagnostics, Settings, upstream::UpstreamProtocol};
+use proxy::{BoundListener, DryRun, Options, Server, tls::TlsContexts};
+use store::EventStore;
+use tokio::{
+    sync::{Mutex as AsyncMutex, mpsc, watch},
+    task::JoinHandle,
+};
+
+use crate::{
+    Explanation, Source,
+    collector::{self, Collected, Outputs},
+    config::{self, Loaded},
+    explain, metrics, ops,
+    watch::Watch,
+};
+
+/// How a gateway is started.
+pub struct StartOptions {
+    pub source: Source,
+    /// Take up changes of the files without being told.
+    pub watch: bool,
+    /// The clock that requests are measured and limited by.
+    pub clock: Clock,
+    pub policies: &'static [PolicyKind],
+}
+
+impl StartOptions {
+    pub fn new(source: Source) -> Self {
+        Self { source, watch: false, clock: Clock::system(), policies: policies::POLICIES }
+    }
+}
+
+/// Why a gateway did not start.
+#[derive(Debug)]
+pub enum StartError {
+    Config(Diagnostics),
+    Server(proxy::StartError),
+    Operations { address: SocketAddr, error: std::io::Error },
+    Store(store::StoreError),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(problems) => problems.fmt(f),
+            Self::Server(error) => error.fmt(f),
+            Self::Operations { address, error } => write!(
+                f,
+                "the operations listener cannot listen on {address}: {error}; set settings.operations.address"
+            ),
+            Self::Store(error) => write!(f, "{error}; set settings.dataDirectory, or settings.events.enabled: false"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// A running gateway.
+pub struct Gateway {
+    inner: Arc<Inner>,
+    tasks: Vec<JoinHandle<()>>,
+    collector: JoinHandle<()>,
+    operations: SocketAddr,
+}
+
+pub(crate) struct Inner {
+    /// `None` once it is stopping.
+    server: Mutex<Option<Arc<Server>>>,
+    registry: StateRegistry,
+    kinds: &'static [PolicyKind],
+    workers: usize,
+    pub clock: Clock,
+    source: Source,
+    pub status: Mutex<Status>,
+    pub collected: Arc<Collected>,
+    outputs: watch::Sender<Arc<Outputs>>,
+    /// One change at a time.
+    reloading: AsyncMutex<()>,
+    pub reloads_failed: AtomicU64,
+}
+
+/// What is served, and what came of the last change.
+#[derive(Debug, Clone, Default)]
+pub struct Status {
+    pub revision: u64,
+    pub since_ms: u64,
+    pub warnings: Vec<Diagnostic>,
+    /// Why the latest configuration is not served.
+    pub failure: Option<(u64, Diagnostics)>,
+    pub definitions: Vec<Option<Arc<definition::Definition>>>,
+    pub stopping: bool,
+}
+
+impl Gateway {
+    /// Starts a gateway. When this returns, every listener accepts and everything configured is live.
+    pub async fn start(options: StartOptions) -> Result<Self, StartError> {
+        let loaded = config::load(&options.source).await.map_err(StartError::Config)?;
+        let settings = loaded.input.config.settings.clone();
+        let workers = settings.workers.map_or_else(cores, |n| usize::from(n.get()));
+        let registry = StateRegistry::default();
+        let environment =
+            compile::Environment { kinds: options.policies, registry: &registry, workers, clock: options.clock.clone() };
+        let (snapshot, tls, warnings) = prepare(&loaded, &environment, None, 1).map_err(StartError::Config)?;
+
+        let store = open_store(&settings, &options.source).await.map_err(StartError::Store)?;
+        let collected = Arc::new(Collected::default());
+        let outputs = Outputs { settings: settings.clone(), store, node: node_name() };
+        let (outputs, outputs_seen) = watch::channel(Arc::new(outputs));
+        let (batches, received) = mpsc::channel(queue_length(&settings));
+        let operations = ops::bind(settings.operations.address)
+            .await
+            .map_err(|error| StartError::Operations { address: settings.operations.address, error })?;
+        let operations_address = operations.local_addr().unwrap_or(settings.operations.address);
+
+        let server_options = Options {
+            workers,
+            clock: options.clock.clone(),
+            collector: batches,
+            dropped: Arc::clone(&collected.dropped),
+        };
+        let server = Server::start(server_options, Arc::new(snapshot), tls).map_err(StartError::Server)?;
+        let collector =
+            tokio::spawn(collector::run(received, Arc::clone(&collected), outputs_seen, options.clock.clone()));
+        let inner = Arc::new(Inner {
+            server: Mutex::new(Some(Arc::new(server))),
+            registry,
+            kinds: options.policies,
+            workers,
+            clock: options.clock,
+            source: options.source,
+            status: Mutex::default(),
+            collected,
+            outputs,
+            reloading: AsyncMutex::default(),
+            reloads_failed: AtomicU64::new(0),
+        });
+        inner.served(1, warnings, &loaded);
+        let mut tasks = vec![tokio::spawn(ops::serve(operations, Arc::clone(&inner)))];
+        if options.watch {
+            tasks.extend(inner.watch(&loaded));
+        }
+        Ok(Self { inner, tasks, collector, operations: operations_address })
+    }
+
+    /// Where clients connect.
+    pub fn listeners(&self) -> Vec<BoundListener> {
+        self.inner.server().map(|s| s.listeners()).unwrap_or_default()
+    }
+
+    /// Where health, metrics, status and explanations are found.
+    pub fn operations(&self) -> SocketAddr {
+        self.operations
+    }
+
+    pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.inner.server().map(|s| s.snapshot())
+    }
+
+    pub fn status(&self) -> Status {
+        self.inner.status()
+    }
+
+    /// Reads the configuration again and serves it. What was served goes on being served when it is not valid.
+    pub async fn reload(&self) -> Result<u64, Diagnostics> {
+        self.inner.reload(&self.inner.source).await
+    }
+
+    /// Serves another configuration, made in memory.
+    pub async fn apply(&self, config: ConfigDoc) -> Result<u64, Diagnostics> {
+        let directory = match &self.inner.source {
+            Source::Memory { directory, .. } => directory.clone(),
+            Source::Path(path) => path.clone(),
+        };
+        self.inner.reload(&Source::Memory { config: Box::new(config), directory }).await
+    }
+
+    /// The decision record of a request that has ended.
+    pub async fn explain(&self, id: &str) -> Option<Explanation> {
+        self.inner.explain(id).await
+    }
+
+    /// The event store, with everything in it that has ended.
+    pub async fn events(&self) -> Option<Arc<EventStore>> {
+        self.inner.events().await
+    }
+
+    /// Stops accepting, lets requests finish, writes events to disk.
+    pub async fn stop(self) {
+        let patience = self.snapshot().map_or(Duration::from_secs(30), |s| s.settings.limits.drain_timeout.get());
+        self.inner.status.lock().unwrap_or_else(PoisonError::into_inner).stopping = true;
+        for task in &self.tasks {
+            task.abort();
+        }
+        let server = self.inner.server.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(mut server) = server {
+            // Questions that are being answered hold on to the server for a moment.
+            let server = loop {
+                match Arc::try_unwrap(server) {
+                    Ok(server) => break server,
+                    Err(shared) => server = shared,
+                }
+                tokio::task::yield_now().await;
+            };
+            server.stop(patience).await;
+        }
+        // The workers are gone, and with them the last sender: the collector comes to its end.
+        let _ = self.collector.await;
+        let store = self.inner.outputs.borrow().store.clone();
+        if let Some(store) = store
+            && let Err(error) = store.close().await
+        {
+            tracing::warn!(%error, "the event store could not be closed cleanly");
+        }
+    }
+}
+
+impl Inner {
+    pub fn server(&self) -> Option<Arc<Server>> {
+        self.server.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn status(&self) -> Status {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub async fn reload_source(&self) -> Result<u64, Diagnostics> {
+        self.reload(&self.source).await
+    }
+
+    async fn reload(&self, source: &Source) -> Result<u64, Diagnostics> {
+        let _one_at_a_time = self.reloading.lock().await;
+        let result = self.load_and_publish(source).await;
+        if let Err(problems) = &result {
+            self.reloads_failed.fetch_add(1, Relaxed);
+            let at = self.clock.now().millis();
+            self.status.lock().unwrap_or_else(PoisonError::into_inner).failure = Some((at, problems.clone()));
+            tracing::error!("the new configuration is not valid; the one before is still served\n{problems}");
+        }
+        result
+    }
+
+    async fn load_and_publish(&self, source: &Source) -> Result<u64, Diagnostics> {
+        let loaded = config::load(source).await?;
+        let stopping = || Diagnostics::from(Diagnostic::error("", "the gateway is stopping"));
+        let server = self.server().ok_or_else(stopping)?;
+        let previous = server.snapshot();
+        let revision = previous.revision + 1;
+        let environment = compile::Environment {
+            kinds: self.kinds,
+            registry: &self.registry,
+            workers: self.workers,
+            clock: self.clock.clone(),
+        };
+        let (snapshot, tls, warnings) = prepare(&loaded, &environment, Some(&previous), revision)?;
+        server.publish(Arc::new(snapshot), tls).map_err(|error| {
+            let path = match &error {
+                proxy::StartError::Bind { .. } => "listeners",
+                proxy::StartError::Thread(_) => "",
+            };
+            Diagnostics::from(Diagnostic::error(path, error.to_string()))
+        })?;
+        let before = Arc::clone(&self.outputs.borrow());
+        self.outputs.send_replace(Arc::new(Outputs {
+            settings: loaded.input.config.settings.clone(),
+            store: before.store.clone(),
+            node: before.node.clone(),
+        }));
+        self.served(revision, warnings, &loaded);
+        tracing::info!(revision, apis = loaded.input.config.apis.len(), "a new configuration is served");
+        Ok(revision)
+    }
+
+    fn served(&self, revision: u64, warnings: Vec<Diagnostic>, loaded: &Loaded) {
+        for warning in &warnings {
+            tracing::warn!("{warning}");
+        }
+        let status = Status {
+            revision,
+            since_ms: self.clock.now().millis(),
+            warnings,
+            failure: None,
+            definitions: loaded.definitions.clone(),
+            stopping: false,
+        };
+        *self.status.lock().unwrap_or_else(PoisonError::into_inner) = status;
+    }
+
+    /// Reloads whenever a file of the configuration changes.
+    fn watch(self: &Arc<Self>, loaded: &Loaded) -> Option<JoinHandle<()>> {
+        let (changed, mut changes) = mpsc::channel(1);
+        let mut watch = match Watch::new(changed) {
+            Ok(watch) => watch,
+            Err(error) => {
+                tracing::warn!(%error, "changes of the configuration will not be noticed; send SIGHUP after a change");
+                return None;
+            }
+        };
+        watch.add(&loaded.files);
+        let inner = Arc::clone(self);
+        Some(tokio::spawn(async move {
+            let mut seen = fingerprint(&inner.source, &[]);
+            while changes.recv().await.is_some() {
+                // Several files are often written together; a moment later they are all there.
+                tokio::time::sleep(SETTLE).await;
+                while changes.try_recv().is_ok() {}
+                let files = match config::load(&inner.source).await {
+                    Ok(loaded) => {
+                        watch.add(&loaded.files);
+                        loaded.files
+                    }
+                    Err(_) => Vec::new(),
+                };
+                let now = fingerprint(&inner.source, &files);
+                if now != seen || now.is_none() {
+                    seen = now;
+                    // What is wrong is in the status and in the log.
+                    let _ = inner.reload_source().await;
+                }
+            }
+        }))
+    }
+
+    pub async fn explain(&self, id: &str) -> Option<Explanation> {
+        let id = engine::RequestId::parse(id)?;
+        self.settle().await;
+        self.collected.explanation(id)
+    }
+
+    pub async fn latest(&self, most: usize) -> Vec<Explanation> {
+        self.settle().await;
+        self.collected.latest(most)
+    }
+
+    pub async fn dry_run(&self, question: DryRun) -> Option<Explanation> {
+        let batch = self.server()?.dry_run(question).await?;
+        let mut explanation = explain::explain(&batch, batch.finished.first()?);
+        explanation.dry_run = true;
+        Some(explanation)
+    }
+
+    pub async fn events(&self) -> Option<Arc<EventStore>> {
+        self.settle().await;
+        self.outputs.borrow().store.clone()
+    }
+
+    /// Waits until what has ended before now has been collected.
+    async fn settle(&self) {
+        if let Some(server) = self.server() {
+            server.flush().await;
+        }
+        self.collected.caught_up().await;
+    }
+
+    pub fn metrics(&self) -> Option<String> {
+        let server = self.server()?;
+        let (connections, requests_in_progress) = server.load();
+        let snapshot = server.snapshot();
+        let gauges = metrics::Gauges {
+            revision: snapshot.revision,
+            connections,
+            requests_in_progress,
+            events_stored: self.collected.stored.load(Relaxed),
+            events_dropped: self.collected.dropped.load(Relaxed) + self.collected.lost.load(Relaxed),
+            reloads_failed: self.reloads_failed.load(Relaxed),
+        };
+        Some(metrics::render(&snapshot, &gauges))
+    }
+}
+
+/// How long the files of one change may take to be written.
+const SETTLE: Duration = Duration::from_millis(10);
+
+/// Changes when a file changes; `None` when that cannot be told.
+fn fingerprint(source: &Source, files: &[PathBuf]) -> Option<Vec<(PathBuf, std::time::SystemTime, u64)>> {
+    let Source::Path(path) = source else { return None };
+    let all = files.iter().chain([path]);
+    all.map(|file| {
+        let metadata = std::fs::metadata(file).ok()?;
+        Some((file.clone(), metadata.modified().ok()?, metadata.len()))
+    })
+    .collect()
+}
+
+/// Compiles what was loaded, with the certificates it names.
+fn prepare(
+    loaded: &Loaded,
+    environment: &compile::Environment<'_>,
+    previous: Option<&Snapshot>,
+    revision: u64,
+) -> Result<(Snapshot, TlsContexts, Vec<Diagnostic>), Diagnostics> {
+    let compiled = compile(&loaded.input, environment, previous, revision);
+    let tls_for = |snapshot: &Snapshot| {
+        let upstreams: Vec<_> = snapshot
+            .upstreams
+            .iter()
+            .filter(|upstream| upstream.endpoints.iter().any(|e| e.tls))
+            .map(|upstream| {
+                let place = loaded.input.config.upstreams.iter().position(|doc| *doc.name == *upstream.name);
+                let path = place.map_or_else(|| "upstreams".to_owned(), |place| format!("upstreams[{place}]"));
+                (path, upstream.doc.tls.clone(), upstream.doc.protocol)
+            })
+            .collect();
+        TlsContexts::build(&snapshot.listeners, &upstreams)
+    };
+    let (snapshot, mut warnings) = match compiled {
+        Ok(compiled) => compiled,
+        Err(mut problems) => {
+            // Certificates can be looked at all the same, so that everything wrong is said at once.
+            let upstreams: Vec<(String, _, UpstreamProtocol)> = loaded
+                .input
+                .config
+                .upstreams
+                .iter()
+                .enumerate()
+                .filter(|(_, doc)| doc.endpoints.iter().any(|e| e.url.starts_with("https://")))
+                .map(|(place, doc)| (format!("upstreams[{place}]"), doc.tls.clone(), doc.protocol))
+                .collect();
+            if let Err(more) = TlsContexts::build(&loaded.input.config.listeners, &upstreams) {
+                problems.0.extend(more.0);
+            }
+            return Err(loaded.locate(problems));
+        }
+    };
+    let tls = tls_for(&snapshot).map_err(|problems| loaded.locate(problems))?;
+    warnings = loaded.locate(Diagnostics(warnings)).0;
+    warnings.splice(0..0, loaded.warnings.iter().cloned());
+    Ok((snapshot, tls, warnings))
+}
+
+/// Compiles a configuration without serving it; returns the warnings.
+pub async fn check(source: &Source) -> Result<(Loaded, Vec<Diagnostic>), Diagnostics> {
+    let loaded = config::load(source).await?;
+    let registry = StateRegistry::default();
+    let environment = compile::Environment {
+        kinds: policies::POLICIES,
+        registry: &registry,
+        workers: 1,
+        clock: Clock::system(),
+    };
+    let (_, _, warnings) = prepare(&loaded, &environment, None, 1)?;
+    Ok((loaded, warnings))
+}
+
+async fn open_store(settings: &Settings, source: &Source) -> Result<Option<Arc<EventStore>>, store::StoreError> {
+    if !settings.events.enabled {
+        return Ok(None);
+    }
+    let directory = match (&settings.data_directory, source) {
+        (Some(directory), _) => PathBuf::from(directory),
+        (None, Source::Path(path)) if path.is_dir() => path.join("gatewright-data"),
+        (None, Source::Path(path)) => path.with_file_name("gatewright-data"),
+        (None, Source::Memory { directory, .. }) => directory.join("gatewright-data"),
+    };
+    EventStore::open(&directory, settings.events.retention.get()).await.map(|store| Some(Arc::new(store)))
+}
+
+/// Batches that may wait. Workers hand over 256 events at a time when they are busy.
+fn queue_length(settings: &Settings) -> usize {
+    (settings.events.queue.get() as usize / 256).max(16)
+}
+
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn node_name() -> String {
+    std::fs::read_to_string("/etc/hostname").map(|name| name.trim().to_owned()).unwrap_or_default()
+}

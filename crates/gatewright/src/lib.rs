@@ -1,0 +1,20 @@
+//! Gatewright: one binary that is an API gateway and, as it grows, manager, portal and authorization server.
+//!
+//! This crate wires the others together: it reads configuration, compiles it, starts the data plane, collects what
+//! requests leave behind, and answers questions about it. `Gateway::start` is the whole program; the binary only
+//! parses its command line.
+
+pub mod cli;
+pub mod config;
+
+mod client;
+mod collector;
+mod explain;
+pub mod gateway;
+mod metrics;
+mod ops;
+mod watch;
+
+pub use config::Source;
+pub use explain::Explanation;
+pub use gateway::{Gateway, StartError, StartOptions};

@@ -1,0 +1,103 @@
+//! Metrics in the text format of Prometheus, added up from the workers' counters when somebody asks.
+
+use std::fmt::{Result, Write};
+
+use engine::{
+    Snapshot,
+    stats::{LATENCY_BOUNDS_US, Totals},
+};
+
+/// What the gateway knows about itself, beside the counters of its APIs.
+pub struct Gauges {
+    pub revision: u64,
+    pub connections: u32,
+    pub requests_in_progress: u32,
+    pub events_stored: u64,
+    pub events_dropped: u64,
+    pub reloads_failed: u64,
+}
+
+/// All metrics as text.
+pub fn render(snapshot: &Snapshot, gauges: &Gauges) -> String {
+    let mut out = String::with_capacity(4_096);
+    // Writing to a String cannot fail.
+    let _ = write_all(&mut out, snapshot, gauges);
+    out
+}
+
+fn write_all(out: &mut String, snapshot: &Snapshot, gauges: &Gauges) -> Result {
+    let apis: Vec<(String, Totals)> = snapshot
+        .apis
+        .iter()
+        .map(|api| (format!("api=\"{}\",version=\"{}\"", escape(&api.names.name), escape(&api.names.version)), api.stats.totals()))
+        .chain([("api=\"\",version=\"\"".to_owned(), snapshot.unrouted.totals())])
+        .filter(|(_, totals)| totals.requests() > 0)
+        .collect();
+
+    head(out, "gatewright_requests_total", "counter", "Requests answered, by API and class of status.")?;
+    for (labels, totals) in &apis {
+        for (class, count) in totals.by_class.iter().enumerate().filter(|(_, count)| **count > 0) {
+            let class = if class == 0 { "other".to_owned() } else { format!("{class}xx") };
+            writeln!(out, "gatewright_requests_total{{{labels},status=\"{class}\"}} {count}")?;
+        }
+    }
+    head(out, "gatewright_request_duration_seconds", "histogram", "Time from the head of a request to the end of its answer.")?;
+    for (labels, totals) in &apis {
+        let mut sum = 0;
+        for (bound, count) in LATENCY_BOUNDS_US.iter().zip(&totals.latency) {
+            sum += count;
+            let bound = *bound as f64 / 1e6;
+            writeln!(out, "gatewright_request_duration_seconds_bucket{{{labels},le=\"{bound}\"}} {sum}")?;
+        }
+        let count = totals.requests();
+        writeln!(out, "gatewright_request_duration_seconds_bucket{{{labels},le=\"+Inf\"}} {count}")?;
+        writeln!(out, "gatewright_request_duration_seconds_sum{{{labels}}} {}", totals.latency_sum_us as f64 / 1e6)?;
+        writeln!(out, "gatewright_request_duration_seconds_count{{{labels}}} {count}")?;
+    }
+    let counters: [(&str, &str, fn(&Totals) -> u64); 4] = [
+        ("gatewright_request_bytes_total", "Bytes of request bodies.", |t| t.request_bytes),
+        ("gatewright_response_bytes_total", "Bytes of response bodies.", |t| t.response_bytes),
+        ("gatewright_refused_total", "Requests that the gateway answered itself, with an error.", |t| t.refused),
+        ("gatewright_upstream_failed_total", "Requests that failed because of the upstream.", |t| t.upstream_failed),
+    ];
+    for (name, help, value) in counters {
+        head(out, name, "counter", help)?;
+        for (labels, totals) in &apis {
+            writeln!(out, "{name}{{{labels}}} {}", value(totals))?;
+        }
+    }
+    endpoints(out, snapshot)?;
+    let singles: [(&str, &str, &str, u64); 6] = [
+        ("gatewright_config_revision", "gauge", "Revision of the configuration that is served.", gauges.revision),
+        ("gatewright_config_reloads_failed_total", "counter", "Configurations that could not be taken up.", gauges.reloads_failed),
+        ("gatewright_client_connections", "gauge", "Open client connections.", gauges.connections.into()),
+        ("gatewright_requests_in_progress", "gauge", "Requests in progress.", gauges.requests_in_progress.into()),
+        ("gatewright_events_stored_total", "counter", "Transaction events stored.", gauges.events_stored),
+        ("gatewright_events_dropped_total", "counter", "Transaction events dropped or lost.", gauges.events_dropped),
+    ];
+    for (name, kind, help, value) in singles {
+        head(out, name, kind, help)?;
+        writeln!(out, "{name} {value}")?;
+    }
+    Ok(())
+}
+
+fn endpoints(out: &mut String, snapshot: &Snapshot) -> Result {
+    head(out, "gatewright_endpoint_healthy", "gauge", "1 when the endpoint passes its health checks.")?;
+    for upstream in &snapshot.upstreams {
+        for endpoint in &upstream.endpoints {
+            let (name, url) = (escape(&upstream.name), escape(&endpoint.url));
+            let healthy = u8::from(endpoint.state.is_healthy());
+            writeln!(out, "gatewright_endpoint_healthy{{upstream=\"{name}\",endpoint=\"{url}\"}} {healthy}")?;
+        }
+    }
+    Ok(())
+}
+
+fn head(out: &mut String, name: &str, kind: &str, help: &str) -> Result {
+    writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}")
+}
+
+fn escape(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}

@@ -1,0 +1,350 @@
+//! The operations listener: health, readiness, metrics, status, explanations and events, for operators and for the
+//! command line. It has no login and is bound to loopback unless the settings say otherwise.
+
+use std::{convert::Infallible, net::SocketAddr, sync::Arc};
+
+use axum::{
+    Json, Router,
+    body::{Body, Bytes},
+    extract::{Path, Query, State},
+    http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use model::event::{TransactionEvent, TransactionStatus};
+use proxy::DryRun;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use store::EventFilter;
+use tokio::net::TcpListener;
+
+use crate::{gateway::Inner, explain::Explanation};
+
+pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    TcpListener::bind(address).await
+}
+
+pub async fn serve(listener: TcpListener, inner: Arc<Inner>) {
+    let router = Router::new()
+        .route("/health", get(|| async { StatusCode::OK }))
+        .route("/health/engine", get(health_engine))
+        .route("/ready", get(ready))
+        .route("/metrics", get(metrics))
+        .route("/status", get(status))
+        .route("/reload", post(reload))
+        .route("/apis", get(apis))
+        .route("/apis/{name}/{version}/definition", get(definition))
+        .route("/explain", get(latest).post(dry_run))
+        .route("/explain/{id}", get(explain))
+        .route("/events", get(events))
+        .route("/events/follow", get(follow))
+        .with_state(inner);
+    if let Err(error) = axum::serve(listener, router).await {
+        tracing::error!(%error, "the operations listener ended");
+    }
+}
+
+type Gateway = State<Arc<Inner>>;
+
+fn problem(status: StatusCode, code: &str, detail: &str) -> Response {
+    let body = json!({ "type": "about:blank", "title": status.canonical_reason(), "status": status.as_u16(), "code": code, "detail": detail });
+    let mut response = (status, Json(body)).into_response();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    response
+}
+
+/// `green`, or `yellow` when the latest configuration could not be taken up, or `red` when nothing is served.
+async fn health_engine(State(inner): Gateway) -> Response {
+    let status = inner.status();
+    let colour = match (&status.failure, inner.server().is_some() && !status.stopping) {
+        (_, false) => "red",
+        (Some(_), true) => "yellow",
+        (None, true) => "green",
+    };
+    let code = if colour == "red" { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    (code, Json(json!({ "status": colour, "configuration": configuration(&inner) }))).into_response()
+}
+
+/// True only while everything configured is live.
+async fn ready(State(inner): Gateway) -> Response {
+    let status = inner.status();
+    if inner.server().is_none() || status.stopping {
+        return problem(StatusCode::SERVICE_UNAVAILABLE, "stopping", "The gateway is stopping.");
+    }
+    if status.failure.is_some() {
+        let detail = "The latest configuration is not live; GET /status says why.";
+        return problem(StatusCode::SERVICE_UNAVAILABLE, "configuration_not_live", detail);
+    }
+    Json(json!({ "ready": true, "revision": status.revision })).into_response()
+}
+
+async fn metrics(State(inner): Gateway) -> Response {
+    match inner.metrics() {
+        Some(text) => ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
+        None => problem(StatusCode::SERVICE_UNAVAILABLE, "stopping", "The gateway is stopping."),
+    }
+}
+
+fn configuration(inner: &Inner) -> Value {
+    let status = inner.status();
+    json!({
+        "revision": status.revision,
+        "servedSince": status.since_ms,
+        "warnings": status.warnings,
+        "failure": status.failure.map(|(at, problems)| json!({ "at": at, "problems": problems })),
+    })
+}
+
+async fn status(State(inner): Gateway) -> Response {
+    let Some(server) = inner.server() else {
+        return problem(StatusCode::SERVICE_UNAVAILABLE, "stopping", "The gateway is stopping.");
+    };
+    let (connections, requests) = server.load();
+    let snapshot = server.snapshot();
+    let listeners: Vec<Value> = server
+        .listeners()
+        .into_iter()
+        .map(|l| json!({ "name": l.name, "address": l.address.to_string(), "tls": l.tls }))
+        .collect();
+    let now = inner.clock.now();
+    let upstreams: Vec<Value> = snapshot
+        .upstreams
+        .iter()
+        .map(|upstream| {
+            let endpoints = upstream.endpoints.iter().map(|e| {
+                json!({ "url": e.url, "healthy": e.state.is_healthy(), "available": e.state.available(now), "connections": e.state.connections.load(std::sync::atomic::Ordering::Relaxed) })
+            });
+            json!({ "name": upstream.name, "endpoints": endpoints.collect::<Vec<_>>() })
+        })
+        .collect();
+    Json(json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "configuration": configuration(&inner),
+        "listeners": listeners,
+        "apis": snapshot.apis.len(),
+        "applications": snapshot.applications.list.len(),
+        "upstreams": upstreams,
+        "connections": connections,
+        "requestsInProgress": requests,
+    }))
+    .into_response()
+}
+
+async fn reload(State(inner): Gateway) -> Response {
+    match inner.reload_source().await {
+        Ok(revision) => Json(json!({ "revision": revision })).into_response(),
+        Err(problems) => {
+            let body = json!({ "type": "about:blank", "title": "Unprocessable Entity", "status": 422, "code": "configuration_invalid", "problems": problems });
+            (StatusCode::UNPROCESSABLE_ENTITY, Json(body)).into_response()
+        }
+    }
+}
+
+async fn apis(State(inner): Gateway) -> Response {
+    let Some(server) = inner.server() else {
+        return problem(StatusCode::SERVICE_UNAVAILABLE, "stopping", "The gateway is stopping.");
+    };
+    let snapshot = server.snapshot();
+    let apis: Vec<Value> = snapshot
+        .apis
+        .iter()
+        .map(|api| {
+            json!({ "name": api.names.name, "version": api.names.version, "basePath": api.base_path, "hosts": api.doc.hosts, "operations": api.names.operations.len(), "policies": api.names.policies.iter().map(|p| &p.name).collect::<Vec<_>>() })
+        })
+        .collect();
+    Json(json!({ "apis": apis })).into_response()
+}
+
+/// The definition as it was imported, byte for byte.
+async fn definition(State(inner): Gateway, Path((name, version)): Path<(String, String)>) -> Response {
+    let found = inner.server().and_then(|server| {
+        let place = server.snapshot().apis.iter().position(|a| *a.names.name == *name && *a.names.version == *version)?;
+        inner.status().definitions.get(place).cloned().flatten()
+    });
+    match found.as_ref().and_then(|definition| definition.documents.first()) {
+        Some(document) => {
+            let json = document.bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{');
+            let kind = if json { "application/json" } else { "application/yaml" };
+            ([(CONTENT_TYPE, kind)], Bytes::copy_from_slice(&document.bytes)).into_response()
+        }
+        None => problem(StatusCode::NOT_FOUND, "no_definition", "There is no such API, or it has no definition."),
+    }
+}
+
+async fn explain(State(inner): Gateway, Path(id): Path<String>) -> Response {
+    match inner.explain(&id).await {
+        Some(explanation) => Json(explanation).into_response(),
+        None => problem(
+            StatusCode::NOT_FOUND,
+            "no_record",
+            "There is no record of this request: the id is wrong, or the record is older than what settings.explain keeps.",
+        ),
+    }
+}
+
+#[derive(Deserialize)]
+struct Latest {
+    limit: Option<usize>,
+}
+
+async fn latest(State(inner): Gateway, Query(query): Query<Latest>) -> Json<Vec<Explanation>> {
+    Json(inner.latest(query.limit.unwrap_or(20).min(1_000)).await)
+}
+
+/// A request to think about.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Question {
+    pub method: String,
+    /// Path with query, or a full URL.
+    pub url: String,
+    #[serde(default)]
+    pub headers: Vec<(String, String)>,
+    /// Address of the client. Default: loopback.
+    #[serde(default)]
+    pub client: Option<std::net::IpAddr>,
+}
+
+async fn dry_run(State(inner): Gateway, Json(question): Json<Question>) -> Response {
+    let head = match question_head(&question) {
+        Ok(head) => head,
+        Err(detail) => return problem(StatusCode::BAD_REQUEST, "bad_question", &detail),
+    };
+    let client = question.client.unwrap_or(std::net::Ipv4Addr::LOCALHOST.into());
+    match inner.dry_run(DryRun { head, client }).await {
+        Some(explanation) => Json(explanation).into_response(),
+        None => problem(StatusCode::SERVICE_UNAVAILABLE, "stopping", "The gateway is stopping."),
+    }
+}
+
+fn question_head(question: &Question) -> Result<axum::http::request::Parts, String> {
+    let (mut head, ()) = axum::http::Request::new(()).into_parts();
+    head.method = Method::from_bytes(question.method.as_bytes())
+        .map_err(|_| format!("found method `{}`, expected one such as GET", question.method))?;
+    head.uri = question
+        .url
+        .parse::<Uri>()
+        .map_err(|_| format!("found URL `{}`, expected a path or a URL", question.url))?;
+    for (name, value) in &question.headers {
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("found header name `{name}`"))?;
+        let value = HeaderValue::from_str(value).map_err(|_| format!("the value of header {name} is not valid"))?;
+        head.headers.append(name, value);
+    }
+    Ok(head)
+}
+
+/// Filters, as in the command line.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct EventQuery {
+    from: Option<u64>,
+    to: Option<u64>,
+    api: Option<String>,
+    application: Option<String>,
+    operation: Option<String>,
+    status: Option<TransactionStatus>,
+    /// `404`, or `5xx`.
+    code: Option<String>,
+    method: Option<String>,
+    path: Option<String>,
+    client: Option<String>,
+    reason: Option<String>,
+    id: Option<String>,
+    limit: Option<usize>,
+    cursor: Option<String>,
+}
+
+impl EventQuery {
+    fn filter(self) -> Result<EventFilter, String> {
+        let code = self.code.map(|code| parse_code(&code)).transpose()?;
+        let cursor = self.cursor.map(|c| c.parse().map_err(|e| format!("cursor: {e}"))).transpose()?;
+        Ok(EventFilter {
+            from_ms: self.from,
+            to_ms: self.to,
+            api: self.api,
+            application: self.application,
+            operation: self.operation,
+            status: self.status,
+            response_code: code,
+            method: self.method,
+            path_prefix: self.path,
+            client_ip: self.client,
+            reason_code: self.reason,
+            correlation_id: self.id,
+            limit: self.limit,
+            cursor,
+        })
+    }
+}
+
+fn parse_code(code: &str) -> Result<std::ops::RangeInclusive<u16>, String> {
+    let error = || format!("found code `{code}`, expected one such as 404 or 5xx");
+    if let Some(class) = code.strip_suffix("xx") {
+        let class: u16 = class.parse().map_err(|_| error())?;
+        return if (1..=5).contains(&class) { Ok(class * 100..=class * 100 + 99) } else { Err(error()) };
+    }
+    let code = code.parse().map_err(|_| error())?;
+    Ok(code..=code)
+}
+
+async fn events(State(inner): Gateway, Query(query): Query<EventQuery>) -> Response {
+    let filter = match query.filter() {
+        Ok(filter) => filter,
+        Err(detail) => return problem(StatusCode::BAD_REQUEST, "bad_filter", &detail),
+    };
+    let Some(store) = inner.events().await else {
+        return problem(StatusCode::NOT_FOUND, "events_disabled", "settings.events.enabled is false.");
+    };
+    match store.list(&filter).await {
+        Ok(page) => Json(json!({ "events": page.events, "next": page.next.map(|c| c.to_string()), "warnings": page.warnings })).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "events could not be listed");
+            problem(StatusCode::INTERNAL_SERVER_ERROR, "store_failed", "The event store could not be read; the log says why.")
+        }
+    }
+}
+
+/// Events as they are stored, each a line of JSON, until the client goes.
+async fn follow(State(inner): Gateway, Query(query): Query<EventQuery>) -> Response {
+    let filter = match query.filter() {
+        Ok(filter) => filter,
+        Err(detail) => return problem(StatusCode::BAD_REQUEST, "bad_filter", &detail),
+    };
+    let Some(store) = inner.events().await else {
+        return problem(StatusCode::NOT_FOUND, "events_disabled", "settings.events.enabled is false.");
+    };
+    let (lines, received) = tokio::sync::mpsc::channel::<Result<Bytes, Infallible>>(16);
+    let mut followed = store.follow();
+    tokio::spawn(async move {
+        loop {
+            match followed.recv().await {
+                Ok(events) => {
+                    let text = as_lines(events.iter().filter(|e| filter.matches(e)));
+                    if !text.is_empty() && lines.send(Ok(text.into())).await.is_err() {
+                        return;
+                    }
+                    if lines.is_closed() {
+                        return;
+                    }
+                }
+                // A reader that is too slow misses some and goes on.
+                Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}
+                Err(tokio::sync::broadcast::error::RecvError::Closed) => return,
+            }
+        }
+    });
+    let stream = futures_util::stream::unfold(received, |mut received| async move {
+        received.recv().await.map(|line| (line, received))
+    });
+    ([(CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(stream)).into_response()
+}
+
+fn as_lines<'a>(events: impl Iterator<Item = &'a TransactionEvent>) -> Vec<u8> {
+    let mut text = Vec::new();
+    for event in events {
+        // Writing to memory cannot fail.
+        let _ = serde_json::to_writer(&mut text, event);
+        text.push(b'\n');
+    }
+    text
+}

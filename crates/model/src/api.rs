@@ -1,0 +1,213 @@
+//! APIs: a published interface, where it is found, what is behind it and what governs it.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{ByteSize, Duration, Percent, PolicyDoc};
+
+/// A published interface.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ApiDoc {
+    /// Name, part of the default address. Default: the title in the definition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Version, part of the default address. Default: the version in the definition, else `1.0`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// What the API is for, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// OpenAPI document, 2.0, 3.0 or 3.1, JSON or YAML: a path relative to this file, or a URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub definition: Option<String>,
+    /// Operations, written here instead of a definition. Without either, every path and method is passed on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub operations: Vec<OperationDoc>,
+    /// Path that the API is found under. Default: `/gateway/{name}/{version}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_path: Option<String>,
+    /// Host names that the API answers on; `*.example.com` covers one more label. Default: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
+    /// Name of an upstream, or a URL. Default: the first server of the definition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upstream: Option<String>,
+    /// Send some requests to another upstream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<Canary>,
+    /// Send a copy of requests to another upstream; its answers are thrown away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirror: Option<Mirror>,
+    /// Longest wait for a connection to the upstream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connect_timeout: Option<Duration>,
+    /// Longest wait for the next bytes from the upstream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_timeout: Option<Duration>,
+    /// Largest request body. Default: `settings.limits.bodySize`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_body_size: Option<ByteSize>,
+    /// Policies of this API, in the order that they are written within each stage.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<PolicyDoc>,
+}
+
+/// One operation, written by hand.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OperationDoc {
+    /// HTTP method in capitals; `*` stands for every method.
+    pub method: String,
+    /// Path below the base path: `/orders/{id}`; a last segment `*` takes the rest.
+    pub path: String,
+    /// Name of the operation. Default: method and path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// Requests that go to another upstream: those with the header, and a share of the others.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Canary {
+    /// Name of the upstream.
+    pub upstream: String,
+    /// Share of the requests.
+    #[serde(default = "none")]
+    pub share: Percent,
+    /// Requests with this header always go there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<HeaderMatch>,
+}
+
+/// A header that a request must carry.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HeaderMatch {
+    /// Name of the header.
+    pub name: String,
+    /// Value it must have. Default: any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+}
+
+/// A copy of requests for another upstream.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Mirror {
+    /// Name of the upstream.
+    pub upstream: String,
+    /// Share of the requests.
+    #[serde(default = "all")]
+    pub share: Percent,
+}
+
+fn none() -> Percent {
+    Percent::whole(0)
+}
+fn all() -> Percent {
+    Percent::ALL
+}
+
+/// One operation of an API, whatever document it came from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Operation {
+    /// `operationId`, or method and path.
+    pub name: String,
+    /// HTTP method in capitals; `*` stands for every method.
+    pub method: String,
+    /// Path below the API's base path, with `{templates}`.
+    pub path: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deprecated: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parameters: Vec<Parameter>,
+    /// Request bodies by media type.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub request_bodies: Vec<Body>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub request_body_required: bool,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub responses: Vec<Response>,
+    /// Alternatives, each a set of schemes with scopes that apply together. `None`: nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub security: Option<Vec<Vec<SecurityRequirement>>>,
+}
+
+impl Operation {
+    /// An operation of which only method and path are known.
+    pub fn new(method: impl Into<String>, path: impl Into<String>) -> Self {
+        let (method, path) = (method.into(), path.into());
+        Self {
+            name: format!("{method} {path}"),
+            method,
+            path,
+            summary: None,
+            tags: Vec::new(),
+            deprecated: false,
+            parameters: Vec::new(),
+            request_bodies: Vec::new(),
+            request_body_required: false,
+            responses: Vec::new(),
+            security: None,
+        }
+    }
+}
+
+/// A parameter. Its schema stays in the definition and is found there by `schema`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Parameter {
+    pub name: String,
+    #[serde(rename = "in")]
+    pub location: ParameterLocation,
+    #[serde(default)]
+    pub required: bool,
+    /// JSON pointer to the schema (in OpenAPI 2.0: to the parameter), after the file for another document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ParameterLocation {
+    Path,
+    Query,
+    Header,
+    Cookie,
+    /// OpenAPI 2.0 form fields.
+    Form,
+}
+
+/// A body of one media type.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Body {
+    pub media_type: String,
+    /// JSON pointer to the schema.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<String>,
+}
+
+/// A documented response: `200`, `4XX` or `default`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Response {
+    pub status: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bodies: Vec<Body>,
+}
+
+/// A security scheme that an operation asks for, and the scopes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SecurityRequirement {
+    pub scheme: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
+}

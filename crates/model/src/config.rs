@@ -1,0 +1,29 @@
+//! The whole configuration, as one document or as the sum of several.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{ApiDoc, ApplicationDoc, ListenerDoc, PolicyDoc, Settings, UpstreamDoc};
+
+/// Configuration of a gateway: one file, or a folder of files that are added up.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ConfigDoc {
+    /// Where clients connect. Default: one listener `default` on 127.0.0.1:8080.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub listeners: Vec<ListenerDoc>,
+    /// The native services behind the APIs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub upstreams: Vec<UpstreamDoc>,
+    /// The published interfaces.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub apis: Vec<ApiDoc>,
+    /// The consumers of the APIs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub applications: Vec<ApplicationDoc>,
+    /// Policies of every API; they run before the API's own within each stage.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<PolicyDoc>,
+    /// What holds for the whole gateway. Only one file of a folder may have it.
+    pub settings: Settings,
+}

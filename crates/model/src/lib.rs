@@ -1,0 +1,27 @@
+//! What users write: configuration documents as typed assets, scalars, and the diagnostics that say what is
+//! wrong with them. No I/O happens here; reading files is left to the binary, compiling to `engine`.
+
+pub mod api;
+pub mod application;
+pub mod check;
+pub mod config;
+pub mod diagnostic;
+pub mod event;
+pub mod listener;
+pub mod policy;
+pub mod scalar;
+pub mod secret;
+pub mod settings;
+pub mod upstream;
+pub mod yaml;
+
+pub use api::{ApiDoc, Canary, Mirror, Operation, OperationDoc};
+pub use application::{ApiKeyDoc, ApplicationDoc};
+pub use config::ConfigDoc;
+pub use diagnostic::{Diagnostic, Diagnostics};
+pub use listener::{ListenerDoc, TlsDoc};
+pub use policy::PolicyDoc;
+pub use scalar::{ByteSize, Duration, Percent};
+pub use secret::Secret;
+pub use settings::Settings;
+pub use upstream::{EndpointDoc, UpstreamDoc};

@@ -1,0 +1,190 @@
+//! Settings: what holds for the whole gateway. Each has a default that is safe to keep.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    num::{NonZeroU16, NonZeroU32},
+};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{ByteSize, Duration, Percent};
+
+/// What holds for the whole gateway.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Settings {
+    /// Threads that serve traffic. Default: one per core.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workers: Option<NonZeroU16>,
+    /// Directory for the event store. Default: `gatewright-data` beside the configuration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_directory: Option<String>,
+    /// Where health, metrics, status and explanations are found.
+    pub operations: Operations,
+    /// How requests find their API and operation.
+    pub matching: Matching,
+    /// What a client may send, and how fast it must be.
+    pub limits: Limits,
+    /// Waits that neither the endpoint, the upstream nor the API says anything about.
+    pub timeouts: Timeouts,
+    /// Decision records, the basis of `gatewright explain`.
+    pub explain: Explain,
+    /// Transaction events.
+    pub events: Events,
+    /// One line for each request.
+    pub access_log: AccessLog,
+}
+
+/// The operations listener.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Operations {
+    /// IP address and port. It has no login: keep it on loopback or on a protected network.
+    #[schemars(with = "String")]
+    pub address: SocketAddr,
+}
+
+impl Default for Operations {
+    fn default() -> Self {
+        Self { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 9080)) }
+    }
+}
+
+/// How requests find their API and operation.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Matching {
+    /// With `true`, `/orders` and `/orders/` are different paths. With `false`, a path without an operation of its
+    /// own is looked up again with or without the slash at its end.
+    pub strict_trailing_slash_validation: bool,
+    /// `%2F` in a path separates segments like `/`. With `false` it is data inside a segment.
+    pub decode_all_delimiters_in_uri: bool,
+    /// Which version answers a call that names none.
+    pub default_version: DefaultVersion,
+}
+
+/// Which version answers a call that names none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum DefaultVersion {
+    #[default]
+    Newest,
+    Oldest,
+}
+
+/// What a client may send, and how fast it must be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Limits {
+    /// Longest request line. Beyond: 414.
+    pub request_line: ByteSize,
+    /// Most header lines of a request. Beyond: 431.
+    pub header_count: NonZeroU16,
+    /// Largest request head. Beyond: 431.
+    pub header_size: ByteSize,
+    /// Largest request body. Beyond: 413. Default: no limit, since bodies are streamed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body_size: Option<ByteSize>,
+    /// Most open client connections. Beyond, new ones are closed at once.
+    pub connections: NonZeroU32,
+    /// Most requests in progress. Beyond: 503 with `Retry-After`.
+    pub requests_in_flight: NonZeroU32,
+    /// Most concurrent streams of one HTTP/2 connection.
+    pub concurrent_streams: NonZeroU32,
+    /// Longest time a client may take to send a request head. Beyond: 408.
+    pub header_timeout: Duration,
+    /// Longest pause within a request body. Beyond: 408.
+    pub body_timeout: Duration,
+    /// How long an idle client connection is kept open.
+    pub keep_alive_timeout: Duration,
+    /// How long requests in progress may take to finish when the gateway stops.
+    pub drain_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            request_line: ByteSize::kib(8),
+            header_count: NonZeroU16::MIN.saturating_add(99),
+            header_size: ByteSize::kib(32),
+            body_size: None,
+            connections: NonZeroU32::MIN.saturating_add(19_999),
+            requests_in_flight: NonZeroU32::MIN.saturating_add(9_999),
+            concurrent_streams: NonZeroU32::MIN.saturating_add(127),
+            header_timeout: Duration::from_secs(15),
+            body_timeout: Duration::from_secs(30),
+            keep_alive_timeout: Duration::from_secs(75),
+            drain_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Waits that neither the endpoint, the upstream nor the API says anything about.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Timeouts {
+    /// Longest wait for a connection to an upstream.
+    pub connect: Duration,
+    /// Longest wait for the next bytes from an upstream.
+    pub read: Duration,
+    /// Answer 408 instead of 504 when an upstream is too slow.
+    pub return408_for_connection_timeout: bool,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(30),
+            read: Duration::from_secs(30),
+            return408_for_connection_timeout: false,
+        }
+    }
+}
+
+/// Decision records: what was decided about a request, and why.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Explain {
+    /// Share of the requests whose record is kept. Refused and failed requests are always kept.
+    pub sampling: Percent,
+    /// Most records kept in memory; the oldest goes first.
+    pub retain: u32,
+}
+
+impl Default for Explain {
+    fn default() -> Self {
+        Self { sampling: Percent::ALL, retain: 10_000 }
+    }
+}
+
+/// Transaction events: one for each request, kept in the event store.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Events {
+    /// Keep transaction events.
+    pub enabled: bool,
+    /// How long events are kept.
+    pub retention: Duration,
+    /// Most events waiting to be stored. Beyond, events are counted as dropped; requests never wait.
+    pub queue: NonZeroU32,
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            retention: Duration::from_secs(7 * 86_400),
+            queue: NonZeroU32::MIN.saturating_add(65_535),
+        }
+    }
+}
+
+/// Access log: one JSON object on a line of its own for each request.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct AccessLog {
+    /// File to append to, or `stdout`. Default: no access log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+}

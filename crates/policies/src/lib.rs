@@ -1,0 +1,43 @@
+//! Every runtime policy, one file each, and the list of them. A new policy is its file and one line in `POLICIES`.
+
+mod api_key;
+mod rate_limit;
+mod transformation;
+
+use engine::PolicyKind;
+
+/// All policies, in the order that the reference lists them.
+pub static POLICIES: &[PolicyKind] = &[
+    PolicyKind::of::<api_key::ApiKey>(),
+    PolicyKind::of::<transformation::RequestTransformation>(),
+    PolicyKind::of::<rate_limit::RateLimit>(),
+    PolicyKind::of::<transformation::ResponseTransformation>(),
+];
+
+#[cfg(test)]
+mod tests {
+    use engine::{CompileCx, Stage, compile, state::StateRegistry};
+
+    use super::*;
+
+    #[test]
+    fn every_example_compiles_and_every_reason_is_named_once() {
+        let registry = StateRegistry::default();
+        let environment = compile::Environment {
+            kinds: POLICIES,
+            registry: &registry,
+            workers: 1,
+            clock: engine::Clock::system(),
+        };
+        let mut codes = std::collections::HashSet::new();
+        for kind in POLICIES {
+            let example = model::yaml::parse(kind.example).unwrap().value;
+            let mut cx = CompileCx::new(&environment, 1, kind.type_name);
+            kind.compile(example, &mut cx).unwrap_or_else(|e| panic!("{}: {e}", kind.type_name));
+            for reason in kind.reasons {
+                assert!(codes.insert(reason.code), "{} is used by two policies", reason.code);
+            }
+            assert!(kind.stage <= Stage::ErrorHandling);
+        }
+    }
+}

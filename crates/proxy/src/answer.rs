@@ -1,0 +1,148 @@
+//! Errors become answers here, and nowhere else: problem+json, XML or text, as the client accepts it.
+
+use bytes::Bytes;
+use engine::{Rejection, RequestId};
+use http::{
+    HeaderMap, HeaderValue, StatusCode,
+    header::{ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE},
+};
+
+use crate::headers::X_REQUEST_ID;
+
+/// The representation of an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Json,
+    ProblemJson,
+    ProblemXml,
+    Text,
+}
+
+impl Format {
+    /// What the client likes best among what we have; problem+json when it says nothing that we can give.
+    fn accepted(headers: &HeaderMap) -> Self {
+        let Some(accept) = headers.get(ACCEPT).and_then(|v| v.to_str().ok()) else { return Self::ProblemJson };
+        let mut best = (0_u16, Self::ProblemJson);
+        for range in accept.split(',') {
+            let mut parts = range.split(';').map(str::trim);
+            let format = match parts.next().unwrap_or("").to_ascii_lowercase().as_str() {
+                "application/problem+json" | "*/*" | "application/*" => Self::ProblemJson,
+                "application/json" => Self::Json,
+                "application/problem+xml" | "application/xml" | "text/xml" => Self::ProblemXml,
+                "text/plain" | "text/html" | "text/*" => Self::Text,
+                _ => continue,
+            };
+            let quality = parts
+                .find_map(|p| p.strip_prefix("q="))
+                .map_or(Some(1_000), |q| q.parse::<f32>().ok().map(|q| (q.clamp(0.0, 1.0) * 1_000.0) as u16));
+            if let Some(quality) = quality
+                && quality > best.0
+            {
+                best = (quality, format);
+            }
+        }
+        best.1
+    }
+
+    const fn content_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::ProblemJson => "application/problem+json",
+            Self::ProblemXml => "application/problem+xml",
+            Self::Text => "text/plain; charset=utf-8",
+        }
+    }
+}
+
+/// Status, headers and body for a request that the gateway answers itself.
+///
+/// Nothing of the request, and nothing of the upstream, goes into it: code, title and message belong to the reason.
+pub fn answer(rejection: &Rejection, id: RequestId, request_headers: &HeaderMap) -> (StatusCode, HeaderMap, Bytes) {
+    let status = rejection.status();
+    let format = Format::accepted(request_headers);
+    let body = render(format, status, rejection.reason.code, rejection.reason.message, id);
+    let mut headers = HeaderMap::with_capacity(6 + rejection.headers.len());
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(&X_REQUEST_ID, id_value(id));
+    for (name, value) in &rejection.headers {
+        headers.append(name, value.clone());
+    }
+    (status, headers, body)
+}
+
+/// The same as bytes, for a request that the HTTP library never saw. The connection closes after it.
+pub fn raw_answer(rejection: &Rejection, id: RequestId) -> Vec<u8> {
+    let (status, headers, body) = answer(rejection, id, &HeaderMap::new());
+    let mut out = format!("HTTP/1.1 {} {}\r\n", status.as_str(), status.canonical_reason().unwrap_or("")).into_bytes();
+    for (name, value) in &headers {
+        out.extend_from_slice(name.as_str().as_bytes());
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(value.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(b"connection: close\r\n\r\n");
+    out.extend_from_slice(&body);
+    out
+}
+
+pub fn id_value(id: RequestId) -> HeaderValue {
+    HeaderValue::from_bytes(&id.hex()).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
+}
+
+fn render(format: Format, status: StatusCode, code: &str, message: &str, id: RequestId) -> Bytes {
+    // Codes and messages are our own constants, so nothing here needs escaping.
+    let title = status.canonical_reason().unwrap_or("Error");
+    let number = status.as_str();
+    match format {
+        Format::Json | Format::ProblemJson => format!(
+            r#"{{"type":"about:blank","title":"{title}","status":{number},"code":"{code}","detail":"{message}","requestId":"{id}"}}"#
+        ),
+        Format::ProblemXml => format!(
+            r#"<?xml version="1.0" encoding="UTF-8"?><problem xmlns="urn:ietf:rfc:7807"><type>about:blank</type><title>{title}</title><status>{number}</status><code>{code}</code><detail>{message}</detail><requestId>{id}</requestId></problem>"#
+        ),
+        Format::Text => format!("{number} {title}\n{message}\ncode: {code}\nrequest id: {id}\n"),
+    }
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::reason;
+
+    use super::*;
+
+    fn body(accept: Option<&'static str>) -> (String, String) {
+        let mut headers = HeaderMap::new();
+        if let Some(accept) = accept {
+            headers.insert(ACCEPT, HeaderValue::from_static(accept));
+        }
+        let (_, headers, body) = answer(&Rejection::new(&reason::NO_SUCH_API), RequestId(7), &headers);
+        (headers[CONTENT_TYPE].to_str().unwrap().to_owned(), String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[test]
+    fn the_format_follows_accept() {
+        for (accept, expect) in [
+            (None, "application/problem+json"),
+            (Some("*/*"), "application/problem+json"),
+            (Some("application/json"), "application/json"),
+            (Some("text/html;q=0.5, application/xml"), "application/problem+xml"),
+            (Some("text/plain"), "text/plain; charset=utf-8"),
+            (Some("image/png"), "application/problem+json"),
+            (Some("application/xml;q=0, text/plain;q=0.1"), "text/plain; charset=utf-8"),
+        ] {
+            assert_eq!(body(accept).0, expect, "{accept:?}");
+        }
+    }
+
+    #[test]
+    fn a_problem_has_code_and_request_id() {
+        let problem: serde_json::Value = serde_json::from_str(&body(None).1).unwrap();
+        assert_eq!(problem["status"], 404);
+        assert_eq!(problem["code"], "no_such_api");
+        assert_eq!(problem["requestId"], "00000000000000000000000000000007");
+        assert!(body(Some("text/xml")).1.contains("<code>no_such_api</code>"));
+    }
+}

@@ -1,0 +1,246 @@
+//! Bodies on their way through: the client's towards the upstream, the answer's towards the client.
+
+use std::{
+    cell::Cell,
+    error::Error,
+    fmt,
+    future::Future,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use engine::{Reason, reason};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Sleep, sleep};
+
+use crate::{
+    forward::UpstreamBody,
+    mirror::{Copied, Tee},
+    request::Finish,
+};
+
+/// Why the client's body did not come to its end.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestError(pub &'static Reason);
+
+impl fmt::Display for RequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.code)
+    }
+}
+
+impl Error for RequestError {}
+
+/// What became of the client's body; shared with whoever writes the event.
+#[derive(Debug, Default)]
+pub struct RequestProgress {
+    pub bytes: Cell<u64>,
+    pub failure: Cell<Option<&'static Reason>>,
+    touched: Cell<bool>,
+}
+
+#[derive(Debug)]
+enum From {
+    Client(Incoming),
+    /// What a tee copied from a client's body.
+    Copy(Copied),
+}
+
+/// The client's body: counted, limited, and not waited for for ever.
+#[derive(Debug)]
+pub struct RequestBody {
+    from: From,
+    limit: u64,
+    patience: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+    progress: Rc<RequestProgress>,
+    tee: Option<Tee>,
+}
+
+impl RequestBody {
+    pub fn new(incoming: Incoming, limit: Option<u64>, patience: Duration, progress: Rc<RequestProgress>) -> Self {
+        let limit = limit.unwrap_or(u64::MAX);
+        Self { from: From::Client(incoming), limit, patience, timer: None, progress, tee: None }
+    }
+
+    /// The body of a mirrored request.
+    pub fn copied(copied: Copied, patience: Duration) -> Self {
+        Self { from: From::Copy(copied), limit: u64::MAX, patience, timer: None, progress: Rc::default(), tee: None }
+    }
+
+    /// Copies what comes to a mirror, too.
+    pub fn tee(&mut self, tee: Tee) {
+        self.tee = Some(tee);
+    }
+
+    pub fn is_untouched(&self) -> bool {
+        !self.progress.touched.get()
+    }
+
+    fn fail(&mut self, reason: &'static Reason) -> Poll<Option<Result<Frame<Bytes>, RequestError>>> {
+        self.progress.failure.set(Some(reason));
+        self.tee = None;
+        Poll::Ready(Some(Err(RequestError(reason))))
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = RequestError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, RequestError>>> {
+        let me = &mut *self;
+        me.progress.touched.set(true);
+        let polled = match &mut me.from {
+            From::Client(incoming) => Pin::new(incoming).poll_frame(cx).map_err(|_| ()),
+            From::Copy(copied) => copied.poll_frame(cx),
+        };
+        match polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                me.timer = None;
+                if let Some(data) = frame.data_ref() {
+                    let bytes = me.progress.bytes.get() + data.len() as u64;
+                    me.progress.bytes.set(bytes);
+                    if bytes > me.limit {
+                        return me.fail(&reason::BODY_TOO_LARGE);
+                    }
+                    if let Some(tee) = &mut me.tee {
+                        tee.send(data);
+                    }
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(_))) => me.fail(&reason::CLIENT_GONE),
+            Poll::Ready(None) => {
+                me.timer = None;
+                if let Some(tee) = me.tee.take() {
+                    tee.finish();
+                }
+                Poll::Ready(None)
+            }
+            Poll::Pending => {
+                let patience = me.patience;
+                let timer = me.timer.get_or_insert_with(|| Box::pin(sleep(patience)));
+                match timer.as_mut().poll(cx) {
+                    Poll::Ready(()) => me.fail(&reason::REQUEST_TIMEOUT),
+                    Poll::Pending => Poll::Pending,
+                }
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.from {
+            From::Client(incoming) => incoming.is_end_stream(),
+            From::Copy(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.from {
+            From::Client(incoming) => incoming.size_hint(),
+            From::Copy(copied) => copied.size_hint(),
+        }
+    }
+}
+
+/// The body of an answer. When it ends or is dropped, the request is finished and leaves its event.
+pub struct ProxyBody {
+    source: Source,
+    finish: Option<Box<Finish>>,
+}
+
+pub enum Source {
+    Empty,
+    Whole(Bytes),
+    H1(Box<UpstreamBody>),
+    H2(Box<crate::h2::H2Body>),
+}
+
+/// The upstream broke off; the client's connection is ended so that it notices.
+#[derive(Debug)]
+pub struct BrokenOff(pub &'static Reason);
+
+impl fmt::Display for BrokenOff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.code)
+    }
+}
+
+impl Error for BrokenOff {}
+
+impl ProxyBody {
+    pub fn new(source: Source, finish: Option<Box<Finish>>) -> Self {
+        let mut body = Self { source, finish };
+        // A body that ends before it begins is never polled.
+        if body.is_end_stream() {
+            body.ended();
+        }
+        body
+    }
+
+    fn ended(&mut self) {
+        if let Some(mut finish) = self.finish.take() {
+            finish.complete = true;
+        }
+    }
+}
+
+impl Body for ProxyBody {
+    type Data = Bytes;
+    type Error = BrokenOff;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+        let me = &mut *self;
+        let polled = match &mut me.source {
+            Source::Empty => Poll::Ready(None),
+            Source::Whole(bytes) => {
+                let bytes = std::mem::take(bytes);
+                me.source = Source::Empty;
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+            Source::H1(body) => body.poll_frame(cx),
+            Source::H2(body) => body.poll_frame(cx),
+        };
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                if let (Some(finish), Some(data)) = (&mut me.finish, frame.data_ref()) {
+                    finish.response_bytes += data.len() as u64;
+                }
+                if me.is_end_stream() {
+                    me.ended();
+                }
+            }
+            Poll::Ready(Some(Err(BrokenOff(reason)))) => {
+                if let Some(finish) = &mut me.finish {
+                    finish.broken = Some(reason);
+                }
+            }
+            Poll::Ready(None) => me.ended(),
+            Poll::Pending => {}
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Source::Empty => true,
+            Source::Whole(_) => false,
+            Source::H1(body) => body.is_end_stream(),
+            Source::H2(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Empty => SizeHint::with_exact(0),
+            Source::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Source::H1(body) => body.size_hint(),
+            Source::H2(body) => body.size_hint(),
+        }
+    }
+}

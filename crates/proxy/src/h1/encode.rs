@@ -1,0 +1,113 @@
+//! Request heads, written anew for the upstream: one Host, one length, nothing that belongs to another hop.
+
+use bytes::{BufMut, BytesMut};
+use http::{
+    HeaderMap, Method,
+    header::{CONTENT_LENGTH, EXPECT, HOST},
+};
+
+use crate::headers::is_hop_by_hop;
+
+/// How the upstream learns where the request body ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    None,
+    Length(u64),
+    Chunked,
+}
+
+/// Everything in a request head.
+#[derive(Debug)]
+pub struct Head<'a> {
+    pub method: &'a Method,
+    /// Path of the endpoint and path of the request.
+    pub path: [&'a str; 2],
+    pub query: Option<&'a str>,
+    pub host: &'a str,
+    pub headers: &'a HeaderMap,
+    pub framing: Framing,
+    /// The protocol to switch to.
+    pub upgrade: Option<&'a str>,
+    pub expect_continue: bool,
+}
+
+/// Writes a head. All values come from types that hold no line breaks.
+pub fn encode_head(out: &mut BytesMut, head: &Head<'_>) {
+    put(out, &[head.method.as_str(), " "]);
+    put(out, &head.path);
+    if head.path.iter().all(|p| p.is_empty()) {
+        out.put_u8(b'/');
+    }
+    if let Some(query) = head.query {
+        put(out, &["?", query]);
+    }
+    put(out, &[" HTTP/1.1\r\nhost: ", head.host, "\r\n"]);
+    for (name, value) in head.headers {
+        if is_hop_by_hop(name) || *name == HOST || *name == CONTENT_LENGTH || *name == EXPECT {
+            continue;
+        }
+        out.reserve(name.as_str().len() + value.len() + 4);
+        out.put_slice(name.as_str().as_bytes());
+        out.put_slice(b": ");
+        out.put_slice(value.as_bytes());
+        out.put_slice(b"\r\n");
+    }
+    match head.framing {
+        Framing::None => {}
+        Framing::Length(length) => {
+            put(out, &["content-length: ", itoa::Buffer::new().format(length), "\r\n"]);
+        }
+        Framing::Chunked => out.put_slice(b"transfer-encoding: chunked\r\n"),
+    }
+    if head.expect_continue {
+        out.put_slice(b"expect: 100-continue\r\n");
+    }
+    if let Some(protocol) = head.upgrade {
+        put(out, &["connection: upgrade\r\nupgrade: ", protocol, "\r\n"]);
+    }
+    out.put_slice(b"\r\n");
+}
+
+fn put(out: &mut BytesMut, parts: &[&str]) {
+    for part in parts {
+        out.extend_from_slice(part.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_head_has_one_host_one_length_and_nothing_of_the_hop_before() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("host", "evil"),
+            ("content-length", "99"),
+            ("connection", "keep-alive"),
+            ("upgrade", "h2c"),
+            ("x-empty", ""),
+            ("accept", "*/*"),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        let mut out = BytesMut::new();
+        let head = Head {
+            method: &Method::POST,
+            path: ["/v2", "/pets"],
+            query: Some("a=b"),
+            host: "up:80",
+            headers: &headers,
+            framing: Framing::Length(3),
+            upgrade: None,
+            expect_continue: false,
+        };
+        encode_head(&mut out, &head);
+        assert_eq!(
+            std::str::from_utf8(&out).unwrap(),
+            "POST /v2/pets?a=b HTTP/1.1\r\nhost: up:80\r\nx-empty: \r\naccept: */*\r\ncontent-length: 3\r\n\r\n"
+        );
+    }
+}

@@ -1,0 +1,126 @@
+//! HTTP/2 towards upstreams, on hyper: one connection carries many requests of its worker.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use engine::reason;
+use http::{HeaderMap, Method, Request, Response, Uri, Version};
+use http_body::{Body, Frame, SizeHint};
+use hyper::{body::Incoming, client::conn::http2};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::time::{Sleep, sleep};
+
+use crate::{
+    body::{BrokenOff, RequestBody},
+    headers::is_hop_by_hop,
+    h1::{Counted, Io},
+    worker::LocalExec,
+};
+
+/// A body for requests that may have none.
+pub type H2RequestBody = http_body_util::Either<RequestBody, http_body_util::Empty<Bytes>>;
+
+/// A connection that carries many requests.
+#[derive(Clone)]
+pub struct H2Handle(http2::SendRequest<H2RequestBody>);
+
+impl H2Handle {
+    pub fn is_usable(&self) -> bool {
+        !self.0.is_closed()
+    }
+
+    pub async fn send(&mut self, request: Request<H2RequestBody>) -> Result<Response<Incoming>, hyper::Error> {
+        self.0.ready().await?;
+        self.0.send_request(request).await
+    }
+}
+
+/// Windows as large as a fast body needs on a fast network.
+const STREAM_WINDOW: u32 = 1024 * 1024;
+const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+
+pub async fn handshake(io: Io, counted: Counted) -> Result<H2Handle, hyper::Error> {
+    let (sender, connection) = http2::Builder::new(LocalExec)
+        .timer(TokioTimer::new())
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .keep_alive_interval(Duration::from_secs(30))
+        .keep_alive_timeout(Duration::from_secs(10))
+        .handshake(TokioIo::new(io))
+        .await?;
+    tokio::task::spawn_local(async move {
+        // How it ends is seen by the requests on it.
+        let _ = connection.await;
+        drop(counted);
+    });
+    Ok(H2Handle(sender))
+}
+
+/// A request head for HTTP/2.
+pub fn request(
+    method: &Method,
+    uri: Uri,
+    headers: &HeaderMap,
+    trailers_welcome: bool,
+    body: H2RequestBody,
+) -> Request<H2RequestBody> {
+    let mut request = Request::new(body);
+    *request.method_mut() = method.clone();
+    *request.uri_mut() = uri;
+    *request.version_mut() = Version::HTTP_2;
+    let out = request.headers_mut();
+    out.reserve(headers.len());
+    for (name, value) in headers {
+        if !is_hop_by_hop(name) && *name != http::header::HOST && *name != http::header::EXPECT {
+            out.append(name, value.clone());
+        }
+    }
+    if trailers_welcome {
+        out.insert(http::header::TE, http::HeaderValue::from_static("trailers"));
+    }
+    request
+}
+
+/// The body of an HTTP/2 answer, not waited for for ever.
+pub struct H2Body {
+    incoming: Incoming,
+    patience: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl H2Body {
+    pub fn new(incoming: Incoming, patience: Duration) -> Self {
+        Self { incoming, patience, timer: None }
+    }
+
+    pub fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+        match Pin::new(&mut self.incoming).poll_frame(cx) {
+            Poll::Ready(Some(Err(_))) => Poll::Ready(Some(Err(BrokenOff(&reason::UPSTREAM_CUT_SHORT)))),
+            Poll::Ready(frame) => {
+                self.timer = None;
+                Poll::Ready(frame.map(|f| f.map_err(|_| BrokenOff(&reason::UPSTREAM_CUT_SHORT))))
+            }
+            Poll::Pending => {
+                let patience = self.patience;
+                let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(patience)));
+                match timer.as_mut().poll(cx) {
+                    Poll::Ready(()) => Poll::Ready(Some(Err(BrokenOff(&reason::UPSTREAM_STALLED)))),
+                    Poll::Pending => Poll::Pending,
+                }
+            }
+        }
+    }
+
+    pub fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    pub fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}

@@ -1,0 +1,213 @@
+//! Headers between hops: which ones end here, and what the upstream is told about the client.
+
+use std::fmt::Write;
+
+use engine::Client;
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{CONNECTION, FORWARDED, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE},
+};
+
+pub static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+pub static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+pub static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+static X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+static X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
+static HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
+
+/// Headers that belong to one connection (RFC 9110, 7.6.1), and never go further.
+pub fn is_hop_by_hop(name: &HeaderName) -> bool {
+    // Standard names compare as one byte, so this is cheap for the headers that are common.
+    *name == CONNECTION
+        || *name == TRANSFER_ENCODING
+        || *name == UPGRADE
+        || *name == TE
+        || *name == TRAILER
+        || *name == PROXY_AUTHENTICATE
+        || *name == PROXY_AUTHORIZATION
+        || *name == KEEP_ALIVE
+        || *name == PROXY_CONNECTION
+        || *name == HTTP2_SETTINGS
+}
+
+/// Takes away what belongs to one connection, also what `Connection` names.
+pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    if let Some(connection) = headers.remove(CONNECTION)
+        && let Ok(names) = connection.to_str()
+    {
+        for name in names.split(',').map(str::trim) {
+            // Naming a header that is needed to understand the message would be a way to hide it.
+            if !name.is_empty()
+                && !["host", "content-length", "content-type", "authorization", "cookie"]
+                    .iter()
+                    .any(|kept| name.eq_ignore_ascii_case(kept))
+                && !name.to_ascii_lowercase().starts_with("x-forwarded-")
+            {
+                headers.remove(name);
+            }
+        }
+    }
+    if headers.keys().any(is_hop_by_hop) {
+        for name in [&TRANSFER_ENCODING, &UPGRADE, &TE, &TRAILER, &PROXY_AUTHENTICATE, &PROXY_AUTHORIZATION] {
+            headers.remove(name);
+        }
+        for name in [&CONNECTION, &KEEP_ALIVE, &PROXY_CONNECTION, &HTTP2_SETTINGS] {
+            headers.remove(name);
+        }
+    }
+}
+
+/// What the upstream is told about the client.
+#[derive(Debug, Clone)]
+pub struct ForwardedBy {
+    /// The peer may say who its client is.
+    pub trusted: bool,
+    /// The peer's address as text.
+    pub peer: HeaderValue,
+}
+
+/// Sets `X-Forwarded-*`. What an untrusted client wrote into them, or into `Forwarded`, is thrown away.
+pub fn set_forwarded(headers: &mut HeaderMap, client: &Client, by: &ForwardedBy, host: Option<HeaderValue>) {
+    if by.trusted {
+        match headers.get(&X_FORWARDED_FOR) {
+            Some(before) => {
+                let mut list = Vec::with_capacity(before.len() + 2 + by.peer.len());
+                list.extend_from_slice(before.as_bytes());
+                list.extend_from_slice(b", ");
+                list.extend_from_slice(by.peer.as_bytes());
+                if let Ok(list) = HeaderValue::from_maybe_shared(list) {
+                    headers.insert(&X_FORWARDED_FOR, list);
+                }
+            }
+            None => {
+                headers.insert(&X_FORWARDED_FOR, client_address(client, by));
+            }
+        }
+        headers.entry(&X_FORWARDED_PROTO).or_insert_with(|| scheme(client));
+        if let Some(host) = host {
+            headers.entry(&X_FORWARDED_HOST).or_insert(host);
+        }
+        return;
+    }
+    headers.remove(FORWARDED);
+    headers.remove(&X_FORWARDED_PORT);
+    headers.remove(&X_REAL_IP);
+    headers.insert(&X_FORWARDED_FOR, client_address(client, by));
+    headers.insert(&X_FORWARDED_PROTO, scheme(client));
+    match host {
+        Some(host) => headers.insert(&X_FORWARDED_HOST, host),
+        None => headers.remove(&X_FORWARDED_HOST),
+    };
+}
+
+fn client_address(client: &Client, by: &ForwardedBy) -> HeaderValue {
+    if client.ip == client.peer.ip() { by.peer.clone() } else { address_value(client.ip) }
+}
+
+fn scheme(client: &Client) -> HeaderValue {
+    HeaderValue::from_static(if client.secure { "https" } else { "http" })
+}
+
+/// An address as a header value; an IPv4 address is written as one even when it came over IPv6.
+pub fn address_value(ip: std::net::IpAddr) -> HeaderValue {
+    let mut text = String::with_capacity(16);
+    // Writing to a String cannot fail.
+    let _ = write!(text, "{}", ip.to_canonical());
+    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
+}
+
+/// The client's address as a trusted peer tells it: the last one in the list that is not a trusted proxy itself.
+pub fn client_from(headers: &HeaderMap, trusted: impl Fn(std::net::IpAddr) -> bool) -> Option<std::net::IpAddr> {
+    let mut found = None;
+    for value in headers.get_all(&X_FORWARDED_FOR).iter().collect::<Vec<_>>().into_iter().rev() {
+        for text in value.to_str().ok()?.rsplit(',') {
+            let text = text.trim();
+            let ip: std::net::IpAddr = match text.parse() {
+                Ok(ip) => ip,
+                Err(_) => text.parse::<std::net::SocketAddr>().ok()?.ip(),
+            };
+            found = Some(ip);
+            if !trusted(ip) {
+                return found;
+            }
+        }
+    }
+    found
+}
+
+/// The client spoke TLS to a trusted proxy.
+pub fn forwarded_https(headers: &HeaderMap) -> bool {
+    headers.get(&X_FORWARDED_PROTO).is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"https"))
+}
+
+/// The request's `Host`, for `X-Forwarded-Host`.
+pub fn host(headers: &HeaderMap) -> Option<HeaderValue> {
+    headers.get(HOST).cloned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        lines.iter().map(|(n, v)| (HeaderName::from_static(n), HeaderValue::from_static(v))).collect()
+    }
+
+    fn client(ip: &str) -> (Client, ForwardedBy) {
+        let ip: std::net::IpAddr = ip.parse().unwrap();
+        (Client { ip, peer: (ip, 1).into(), secure: false }, ForwardedBy { trusted: false, peer: address_value(ip) })
+    }
+
+    #[test]
+    fn what_connection_names_goes_no_further() {
+        let mut headers = map(&[
+            ("connection", "close, X-Secret, host, X-Forwarded-For"),
+            ("x-secret", "1"),
+            ("host", "a"),
+            ("x-forwarded-for", "1.2.3.4"),
+            ("te", "trailers"),
+            ("keep-alive", "5"),
+        ]);
+        strip_hop_by_hop(&mut headers);
+        let mut left: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["host", "x-forwarded-for"]);
+    }
+
+    #[test]
+    fn an_untrusted_client_cannot_say_who_it_is() {
+        let mut headers =
+            map(&[("x-forwarded-for", "9.9.9.9"), ("forwarded", "for=9.9.9.9"), ("x-forwarded-proto", "https"), ("x-real-ip", "9.9.9.9")]);
+        let (client, by) = client("10.0.0.1");
+        set_forwarded(&mut headers, &client, &by, Some(HeaderValue::from_static("api.example.com")));
+        assert_eq!(headers["x-forwarded-for"], "10.0.0.1");
+        assert_eq!(headers["x-forwarded-proto"], "http");
+        assert_eq!(headers["x-forwarded-host"], "api.example.com");
+        assert!(!headers.contains_key("forwarded") && !headers.contains_key("x-real-ip"));
+    }
+
+    #[test]
+    fn a_trusted_proxy_is_believed_and_added() {
+        let mut headers = map(&[("x-forwarded-for", "9.9.9.9"), ("x-forwarded-proto", "https")]);
+        let (client, mut by) = client("10.0.0.1");
+        by.trusted = true;
+        set_forwarded(&mut headers, &client, &by, None);
+        assert_eq!(headers["x-forwarded-for"], "9.9.9.9, 10.0.0.1");
+        assert_eq!(headers["x-forwarded-proto"], "https");
+    }
+
+    #[test]
+    fn the_client_is_the_last_address_that_is_no_trusted_proxy() {
+        let trusted = |ip: std::net::IpAddr| ip.to_string().starts_with("10.");
+        for (list, expect) in
+            [("1.1.1.1, 2.2.2.2, 10.0.0.2", Some("2.2.2.2")), ("10.0.0.3", Some("10.0.0.3")), ("junk", None), ("1.1.1.1, junk", None)]
+        {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-forwarded-for", HeaderValue::from_str(list).unwrap());
+            assert_eq!(client_from(&headers, trusted).map(|ip| ip.to_string()).as_deref(), expect, "{list}");
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Active health checks, on a thread of their own: a slow endpoint under check never holds up traffic.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::BytesMut;
+use engine::upstream::{CompiledUpstream, Endpoint};
+use http::{HeaderMap, Method};
+use model::upstream::HealthCheck;
+use tokio::{
+    io::AsyncWriteExt,
+    task::JoinSet,
+    time::{MissedTickBehavior, interval, timeout},
+};
+
+use crate::{
+    h1::{self, Conn, Framing},
+    pool::{Connected, Pool, Pools, Wanted},
+    worker::{Live, Shared},
+};
+
+/// Checks what the served snapshot wants checked, and starts over whenever another one is served.
+pub async fn run(shared: Arc<Shared>, mut published: tokio::sync::watch::Receiver<u64>) {
+    loop {
+        let live = shared.live.load_full();
+        let mut checks = JoinSet::new();
+        for upstream in &live.snapshot.upstreams {
+            let Some(check) = &upstream.doc.health_check else { continue };
+            for index in 0..upstream.endpoints.len() {
+                checks.spawn_local(watch(Arc::clone(&shared), Arc::clone(&live), Arc::clone(upstream), index, check.clone()));
+            }
+        }
+        drop(live);
+        if published.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn watch(shared: Arc<Shared>, live: Arc<Live>, upstream: Arc<CompiledUpstream>, index: usize, check: HealthCheck) {
+    let mut ticks = interval(check.interval.get().max(Duration::from_millis(10)));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let pools = Pools::default();
+    let endpoint = &upstream.endpoints[index];
+    loop {
+        ticks.tick().await;
+        let answered = timeout(check.timeout.get(), ask(&shared, &live, &pools, &upstream, endpoint, &check)).await;
+        let good = answered == Ok(true);
+        if let Some(healthy) = endpoint.state.health_checked(&check, good) {
+            tracing::info!(upstream = %upstream.name, endpoint = %endpoint.url, healthy, "the health of an endpoint changed");
+        }
+    }
+}
+
+async fn ask(
+    shared: &Shared,
+    live: &Live,
+    pools: &Pools,
+    upstream: &CompiledUpstream,
+    endpoint: &Endpoint,
+    check: &HealthCheck,
+) -> bool {
+    let wanted = Wanted {
+        upstream,
+        endpoint,
+        tls: &live.tls,
+        timeout: check.timeout.get(),
+        now: shared.clock.now(),
+        grpc: false,
+        fresh: true,
+        http1: true,
+    };
+    match pools.connect(&Pool::default(), &wanted).await {
+        Ok(Connected::H1(conn)) => get(conn, endpoint, &check.path).await.is_some_and(|status| (200..400).contains(&status)),
+        _ => false,
+    }
+}
+
+async fn get(mut conn: Conn, endpoint: &Endpoint, path: &str) -> Option<u16> {
+    let mut out = BytesMut::new();
+    h1::encode_head(
+        &mut out,
+        &h1::Head {
+            method: &Method::GET,
+            path: [&endpoint.base_path, path],
+            query: None,
+            host: endpoint.authority.as_str(),
+            headers: &HeaderMap::new(),
+            framing: Framing::None,
+            upgrade: None,
+            expect_continue: false,
+        },
+    );
+    conn.io.write_all(&out).await.ok()?;
+    conn.io.flush().await.ok()?;
+    loop {
+        if std::future::poll_fn(|cx| conn.poll_fill(cx, 1024)).await.ok()? == 0 {
+            return None;
+        }
+        if let Some(response) = h1::parse(&mut conn.read, false).ok()?
+            && !response.status.is_informational()
+        {
+            return Some(response.status.as_u16());
+        }
+    }
+}

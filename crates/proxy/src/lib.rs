@@ -1,0 +1,25 @@
+//! The data plane: listeners, TLS, HTTP in and out, pools, health, retries, streaming. It knows no SQL and no
+//! concrete policy; what to do with a request is said by the engine's snapshot.
+
+mod answer;
+mod body;
+mod connection;
+mod dns;
+mod forward;
+mod guard;
+mod h1;
+mod h2;
+mod headers;
+mod health;
+mod listener;
+mod mirror;
+mod pool;
+mod proxy_protocol;
+mod request;
+mod server;
+pub mod tls;
+mod upgrade;
+mod worker;
+
+pub use request::DryRun;
+pub use server::{BoundListener, Options, Server, StartError};

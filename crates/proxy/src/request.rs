@@ -1,0 +1,455 @@
+//! One request, top to bottom: check, route, identify, process, forward, process the answer, leave an event.
+
+use std::{borrow::Cow, panic::AssertUnwindSafe, rc::Rc, sync::Arc};
+
+use engine::{
+    Client, CompiledApi, Exchange, Rejection, RequestId, SnapshotRef, Stage, Step, Timestamp, Verdict,
+    exchange::{StepRecord, StepResult},
+    journal::Measures,
+    reason::{self, Origin},
+    route::{OperationMatch, decode},
+    snapshot::Slot,
+    stats::Sample,
+    upstream::CompiledUpstream,
+};
+use futures_util::FutureExt;
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, Uri,
+    header::{ALLOW, EXPECT, HOST, RETRY_AFTER, TE, UPGRADE},
+};
+use http_body::Body;
+use hyper::body::Incoming;
+
+use crate::{
+    answer::{answer, id_value},
+    body::{ProxyBody, RequestBody, RequestProgress, Source},
+    connection::ConnInfo,
+    forward::{self, Answer, Outgoing},
+    headers::{self, X_REQUEST_ID},
+    mirror,
+    upgrade::{self, Asked},
+    worker::{InProgress, Worker},
+};
+
+/// Everything that is left to do when a request has ended, however it ends: done when this is dropped.
+pub struct Finish {
+    worker: Rc<Worker>,
+    exchange: Exchange,
+    _in_progress: Option<InProgress>,
+    pub request_progress: Rc<RequestProgress>,
+    pub response_bytes: u64,
+    /// The answer went out to its end.
+    pub complete: bool,
+    /// Why the answer broke off.
+    pub broken: Option<&'static engine::Reason>,
+}
+
+impl Drop for Finish {
+    fn drop(&mut self) {
+        let exchange = &mut self.exchange;
+        if exchange.reason.is_none() {
+            exchange.reason = match (self.broken, self.complete) {
+                (Some(reason), _) => Some(reason),
+                (None, true) => None,
+                (None, false) => Some(&reason::CLIENT_GONE),
+            };
+        }
+        let measures = Measures {
+            ended: self.worker.now(),
+            request_bytes: self.request_progress.bytes.get(),
+            response_bytes: self.response_bytes,
+        };
+        let sample = Sample {
+            status: exchange.status.as_u16(),
+            latency_us: u64::try_from(measures.ended.since(exchange.started).as_micros()).unwrap_or(u64::MAX),
+            request_bytes: measures.request_bytes,
+            response_bytes: measures.response_bytes,
+            refused: exchange.reason.is_some_and(|r| r.origin != Origin::Upstream),
+            upstream_failed: exchange.reason.is_some_and(|r| r.origin == Origin::Upstream),
+        };
+        let stats = exchange.api().map_or(&exchange.snapshot.unrouted, |api| &api.stats);
+        stats.record(self.worker.index, &sample);
+        self.worker.record(exchange, &measures);
+    }
+}
+
+/// Answers a request. A panic on the way is this request's 500 and nobody else's.
+pub async fn serve(worker: Rc<Worker>, conn: Rc<ConnInfo>, request: Request<Incoming>) -> Response<ProxyBody> {
+    let id = worker.next_id();
+    let accept = request.headers().get(http::header::ACCEPT).cloned();
+    match AssertUnwindSafe(handle(&worker, &conn, id, request)).catch_unwind().await {
+        Ok(response) => response,
+        Err(_) => {
+            tracing::error!(request = %id, "a request made the gateway panic");
+            let headers: HeaderMap = accept.into_iter().map(|v| (http::header::ACCEPT, v)).collect();
+            let (status, headers, body) = answer(&Rejection::new(&reason::INTERNAL_ERROR), id, &headers);
+            let mut response = Response::new(ProxyBody::new(Source::Whole(body), None));
+            *response.status_mut() = status;
+            *response.headers_mut() = headers;
+            response
+        }
+    }
+}
+
+async fn handle(worker: &Rc<Worker>, conn: &Rc<ConnInfo>, id: RequestId, mut request: Request<Incoming>) -> Response<ProxyBody> {
+    let snapshot = worker.snapshot();
+    let asked = upgrade::asked(&request);
+    let on_upgrade = asked.map(|_| hyper::upgrade::on(&mut request));
+    let (head, incoming) = request.into_parts();
+    let client = conn.client(&head.headers);
+    let mut exchange = Exchange::new(id, worker.now(), client, snapshot.clone(), head);
+    exchange.recording = worker.wants_record(id);
+    let progress = Rc::new(RequestProgress::default());
+    let in_progress = worker.begin(conn);
+
+    let result = match &in_progress {
+        None => Err(Rejection::new(&reason::OVERLOADED).header(RETRY_AFTER, HeaderValue::from_static("1"))),
+        Some(_) => govern(worker, conn, &mut exchange, incoming, asked, &progress).await,
+    };
+    let (source, tunnel) = match result {
+        Ok(answer) => {
+            exchange.status = answer.status;
+            exchange.response_headers = answer.headers;
+            (answer.source, answer.tunnel)
+        }
+        Err(rejection) => (refuse(&mut exchange, &rejection), None),
+    };
+    let source = process_response(worker, &mut exchange, source).await;
+    let mut response = respond(&mut exchange);
+    let mut finish = Box::new(Finish {
+        worker: Rc::clone(worker),
+        exchange,
+        _in_progress: in_progress,
+        request_progress: progress,
+        response_bytes: 0,
+        complete: false,
+        broken: None,
+    });
+    if let (Some(conn_up), Some(on_upgrade), Some(asked)) = (tunnel, on_upgrade, asked) {
+        upgrade::switched(asked, &mut response);
+        finish.exchange.status = response.status();
+        conn.become_tunnel();
+        upgrade::tunnel(worker, on_upgrade, conn_up, finish);
+        return response.map(|()| ProxyBody::new(Source::Empty, None));
+    }
+    response.map(|()| ProxyBody::new(source, Some(finish)))
+}
+
+/// Everything between a parsed request and an upstream's answer.
+async fn govern(
+    worker: &Rc<Worker>,
+    conn: &ConnInfo,
+    exchange: &mut Exchange,
+    incoming: Incoming,
+    asked: Option<Asked>,
+    progress: &Rc<RequestProgress>,
+) -> Result<Answer, Box<Rejection>> {
+    let (upstream, limit) = decide(worker, exchange, asked).await?;
+    if let Some(limit) = limit
+        && incoming.size_hint().lower() > limit
+    {
+        return Err(Rejection::new(&reason::BODY_TOO_LARGE));
+    }
+    let body = ClientBody { incoming, limit, progress };
+    let outgoing = prepare(worker, conn, exchange, body, upstream, asked);
+    forward::forward(worker, exchange, outgoing).await
+}
+
+/// Check, route, and every policy before the upstream. Returns where the request goes, and its largest body.
+async fn decide(
+    worker: &Worker,
+    exchange: &mut Exchange,
+    asked: Option<Asked>,
+) -> Result<(Arc<CompiledUpstream>, Option<u64>), Box<Rejection>> {
+    check(exchange, asked)?;
+    let snapshot = exchange.snapshot.clone();
+    let found = route(exchange, &snapshot)?;
+    let api = &snapshot.apis[found.api as usize];
+    // Whether a method exists is told only to those who may use the API.
+    let (access, rest) = api.chain.split_at(api.access_policies);
+    run(worker, exchange, access, 0).await?;
+    exchange.operation = found.operation?;
+    let before_response = rest.partition_point(|slot| slot.stage < Stage::ResponseProcessing);
+    run(worker, exchange, &rest[..before_response], api.access_policies).await?;
+    let upstream = choose_upstream(exchange, &snapshot, found.api).ok_or_else(|| Rejection::new(&reason::NO_UPSTREAM))?;
+    Ok((upstream, api.max_body_size))
+}
+
+/// What the HTTP library lets through and we do not.
+fn check(exchange: &mut Exchange, asked: Option<Asked>) -> Result<(), Box<Rejection>> {
+    if exchange.method == Method::CONNECT && asked != Some(Asked::ExtendedConnect) {
+        return Err(Rejection::new(&reason::CONNECT_REFUSED));
+    }
+    if let Some(expect) = exchange.headers.get(EXPECT)
+        && !expect.as_bytes().eq_ignore_ascii_case(b"100-continue")
+    {
+        return Err(Rejection::new(&reason::EXPECTATION_FAILED));
+    }
+    // Absolute form and HTTP/2 carry the host in the target; it wins over Host (RFC 9112, 3.2.2).
+    if let Some(authority) = exchange.uri.authority() {
+        if authority.as_str().contains('@') {
+            return Err(Rejection::new(&reason::BAD_HOST));
+        }
+        let host = HeaderValue::from_str(authority.as_str()).map_err(|_| Rejection::new(&reason::BAD_HOST))?;
+        exchange.headers.insert(HOST, host);
+        let mut parts = std::mem::take(&mut exchange.uri).into_parts();
+        (parts.scheme, parts.authority) = (None, None);
+        exchange.uri = Uri::from_parts(parts).map_err(|_| Rejection::new(&reason::BAD_REQUEST))?;
+    }
+    // HTTP/2 may split cookies; an HTTP/1.1 upstream expects one header (RFC 9113, 8.2.3).
+    if exchange.version == http::Version::HTTP_2 {
+        join_cookies(&mut exchange.headers);
+    }
+    Ok(())
+}
+
+fn join_cookies(headers: &mut HeaderMap) {
+    use http::header::COOKIE;
+    if headers.get_all(COOKIE).iter().nth(1).is_some() {
+        let all: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+        if let Ok(joined) = HeaderValue::from_bytes(&all.join(&b"; "[..])) {
+            headers.insert(COOKIE, joined);
+        }
+    }
+}
+
+struct Found {
+    api: u32,
+    /// Told only after the access policies have run.
+    operation: Result<Option<u32>, Box<Rejection>>,
+}
+
+fn route(exchange: &mut Exchange, snapshot: &SnapshotRef) -> Result<Found, Box<Rejection>> {
+    let matching = &snapshot.settings.matching;
+    let path = exchange.uri.path();
+    let decoded = decode(path, matching.decode_all_delimiters_in_uri)
+        .map_err(|error| Rejection::new(&reason::BAD_PATH).detail(format!("{error:?}")))?;
+    let host = exchange.headers.get(HOST).and_then(|v| v.to_str().ok()).unwrap_or("");
+    let host = host_name(host);
+    let (position, length) = snapshot.index.find(&host, &decoded).ok_or_else(|| Rejection::new(&reason::NO_SUCH_API))?;
+    let api: &CompiledApi = &snapshot.apis[position as usize];
+    let below = &decoded[length..];
+    let below = if below.is_empty() { "/" } else { below };
+    let operation = match api.operation(&exchange.method, below, matching.strict_trailing_slash_validation) {
+        OperationMatch::Found(operation) => Ok(Some(operation)),
+        OperationMatch::Options => Ok(None),
+        OperationMatch::NotFound => Err(Rejection::new(&reason::NO_SUCH_OPERATION)),
+        OperationMatch::OtherMethod(allow) => {
+            let allow = HeaderValue::try_from(allow).unwrap_or_else(|_| HeaderValue::from_static(""));
+            Err(Rejection::new(&reason::METHOD_NOT_ALLOWED).header(ALLOW, allow))
+        }
+    };
+    let base_length = match &decoded {
+        Cow::Borrowed(_) => length,
+        Cow::Owned(decoded) => raw_length(path, &decoded[..length]),
+    };
+    exchange.api = Some(position);
+    exchange.base_length = base_length;
+    Ok(Found { api: position, operation })
+}
+
+/// How much of the undecoded path the base path takes: as many segments as it has.
+fn raw_length(path: &str, base: &str) -> usize {
+    let segments = base.bytes().filter(|b| *b == b'/').count();
+    path.bytes().enumerate().filter(|(_, b)| *b == b'/').map(|(at, _)| at).nth(segments).unwrap_or(path.len())
+}
+
+/// The host without its port, in lower case.
+fn host_name(host: &str) -> Cow<'_, str> {
+    let name = match host.rfind(':') {
+        Some(colon) if !host.ends_with(']') => &host[..colon],
+        _ => host,
+    };
+    if name.bytes().any(|b| b.is_ascii_uppercase()) { name.to_ascii_lowercase().into() } else { name.into() }
+}
+
+/// Runs policies in their order, up to the first that refuses.
+async fn run(worker: &Worker, exchange: &mut Exchange, slots: &[Slot], offset: usize) -> Result<(), Box<Rejection>> {
+    if slots.is_empty() {
+        return Ok(());
+    }
+    let mut before = if exchange.recording { worker.now() } else { Timestamp::default() };
+    for (position, slot) in slots.iter().enumerate() {
+        let verdict = match slot.policy.get().request(exchange) {
+            Step::Done(verdict) => verdict,
+            Step::Later(future) => future.await,
+        };
+        if exchange.recording {
+            before = note_step(worker, exchange, offset + position, false, &verdict, before);
+        }
+        verdict?;
+    }
+    Ok(())
+}
+
+/// Writes down what a policy decided; returns the time, from which the next one is measured.
+fn note_step(
+    worker: &Worker,
+    exchange: &mut Exchange,
+    policy: usize,
+    on_response: bool,
+    verdict: &Verdict,
+    before: Timestamp,
+) -> Timestamp {
+    let now = worker.now();
+    let result = match verdict {
+        Ok(outcome) => StepResult::Let(*outcome),
+        Err(rejection) => StepResult::Refused(rejection.reason),
+    };
+    let note = exchange.take_note();
+    exchange.steps.push(StepRecord {
+        policy: u16::try_from(policy).unwrap_or(u16::MAX),
+        on_response,
+        result,
+        nanos: u32::try_from(now.since(before).as_nanos()).unwrap_or(u32::MAX),
+        note,
+    });
+    now
+}
+
+fn choose_upstream(exchange: &Exchange, snapshot: &SnapshotRef, api: u32) -> Option<Arc<CompiledUpstream>> {
+    let binding = &snapshot.bindings[api as usize];
+    let mut chosen = binding.upstream?;
+    if let (Some(canary), Some(position)) = (&snapshot.apis[api as usize].doc.canary, binding.canary) {
+        let by_header = canary.header.as_ref().is_some_and(|wanted| {
+            exchange.headers.get(&wanted.name).is_some_and(|found| {
+                wanted.value.as_ref().is_none_or(|value| found.as_bytes() == value.as_bytes())
+            })
+        });
+        if by_header || in_share(exchange.id, canary.share) {
+            chosen = position;
+        }
+    }
+    snapshot.upstreams.get(chosen as usize).cloned()
+}
+
+/// A request id is random, so its low bits are as good as another random number.
+fn in_share(id: RequestId, share: model::Percent) -> bool {
+    (id.0 & 0xffff_ffff) * 10_000 < u128::from(share.basis_points()) << 32
+}
+
+/// The client's body before anybody has read from it.
+struct ClientBody<'a> {
+    incoming: Incoming,
+    limit: Option<u64>,
+    progress: &'a Rc<RequestProgress>,
+}
+
+/// Turns the client's request into the upstream's.
+fn prepare(
+    worker: &Rc<Worker>,
+    conn: &ConnInfo,
+    exchange: &mut Exchange,
+    body: ClientBody<'_>,
+    upstream: Arc<CompiledUpstream>,
+    asked: Option<Asked>,
+) -> Outgoing {
+    let snapshot = exchange.snapshot.clone();
+    let trailers_welcome = exchange.headers.get(TE).is_some_and(|te| te.as_bytes().starts_with(b"trailers"));
+    let expect_continue = exchange.headers.contains_key(EXPECT);
+    if asked == Some(Asked::ExtendedConnect) {
+        upgrade::as_http1(exchange, worker.random_bytes());
+    }
+    exchange.headers.remove(UPGRADE);
+    headers::strip_hop_by_hop(&mut exchange.headers);
+    let host = headers::host(&exchange.headers);
+    headers::set_forwarded(&mut exchange.headers, &exchange.client, &conn.forwarded_by, host);
+    exchange.headers.insert(&X_REQUEST_ID, id_value(exchange.id));
+
+    let patience = snapshot.settings.limits.body_timeout.get();
+    let length = body.incoming.size_hint().exact();
+    let has_body = asked.is_none() && !body.incoming.is_end_stream();
+    let mut body =
+        has_body.then(|| RequestBody::new(body.incoming, body.limit, patience, Rc::clone(body.progress)));
+    if let Some(tee) = start_mirror(worker, exchange, &snapshot, has_body.then_some(length), patience)
+        && let Some(body) = &mut body
+    {
+        body.tee(tee);
+    }
+    Outgoing { upstream, has_body, body, upgrade: asked.map(|_| upgrade::WEBSOCKET), expect_continue, trailers_welcome }
+}
+
+fn start_mirror(
+    worker: &Rc<Worker>,
+    exchange: &Exchange,
+    snapshot: &SnapshotRef,
+    body: Option<Option<u64>>,
+    patience: std::time::Duration,
+) -> Option<mirror::Tee> {
+    let api = exchange.api? as usize;
+    let position = snapshot.bindings[api].mirror?;
+    let share = snapshot.apis[api].doc.mirror.as_ref()?.share;
+    if !in_share(exchange.id, share) {
+        return None;
+    }
+    mirror::start(worker, exchange, snapshot.upstreams.get(position as usize)?, body, patience)
+}
+
+/// The gateway's own answer; the status and headers go into the exchange like an upstream's would.
+fn refuse(exchange: &mut Exchange, rejection: &Rejection) -> Source {
+    exchange.refuse(rejection);
+    exchange.recording = true;
+    let (status, headers, body) = answer(rejection, exchange.id, &exchange.headers);
+    exchange.status = status;
+    exchange.response_headers = headers;
+    // The length is known, and an answer to HEAD has no body whatever it says.
+    if exchange.method == Method::HEAD { Source::Empty } else { Source::Whole(body) }
+}
+
+/// Lets policies see the response. One that fails turns it into an error.
+async fn process_response(worker: &Worker, exchange: &mut Exchange, mut source: Source) -> Source {
+    let snapshot = exchange.snapshot.clone();
+    let Some(api) = exchange.api.and_then(|api| snapshot.apis.get(api as usize)).filter(|api| api.wants_response) else {
+        return source;
+    };
+    let mut before = if exchange.recording { worker.now() } else { Timestamp::default() };
+    for (position, slot) in api.chain.iter().enumerate().filter(|(_, slot)| slot.wants_response) {
+        let verdict = match slot.policy.get().response(exchange) {
+            Step::Done(verdict) => verdict,
+            Step::Later(future) => future.await,
+        };
+        if exchange.recording {
+            before = note_step(worker, exchange, position, true, &verdict, before);
+        }
+        if let Err(rejection) = verdict {
+            source = refuse(exchange, &rejection);
+            break;
+        }
+    }
+    source
+}
+
+fn respond(exchange: &mut Exchange) -> Response<()> {
+    let mut response = Response::new(());
+    *response.status_mut() = exchange.status;
+    let headers = response.headers_mut();
+    *headers = std::mem::take(&mut exchange.response_headers);
+    headers.insert(&X_REQUEST_ID, id_value(exchange.id));
+    for (name, value) in exchange.answer_headers.drain(..) {
+        headers.append(name, value);
+    }
+    response
+}
+
+/// A question about a request that nobody sends.
+#[derive(Debug)]
+pub struct DryRun {
+    pub head: http::request::Parts,
+    pub client: std::net::IpAddr,
+}
+
+/// Walks a request through everything but the upstream, and returns its record.
+pub async fn dry_run(worker: &Rc<Worker>, question: DryRun) -> engine::journal::Batch {
+    let snapshot = worker.snapshot();
+    let client = Client { ip: question.client, peer: (question.client, 0).into(), secure: false };
+    let mut exchange = Exchange::new(worker.next_id(), worker.now(), client, snapshot.clone(), question.head);
+    exchange.dry_run = true;
+    match decide(worker, &mut exchange, None).await {
+        Ok((upstream, _)) => exchange.detail = Some(Cow::Owned(format!("would go to upstream {}", upstream.name))),
+        Err(rejection) => exchange.refuse(&rejection),
+    }
+    let mut batch = engine::journal::Batch::new(Arc::clone(&snapshot.catalog));
+    let ended = worker.now();
+    batch.push(&mut exchange, &Measures { ended, ..Measures::default() });
+    batch
+}

@@ -1,0 +1,119 @@
+//! Protocol upgrades: WebSocket over HTTP/1.1 and, by extended CONNECT (RFC 8441), over HTTP/2. After the handshake
+//! bytes go both ways until either side ends.
+
+use std::rc::Rc;
+
+use engine::Exchange;
+use http::{
+    HeaderValue, Method, Request, Response, StatusCode,
+    header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE},
+};
+use hyper::{ext::Protocol, upgrade::OnUpgrade};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncWriteExt, copy_bidirectional};
+
+use crate::{h1::Conn, request::Finish, worker::Worker};
+
+/// How the client asked for another protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    Http1,
+    ExtendedConnect,
+}
+
+/// The only protocol that is switched to. Others, `h2c` above all, are a way around the gateway's rules.
+pub const WEBSOCKET: &str = "websocket";
+
+/// Whether a request asks for WebSocket.
+pub fn asked<B>(request: &Request<B>) -> Option<Asked> {
+    if *request.method() == Method::CONNECT {
+        let protocol = request.extensions().get::<Protocol>()?;
+        return protocol.as_str().eq_ignore_ascii_case(WEBSOCKET).then_some(Asked::ExtendedConnect);
+    }
+    let headers = request.headers();
+    let wants = headers.get(UPGRADE)?.as_bytes().eq_ignore_ascii_case(WEBSOCKET.as_bytes());
+    let says = headers.get_all(CONNECTION).iter().any(|value| {
+        value.as_bytes().split(|b| *b == b',').any(|token| token.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
+    });
+    (wants && says && *request.method() == Method::GET).then_some(Asked::Http1)
+}
+
+/// Turns an extended CONNECT into the GET that an HTTP/1.1 upstream expects.
+pub fn as_http1(exchange: &mut Exchange, random_key: [u8; 16]) {
+    exchange.method = Method::GET;
+    if !exchange.headers.contains_key(SEC_WEBSOCKET_KEY)
+        && let Ok(key) = HeaderValue::try_from(base64(random_key))
+    {
+        exchange.headers.insert(SEC_WEBSOCKET_KEY, key);
+    }
+}
+
+fn base64(bytes: [u8; 16]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let number = u128::from_be_bytes(bytes);
+    // 128 bits are 21 groups of six and two bits.
+    let mut text: String =
+        (0..21).map(|group| char::from(ALPHABET[(number >> (122 - 6 * group) & 63) as usize])).collect();
+    text.push(char::from(ALPHABET[((number & 3) << 4) as usize]));
+    text.push_str("==");
+    text
+}
+
+/// Tells the client, in the words of its protocol, that the switch has happened.
+pub fn switched(asked: Asked, response: &mut Response<()>) {
+    match asked {
+        Asked::Http1 => {
+            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+            response.headers_mut().insert(UPGRADE, HeaderValue::from_static(WEBSOCKET));
+        }
+        Asked::ExtendedConnect => {
+            *response.status_mut() = StatusCode::OK;
+            response.headers_mut().remove(SEC_WEBSOCKET_ACCEPT);
+        }
+    }
+}
+
+/// Joins both sides, once the client's side has been handed over.
+pub fn tunnel(worker: &Rc<Worker>, client: OnUpgrade, mut conn: Conn, mut finish: Box<Finish>) {
+    let mut forced = worker.forced_stop();
+    tokio::task::spawn_local(async move {
+        let Ok(client) = client.await else { return };
+        let mut client = TokioIo::new(client);
+        let early = std::mem::take(&mut conn.read);
+        if !early.is_empty() && client.write_all(&early).await.is_err() {
+            return;
+        }
+        let copied = tokio::select! {
+            copied = copy_bidirectional(&mut client, &mut conn.io) => copied.ok(),
+            // A tunnel never drains by itself.
+            _ = forced.wait_for(|forced| *forced) => None,
+        };
+        if let Some((up, down)) = copied {
+            finish.request_progress.bytes.set(up);
+            finish.response_bytes = down;
+            finish.complete = true;
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_base64_of_sixteen_bytes() {
+        assert_eq!(base64(*b"the sample nonce"), "dGhlIHNhbXBsZSBub25jZQ==");
+        assert_eq!(base64([0xff; 16]), "/////////////////////w==");
+    }
+
+    #[test]
+    fn only_websocket_is_an_upgrade() {
+        let ask = |upgrade: &str, connection: &str| {
+            asked(&Request::get("/").header(UPGRADE, upgrade).header(CONNECTION, connection).body(()).unwrap())
+        };
+        assert_eq!(ask("websocket", "keep-alive, Upgrade"), Some(Asked::Http1));
+        assert_eq!(ask("h2c", "Upgrade, HTTP2-Settings"), None);
+        assert_eq!(ask("websocket", "keep-alive"), None);
+    }
+}

@@ -1,0 +1,260 @@
+//! One worker: a thread with its own runtime, listeners, pools and counters. Workers share nothing that they write.
+
+use std::{
+    cell::{Cell, RefCell},
+    future::Future,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use arc_swap::{ArcSwap, Cache};
+use bytes::BytesMut;
+use engine::{
+    Clock, Exchange, RequestId, Snapshot, SnapshotRef, Timestamp,
+    journal::{Batch, Measures},
+};
+use slab::Slab;
+use tokio::sync::{Notify, mpsc, watch};
+
+use crate::{
+    connection::{ConnInfo, ConnState},
+    pool::Pools,
+    tls::TlsContexts,
+};
+
+/// What is served: a snapshot and the TLS that goes with it.
+pub struct Live {
+    pub snapshot: Arc<Snapshot>,
+    pub tls: TlsContexts,
+}
+
+/// What all workers know of each other.
+pub struct Shared {
+    pub live: Arc<ArcSwap<Live>>,
+    pub clock: Clock,
+    /// Where finished requests go.
+    pub collector: mpsc::Sender<Batch>,
+    /// Events that the collector was too slow for.
+    pub dropped: Arc<AtomicU64>,
+    pub loads: Box<[Load]>,
+    /// Stopping has lasted too long: everything ends now.
+    pub forced: watch::Sender<bool>,
+}
+
+/// How busy a worker is. On a cache line of its own, since its worker writes it for every request.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct Load {
+    pub requests: AtomicU32,
+    pub connections: AtomicU32,
+}
+
+/// A worker's own handle on what is served.
+pub struct LocalLive {
+    live: Arc<Live>,
+    pub snapshot: SnapshotRef,
+}
+
+impl std::ops::Deref for LocalLive {
+    type Target = Live;
+
+    fn deref(&self) -> &Live {
+        &self.live
+    }
+}
+
+pub struct Worker {
+    pub index: usize,
+    pub shared: Arc<Shared>,
+    pub pools: Pools,
+    pub connections: RefCell<Slab<Arc<ConnState>>>,
+    pub draining: Cell<bool>,
+    cache: RefCell<Cache<Arc<ArcSwap<Live>>, Arc<Live>>>,
+    local: RefCell<Rc<LocalLive>>,
+    journal: RefCell<Batch>,
+    journal_filled: Notify,
+    random: Cell<u64>,
+    buffers: RefCell<Vec<BytesMut>>,
+}
+
+/// Finished requests that are handed over together.
+const BATCH: usize = 256;
+/// How long a finished request may wait for others.
+const BATCH_WAIT: Duration = Duration::from_millis(50);
+const SPARE_BUFFERS: usize = 64;
+const LARGEST_SPARE: usize = 32 * 1024;
+
+impl Worker {
+    pub fn new(index: usize, shared: Arc<Shared>, seed: u64) -> Rc<Self> {
+        let live = shared.live.load_full();
+        let journal = Batch::new(Arc::clone(&live.snapshot.catalog));
+        let local = Rc::new(LocalLive { snapshot: Rc::new(Arc::clone(&live.snapshot)), live });
+        Rc::new(Self {
+            index,
+            cache: RefCell::new(Cache::new(Arc::clone(&shared.live))),
+            shared,
+            pools: Pools::default(),
+            connections: RefCell::default(),
+            draining: Cell::new(false),
+            local: RefCell::new(local),
+            journal: RefCell::new(journal),
+            journal_filled: Notify::new(),
+            random: Cell::new(seed | 1),
+            buffers: RefCell::default(),
+        })
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+
+    /// What is served now. Costs one comparison while nothing has changed.
+    pub fn live(&self) -> Rc<LocalLive> {
+        let mut cache = self.cache.borrow_mut();
+        let current = cache.load();
+        let mut local = self.local.borrow_mut();
+        if !Arc::ptr_eq(current, &local.live) {
+            let snapshot = Rc::new(Arc::clone(&current.snapshot));
+            *local = Rc::new(LocalLive { live: Arc::clone(current), snapshot });
+        }
+        Rc::clone(&local)
+    }
+
+    pub fn snapshot(&self) -> SnapshotRef {
+        self.live().snapshot.clone()
+    }
+
+    /// xorshift64*: ids, shares and sampling need spread, not secrecy.
+    fn next_random(&self) -> u64 {
+        let mut x = self.random.get();
+        x ^= x >> 12;
+        x ^= x << 25;
+        x ^= x >> 27;
+        self.random.set(x);
+        x.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    /// Ids begin with the time, so that the event store finds them quickly.
+    pub fn next_id(&self) -> RequestId {
+        let millis = u128::from(self.now().millis()) & 0xffff_ffff_ffff;
+        RequestId(millis << 80 | u128::from(self.next_random() & 0xffff) << 64 | u128::from(self.next_random()))
+    }
+
+    pub fn random_bytes(&self) -> [u8; 16] {
+        (u128::from(self.next_random()) << 64 | u128::from(self.next_random())).to_be_bytes()
+    }
+
+    /// Counts a request in; `None` when there are too many.
+    pub fn begin(self: &Rc<Self>, conn: &Rc<ConnInfo>) -> Option<InProgress> {
+        let limit = self.live().snapshot.settings.limits.requests_in_flight.get();
+        let mine = &self.shared.loads[self.index].requests;
+        let now = mine.load(Relaxed) + 1;
+        // Far from the limit a look at the worker's own count is enough.
+        let share = limit / (2 * u32::try_from(self.shared.loads.len()).unwrap_or(1)).max(1);
+        if now > share && self.total(|load| &load.requests) >= limit {
+            return None;
+        }
+        mine.store(now, Relaxed);
+        conn.state.begin();
+        Some(InProgress { worker: Rc::clone(self), conn: Rc::clone(conn) })
+    }
+
+    pub fn total(&self, which: impl Fn(&Load) -> &AtomicU32) -> u32 {
+        self.shared.loads.iter().map(|load| which(load).load(Relaxed)).sum()
+    }
+
+    pub fn wants_record(&self, id: RequestId) -> bool {
+        let share = u128::from(self.local.borrow().snapshot.settings.explain.sampling.basis_points());
+        (id.0 >> 32 & 0xffff_ffff) * 10_000 < share << 32
+    }
+
+    /// Takes a finished request into the journal.
+    pub fn record(&self, exchange: &mut Exchange, measures: &Measures) {
+        if !exchange.recording && !exchange.snapshot.settings.events.enabled {
+            return;
+        }
+        let catalog = Arc::as_ptr(&exchange.snapshot.catalog);
+        let mut journal = self.journal.borrow_mut();
+        if Arc::as_ptr(&journal.catalog) != catalog {
+            self.hand_over(&mut journal, &exchange.snapshot);
+        }
+        journal.push(exchange, measures);
+        match journal.len() {
+            1 => self.journal_filled.notify_one(),
+            BATCH.. => self.hand_over(&mut journal, &exchange.snapshot),
+            _ => {}
+        }
+    }
+
+    fn hand_over(&self, journal: &mut Batch, snapshot: &Snapshot) {
+        let batch = std::mem::replace(journal, Batch::new(Arc::clone(&snapshot.catalog)));
+        if batch.is_empty() {
+            return;
+        }
+        if let Err(error) = self.shared.collector.try_send(batch) {
+            let lost = error.into_inner().len() as u64;
+            self.shared.dropped.fetch_add(lost, Relaxed);
+        }
+    }
+
+    /// Hands over what there is.
+    pub fn flush(&self) {
+        let snapshot = self.snapshot();
+        self.hand_over(&mut self.journal.borrow_mut(), &snapshot);
+    }
+
+    /// Hands finished requests over when they have waited long enough.
+    pub async fn keep_flushing(self: Rc<Self>) {
+        loop {
+            self.journal_filled.notified().await;
+            tokio::time::sleep(BATCH_WAIT).await;
+            self.flush();
+        }
+    }
+
+    pub fn take_buffer(&self) -> BytesMut {
+        self.buffers.borrow_mut().pop().unwrap_or_else(|| BytesMut::with_capacity(2 * 1024))
+    }
+
+    pub fn give_buffer(&self, mut buffer: BytesMut) {
+        let mut buffers = self.buffers.borrow_mut();
+        if buffers.len() < SPARE_BUFFERS && (1..=LARGEST_SPARE).contains(&buffer.capacity()) {
+            buffer.clear();
+            buffers.push(buffer);
+        }
+    }
+
+    pub fn forced_stop(&self) -> watch::Receiver<bool> {
+        self.shared.forced.subscribe()
+    }
+}
+
+/// A request that is being worked on.
+pub struct InProgress {
+    worker: Rc<Worker>,
+    conn: Rc<ConnInfo>,
+}
+
+impl Drop for InProgress {
+    fn drop(&mut self) {
+        let mine = &self.worker.shared.loads[self.worker.index].requests;
+        mine.store(mine.load(Relaxed).saturating_sub(1), Relaxed);
+        self.conn.state.end(self.worker.now());
+    }
+}
+
+/// Runs the tasks of HTTP/2 on the worker's own thread.
+#[derive(Debug, Clone, Copy)]
+pub struct LocalExec;
+
+impl<F: Future + 'static> hyper::rt::Executor<F> for LocalExec {
+    fn execute(&self, future: F) {
+        tokio::task::spawn_local(async move {
+            future.await;
+        });
+    }
+}
