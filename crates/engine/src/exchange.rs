@@ -115,14 +115,14 @@ pub struct Exchange {
     pub recording: bool,
     /// Nothing may be counted or sent: somebody asks what would happen.
     pub dry_run: bool,
-    pub steps: SmallVec<[StepRecord; 4]>,
+    pub steps: Vec<StepRecord>,
     pub attempts: SmallVec<[Attempt; 1]>,
     /// Why the request was refused or failed.
     pub reason: Option<&'static Reason>,
     pub detail: Option<Cow<'static, str>>,
     note: Option<Cow<'static, str>>,
     /// Headers for the client, whoever answers in the end.
-    pub answer_headers: SmallVec<[(HeaderName, HeaderValue); 2]>,
+    pub answer_headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Exchange {
@@ -150,12 +150,12 @@ impl Exchange {
             application: None,
             recording: true,
             dry_run: false,
-            steps: SmallVec::new(),
+            steps: Vec::new(),
             attempts: SmallVec::new(),
             reason: None,
             detail: None,
             note: None,
-            answer_headers: SmallVec::new(),
+            answer_headers: Vec::new(),
         }
     }
 

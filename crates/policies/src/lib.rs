@@ -2,9 +2,12 @@
 
 mod api_key;
 mod rate_limit;
+mod schema;
 mod transformation;
 
 use engine::PolicyKind;
+
+pub use schema::config_schema;
 
 /// All policies, in the order that the reference lists them.
 pub static POLICIES: &[PolicyKind] = &[

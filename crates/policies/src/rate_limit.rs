@@ -87,11 +87,7 @@ impl Policy for RateLimit {
     fn compile(self, cx: &mut CompileCx<'_>) -> Result<Compiled, Diagnostic> {
         let quota = Quota::new(self.algorithm, self.limit, self.window, self.burst)?;
         let seconds = self.window.get().as_secs().max(1);
-        let announced = self
-            .headers
-            .then(|| HeaderValue::try_from(format!("\"default\";q={};w={seconds}", self.limit)))
-            .transpose()
-            .map_err(|_| Diagnostic::error("limit", "cannot be announced in a header"))?;
+        let announced = self.headers.then(|| format!("\"default\";q={};w={seconds}", self.limit).into());
         let buckets = cx.keep_state(Buckets::default);
         // Counts of one algorithm mean nothing to another.
         buckets.start_over_unless(quota.shape());
@@ -174,7 +170,8 @@ struct Limiter {
     buckets: Arc<Buckets>,
     quota: Quota,
     key: RateLimitKey,
-    announced: Option<HeaderValue>,
+    /// Text and not a header value, whose reference count all cores would write.
+    announced: Option<Box<str>>,
 }
 
 static RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -193,9 +190,9 @@ impl Limiter {
             let mut text = String::with_capacity(40);
             // Writing to a String cannot fail.
             let _ = write!(text, "\"default\";r={};t={}", taken.remaining, taken.reset_seconds);
-            if let Ok(value) = HeaderValue::try_from(text) {
-                exchange.answer_headers.push((RATE_LIMIT.clone(), value));
-                exchange.answer_headers.push((RATE_LIMIT_POLICY.clone(), announced.clone()));
+            if let (Ok(left), Ok(policy)) = (HeaderValue::try_from(text), HeaderValue::from_str(announced)) {
+                exchange.answer_headers.push((RATE_LIMIT.clone(), left));
+                exchange.answer_headers.push((RATE_LIMIT_POLICY.clone(), policy));
             }
         }
         if taken.allowed {

@@ -10,7 +10,7 @@ use std::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -67,6 +67,8 @@ enum Order {
     Close = 4,
 }
 
+/// Header lines that hyper has room for by default.
+const FREE_HEADERS: usize = 100;
 /// How long a connection is idle before its buffers are given back.
 const PARK_AFTER: Duration = Duration::from_secs(1);
 
@@ -360,14 +362,18 @@ where
     let service = {
         let (worker, info) = (Rc::clone(worker), Rc::clone(info));
         service_fn(move |request| {
-            let served = request::serve(Rc::clone(&worker), Rc::clone(&info), request);
+            let served = request::serve(&worker, &info, request);
             async move { Ok::<_, std::convert::Infallible>(served.await) }
         })
     };
-    let connection = http1::Builder::new()
+    let mut builder = http1::Builder::new();
+    // The guard enforces the limit. The library is told only of larger ones, since it has room for so many at no cost.
+    if usize::from(limits.header_count.get()) > FREE_HEADERS {
+        builder.max_headers(usize::from(limits.header_count.get()));
+    }
+    let connection = builder
         .half_close(false)
         .keep_alive(!worker.draining.get())
-        .max_headers(usize::from(limits.header_count.get()))
         .max_buf_size(limits.header_size.as_usize().max(64 * 1024) + limits.request_line.as_usize())
         .header_read_timeout(None)
         .serve_connection(TokioIo::new(guarded), service)
@@ -375,8 +381,13 @@ where
     // On the heap, so that the task of an idle connection is small.
     let mut connection = Box::pin(connection);
     let mut finishing = false;
+    let mut registered: Option<Waker> = None;
     let end = poll_fn(|cx| {
-        state.waker.register(cx.waker());
+        // Registering costs two atomic operations, and the task hardly ever changes.
+        if !registered.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            state.waker.register(cx.waker());
+            registered = Some(cx.waker().clone());
+        }
         let polled = Future::poll(connection.as_mut(), cx);
         if polled.is_ready() {
             return Poll::Ready(Order::None);
@@ -443,7 +454,7 @@ where
     let service = {
         let (worker, info) = (Rc::clone(worker), Rc::clone(info));
         service_fn(move |request| {
-            let served = request::serve(Rc::clone(&worker), Rc::clone(&info), request);
+            let served = request::serve(&worker, &info, request);
             async move { Ok::<_, std::convert::Infallible>(served.await) }
         })
     };

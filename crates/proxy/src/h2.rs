@@ -8,8 +8,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use engine::reason;
-use http::{HeaderMap, Method, Request, Response, Uri, Version};
+use engine::{Exchange, reason};
+use http::{Request, Response, Uri, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::{body::Incoming, client::conn::http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -17,6 +17,7 @@ use tokio::time::{Sleep, sleep};
 
 use crate::{
     body::{BrokenOff, RequestBody},
+    forward::Outgoing,
     headers::is_hop_by_hop,
     h1::{Counted, Io},
     worker::LocalExec,
@@ -62,25 +63,22 @@ pub async fn handshake(io: Io, counted: Counted) -> Result<H2Handle, hyper::Erro
 }
 
 /// A request head for HTTP/2.
-pub fn request(
-    method: &Method,
-    uri: Uri,
-    headers: &HeaderMap,
-    trailers_welcome: bool,
-    body: H2RequestBody,
-) -> Request<H2RequestBody> {
+pub fn request(exchange: &Exchange, uri: Uri, outgoing: &Outgoing, body: H2RequestBody) -> Request<H2RequestBody> {
     let mut request = Request::new(body);
-    *request.method_mut() = method.clone();
+    *request.method_mut() = exchange.method.clone();
     *request.uri_mut() = uri;
     *request.version_mut() = Version::HTTP_2;
     let out = request.headers_mut();
-    out.reserve(headers.len());
-    for (name, value) in headers {
+    out.reserve(exchange.headers.len() + outgoing.extra.len());
+    for (name, value) in &exchange.headers {
         if !is_hop_by_hop(name) && *name != http::header::HOST && *name != http::header::EXPECT {
             out.append(name, value.clone());
         }
     }
-    if trailers_welcome {
+    for (name, value) in &outgoing.extra {
+        out.insert(name, value.clone());
+    }
+    if outgoing.trailers_welcome {
         out.insert(http::header::TE, http::HeaderValue::from_static("trailers"));
     }
     request

@@ -85,6 +85,7 @@ async fn get(mut conn: Conn, endpoint: &Endpoint, path: &str) -> Option<u16> {
             query: None,
             host: endpoint.authority.as_str(),
             headers: &HeaderMap::new(),
+            extra: &[],
             framing: Framing::None,
             upgrade: None,
             expect_continue: false,

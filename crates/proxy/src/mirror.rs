@@ -3,19 +3,19 @@
 
 use std::{
     rc::Rc,
-    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
 use bytes::Bytes;
-use engine::{Exchange, upstream::CompiledUpstream};
+use engine::Exchange;
 use http_body::{Frame, SizeHint};
 use tokio::sync::mpsc;
 
 use crate::{
     body::{RequestBody, Source},
     forward::{self, Outgoing},
+    headers::Extra,
     worker::Worker,
 };
 
@@ -68,7 +68,8 @@ impl Copied {
 pub fn start(
     worker: &Rc<Worker>,
     exchange: &Exchange,
-    upstream: &Arc<CompiledUpstream>,
+    upstream: u32,
+    extra: &Extra,
     body: Option<Option<u64>>,
     patience: Duration,
 ) -> Option<Tee> {
@@ -80,8 +81,9 @@ pub fn start(
         }
     };
     let mut copy = exchange.copy_of_request();
-    let outgoing = Outgoing {
-        upstream: Arc::clone(upstream),
+    let mut outgoing = Outgoing {
+        upstream,
+        extra: extra.clone(),
         has_body: body.is_some(),
         body,
         upgrade: None,
@@ -91,7 +93,7 @@ pub fn start(
     let worker = Rc::clone(worker);
     tokio::task::spawn_local(async move {
         // Whatever comes of it is nobody's business but the mirror's.
-        if let Ok(answer) = forward::forward(&worker, &mut copy, outgoing).await {
+        if let Ok(answer) = forward::forward(&worker, &mut copy, &mut outgoing).await {
             drain(answer.source).await;
         }
     });

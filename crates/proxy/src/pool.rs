@@ -180,7 +180,8 @@ impl Pools {
         let Some(counted) = Counted::new(&wanted.endpoint.state, most) else {
             return Err(ConnectError { reason: &reason::UPSTREAM_BUSY, detail: format!("{most} connections are open") });
         };
-        match timeout(wanted.timeout, self.open(wanted)).await {
+        // Cold and large: on the heap, so that every other request stays small.
+        match Box::pin(timeout(wanted.timeout, self.open(wanted))).await {
             Err(_) => Err(ConnectError {
                 reason: &reason::UPSTREAM_CONNECT_TIMEOUT,
                 detail: format!("no connection within {} ms", wanted.timeout.as_millis()),
@@ -191,7 +192,7 @@ impl Pools {
                 if !h2 || wanted.http1 {
                     return Ok(Connected::H1(Conn::new(io, counted)));
                 }
-                let handle = h2::handshake(io, counted).await.map_err(|error| ConnectError {
+                let handle = Box::pin(h2::handshake(io, counted)).await.map_err(|error| ConnectError {
                     reason: &reason::UPSTREAM_INVALID,
                     detail: format!("HTTP/2: {error}"),
                 })?;

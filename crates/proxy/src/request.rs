@@ -10,7 +10,6 @@ use engine::{
     route::{OperationMatch, decode},
     snapshot::Slot,
     stats::Sample,
-    upstream::CompiledUpstream,
 };
 use futures_util::FutureExt;
 use http::{
@@ -18,24 +17,28 @@ use http::{
     header::{ALLOW, EXPECT, HOST, RETRY_AFTER, TE, UPGRADE},
 };
 use http_body::Body;
-use hyper::body::Incoming;
+use hyper::{body::Incoming, upgrade::OnUpgrade};
+use tokio::sync::watch;
 
 use crate::{
     answer::{answer, id_value},
     body::{ProxyBody, RequestBody, RequestProgress, Source},
     connection::ConnInfo,
     forward::{self, Answer, Outgoing},
-    headers::{self, X_REQUEST_ID},
+    headers::{self, Extra, X_REQUEST_ID},
     mirror,
     upgrade::{self, Asked},
-    worker::{InProgress, Worker},
+    worker::Worker,
 };
 
-/// Everything that is left to do when a request has ended, however it ends: done when this is dropped.
+/// A request that has begun, and everything that is left to do when it has ended, however it ends: done when this is
+/// dropped. It lives on the heap from the start, since moving it about would cost more than allocating it.
 pub struct Finish {
     worker: Rc<Worker>,
+    conn: Rc<ConnInfo>,
     exchange: Exchange,
-    _in_progress: Option<InProgress>,
+    /// It counts as a request in progress.
+    admitted: bool,
     pub request_progress: Rc<RequestProgress>,
     pub response_bytes: u64,
     /// The answer went out to its end.
@@ -44,9 +47,19 @@ pub struct Finish {
     pub broken: Option<&'static engine::Reason>,
 }
 
+impl Finish {
+    /// Becomes true when a stop has lasted too long.
+    pub fn forced_stop(&self) -> watch::Receiver<bool> {
+        self.worker.forced_stop()
+    }
+}
+
 impl Drop for Finish {
     fn drop(&mut self) {
         let exchange = &mut self.exchange;
+        if std::thread::panicking() {
+            exchange.refuse(&Rejection::new(&reason::INTERNAL_ERROR));
+        }
         if exchange.reason.is_none() {
             exchange.reason = match (self.broken, self.complete) {
                 (Some(reason), _) => Some(reason),
@@ -54,14 +67,15 @@ impl Drop for Finish {
                 (None, false) => Some(&reason::CLIENT_GONE),
             };
         }
+        let ended = self.worker.now();
         let measures = Measures {
-            ended: self.worker.now(),
+            ended,
             request_bytes: self.request_progress.bytes.get(),
             response_bytes: self.response_bytes,
         };
         let sample = Sample {
             status: exchange.status.as_u16(),
-            latency_us: u64::try_from(measures.ended.since(exchange.started).as_micros()).unwrap_or(u64::MAX),
+            latency_us: u64::try_from(ended.since(exchange.started).as_micros()).unwrap_or(u64::MAX),
             request_bytes: measures.request_bytes,
             response_bytes: measures.response_bytes,
             refused: exchange.reason.is_some_and(|r| r.origin != Origin::Upstream),
@@ -70,80 +84,97 @@ impl Drop for Finish {
         let stats = exchange.api().map_or(&exchange.snapshot.unrouted, |api| &api.stats);
         stats.record(self.worker.index, &sample);
         self.worker.record(exchange, &measures);
-    }
-}
-
-/// Answers a request. A panic on the way is this request's 500 and nobody else's.
-pub async fn serve(worker: Rc<Worker>, conn: Rc<ConnInfo>, request: Request<Incoming>) -> Response<ProxyBody> {
-    let id = worker.next_id();
-    let accept = request.headers().get(http::header::ACCEPT).cloned();
-    match AssertUnwindSafe(handle(&worker, &conn, id, request)).catch_unwind().await {
-        Ok(response) => response,
-        Err(_) => {
-            tracing::error!(request = %id, "a request made the gateway panic");
-            let headers: HeaderMap = accept.into_iter().map(|v| (http::header::ACCEPT, v)).collect();
-            let (status, headers, body) = answer(&Rejection::new(&reason::INTERNAL_ERROR), id, &headers);
-            let mut response = Response::new(ProxyBody::new(Source::Whole(body), None));
-            *response.status_mut() = status;
-            *response.headers_mut() = headers;
-            response
+        if self.admitted {
+            self.worker.end();
+            self.conn.state.end(ended);
         }
     }
 }
 
-async fn handle(worker: &Rc<Worker>, conn: &Rc<ConnInfo>, id: RequestId, mut request: Request<Incoming>) -> Response<ProxyBody> {
-    let snapshot = worker.snapshot();
-    let asked = upgrade::asked(&request);
-    let on_upgrade = asked.map(|_| hyper::upgrade::on(&mut request));
-    let (head, incoming) = request.into_parts();
-    let client = conn.client(&head.headers);
-    let mut exchange = Exchange::new(id, worker.now(), client, snapshot.clone(), head);
-    exchange.recording = worker.wants_record(id);
-    let progress = Rc::new(RequestProgress::default());
-    let in_progress = worker.begin(conn);
+/// A request as it came, before anything was decided about it.
+struct Begun {
+    finish: Box<Finish>,
+    incoming: Incoming,
+    asked: Option<(Asked, OnUpgrade)>,
+}
 
-    let result = match &in_progress {
-        None => Err(Rejection::new(&reason::OVERLOADED).header(RETRY_AFTER, HeaderValue::from_static("1"))),
-        Some(_) => govern(worker, conn, &mut exchange, incoming, asked, &progress).await,
+/// Answers a request. A panic on the way is this request's 500 and nobody else's.
+///
+/// What needs no waiting happens before the future, so that the future stays small: it is moved as a whole.
+pub fn serve(
+    worker: &Rc<Worker>,
+    conn: &Rc<ConnInfo>,
+    request: Request<Incoming>,
+) -> impl Future<Output = Response<ProxyBody>> + use<> {
+    let begun = begin(worker, conn, request);
+    let id = begun.finish.exchange.id;
+    async move {
+        match AssertUnwindSafe(handle(begun)).catch_unwind().await {
+            Ok(response) => response,
+            Err(_) => {
+                tracing::error!(request = %id, "a request made the gateway panic");
+                let (status, headers, body) = answer(&Rejection::new(&reason::INTERNAL_ERROR), id, &HeaderMap::new());
+                let mut response = Response::new(ProxyBody::new(Source::Whole(body), None));
+                *response.status_mut() = status;
+                *response.headers_mut() = headers;
+                response
+            }
+        }
+    }
+}
+
+fn begin(worker: &Rc<Worker>, conn: &Rc<ConnInfo>, mut request: Request<Incoming>) -> Begun {
+    let asked = upgrade::asked(&request).map(|asked| (asked, hyper::upgrade::on(&mut request)));
+    let (head, incoming) = request.into_parts();
+    let id = worker.next_id();
+    let mut finish = Box::new(Finish {
+        exchange: Exchange::new(id, worker.now(), conn.client(&head.headers), worker.snapshot(), head),
+        admitted: worker.begin(),
+        worker: Rc::clone(worker),
+        conn: Rc::clone(conn),
+        request_progress: Rc::default(),
+        response_bytes: 0,
+        complete: false,
+        broken: None,
+    });
+    if finish.admitted {
+        conn.state.begin();
+    }
+    finish.exchange.recording = worker.wants_record(id);
+    Begun { finish, incoming, asked }
+}
+
+async fn handle(begun: Begun) -> Response<ProxyBody> {
+    let Begun { mut finish, incoming, asked } = begun;
+    let result = if finish.admitted {
+        govern(&mut finish, incoming, asked.as_ref().map(|(asked, _)| *asked)).await
+    } else {
+        Err(Rejection::new(&reason::OVERLOADED).header(RETRY_AFTER, HeaderValue::from_static("1")))
     };
+    let exchange = &mut finish.exchange;
     let (source, tunnel) = match result {
         Ok(answer) => {
             exchange.status = answer.status;
             exchange.response_headers = answer.headers;
             (answer.source, answer.tunnel)
         }
-        Err(rejection) => (refuse(&mut exchange, &rejection), None),
+        Err(rejection) => (refuse(exchange, &rejection), None),
     };
-    let source = process_response(worker, &mut exchange, source).await;
-    let mut response = respond(&mut exchange);
-    let mut finish = Box::new(Finish {
-        worker: Rc::clone(worker),
-        exchange,
-        _in_progress: in_progress,
-        request_progress: progress,
-        response_bytes: 0,
-        complete: false,
-        broken: None,
-    });
-    if let (Some(conn_up), Some(on_upgrade), Some(asked)) = (tunnel, on_upgrade, asked) {
+    let source = process_response(&finish.worker, exchange, source).await;
+    let mut response = respond(exchange);
+    if let (Some(upstream), Some((asked, client))) = (tunnel, asked) {
         upgrade::switched(asked, &mut response);
-        finish.exchange.status = response.status();
-        conn.become_tunnel();
-        upgrade::tunnel(worker, on_upgrade, conn_up, finish);
+        exchange.status = response.status();
+        finish.conn.become_tunnel();
+        upgrade::tunnel(client, upstream, finish);
         return response.map(|()| ProxyBody::new(Source::Empty, None));
     }
     response.map(|()| ProxyBody::new(source, Some(finish)))
 }
 
 /// Everything between a parsed request and an upstream's answer.
-async fn govern(
-    worker: &Rc<Worker>,
-    conn: &ConnInfo,
-    exchange: &mut Exchange,
-    incoming: Incoming,
-    asked: Option<Asked>,
-    progress: &Rc<RequestProgress>,
-) -> Result<Answer, Box<Rejection>> {
+async fn govern(finish: &mut Finish, incoming: Incoming, asked: Option<Asked>) -> Result<Answer, Box<Rejection>> {
+    let Finish { worker, conn, exchange, request_progress: progress, .. } = finish;
     let (upstream, limit) = decide(worker, exchange, asked).await?;
     if let Some(limit) = limit
         && incoming.size_hint().lower() > limit
@@ -151,8 +182,8 @@ async fn govern(
         return Err(Rejection::new(&reason::BODY_TOO_LARGE));
     }
     let body = ClientBody { incoming, limit, progress };
-    let outgoing = prepare(worker, conn, exchange, body, upstream, asked);
-    forward::forward(worker, exchange, outgoing).await
+    let mut outgoing = prepare(worker, conn, exchange, body, upstream, asked);
+    forward::forward(worker, exchange, &mut outgoing).await
 }
 
 /// Check, route, and every policy before the upstream. Returns where the request goes, and its largest body.
@@ -160,7 +191,7 @@ async fn decide(
     worker: &Worker,
     exchange: &mut Exchange,
     asked: Option<Asked>,
-) -> Result<(Arc<CompiledUpstream>, Option<u64>), Box<Rejection>> {
+) -> Result<(u32, Option<u64>), Box<Rejection>> {
     check(exchange, asked)?;
     let snapshot = exchange.snapshot.clone();
     let found = route(exchange, &snapshot)?;
@@ -307,7 +338,8 @@ fn note_step(
     now
 }
 
-fn choose_upstream(exchange: &Exchange, snapshot: &SnapshotRef, api: u32) -> Option<Arc<CompiledUpstream>> {
+/// Position of the upstream that this request goes to.
+fn choose_upstream(exchange: &Exchange, snapshot: &SnapshotRef, api: u32) -> Option<u32> {
     let binding = &snapshot.bindings[api as usize];
     let mut chosen = binding.upstream?;
     if let (Some(canary), Some(position)) = (&snapshot.apis[api as usize].doc.canary, binding.canary) {
@@ -320,7 +352,7 @@ fn choose_upstream(exchange: &Exchange, snapshot: &SnapshotRef, api: u32) -> Opt
             chosen = position;
         }
     }
-    snapshot.upstreams.get(chosen as usize).cloned()
+    Some(chosen)
 }
 
 /// A request id is random, so its low bits are as good as another random number.
@@ -341,7 +373,7 @@ fn prepare(
     conn: &ConnInfo,
     exchange: &mut Exchange,
     body: ClientBody<'_>,
-    upstream: Arc<CompiledUpstream>,
+    upstream: u32,
     asked: Option<Asked>,
 ) -> Outgoing {
     let snapshot = exchange.snapshot.clone();
@@ -352,37 +384,39 @@ fn prepare(
     }
     exchange.headers.remove(UPGRADE);
     headers::strip_hop_by_hop(&mut exchange.headers);
-    let host = headers::host(&exchange.headers);
-    headers::set_forwarded(&mut exchange.headers, &exchange.client, &conn.forwarded_by, host);
-    exchange.headers.insert(&X_REQUEST_ID, id_value(exchange.id));
+    let mut extra = headers::forwarded(&mut exchange.headers, &exchange.client, &conn.forwarded_by);
+    exchange.headers.remove(&X_REQUEST_ID);
+    extra.push((X_REQUEST_ID.clone(), id_value(exchange.id)));
 
     let patience = snapshot.settings.limits.body_timeout.get();
     let length = body.incoming.size_hint().exact();
     let has_body = asked.is_none() && !body.incoming.is_end_stream();
     let mut body =
         has_body.then(|| RequestBody::new(body.incoming, body.limit, patience, Rc::clone(body.progress)));
-    if let Some(tee) = start_mirror(worker, exchange, &snapshot, has_body.then_some(length), patience)
+    if let Some(tee) = start_mirror(worker, exchange, &extra, has_body.then_some(length), patience)
         && let Some(body) = &mut body
     {
         body.tee(tee);
     }
-    Outgoing { upstream, has_body, body, upgrade: asked.map(|_| upgrade::WEBSOCKET), expect_continue, trailers_welcome }
+    let upgrade = asked.map(|_| upgrade::WEBSOCKET);
+    Outgoing { upstream, extra, has_body, body, upgrade, expect_continue, trailers_welcome }
 }
 
 fn start_mirror(
     worker: &Rc<Worker>,
     exchange: &Exchange,
-    snapshot: &SnapshotRef,
+    extra: &Extra,
     body: Option<Option<u64>>,
     patience: std::time::Duration,
 ) -> Option<mirror::Tee> {
     let api = exchange.api? as usize;
+    let snapshot = &exchange.snapshot;
     let position = snapshot.bindings[api].mirror?;
     let share = snapshot.apis[api].doc.mirror.as_ref()?.share;
     if !in_share(exchange.id, share) {
         return None;
     }
-    mirror::start(worker, exchange, snapshot.upstreams.get(position as usize)?, body, patience)
+    mirror::start(worker, exchange, position, extra, body, patience)
 }
 
 /// The gateway's own answer; the status and headers go into the exchange like an upstream's would.
@@ -445,7 +479,10 @@ pub async fn dry_run(worker: &Rc<Worker>, question: DryRun) -> engine::journal::
     let mut exchange = Exchange::new(worker.next_id(), worker.now(), client, snapshot.clone(), question.head);
     exchange.dry_run = true;
     match decide(worker, &mut exchange, None).await {
-        Ok((upstream, _)) => exchange.detail = Some(Cow::Owned(format!("would go to upstream {}", upstream.name))),
+        Ok((upstream, _)) => {
+            let name = snapshot.upstreams.get(upstream as usize).map_or("?", |u| &u.name);
+            exchange.detail = Some(Cow::Owned(format!("would go to upstream {name}")));
+        }
         Err(rejection) => exchange.refuse(&rejection),
     }
     let mut batch = engine::journal::Batch::new(Arc::clone(&snapshot.catalog));

@@ -1,8 +1,6 @@
 //! Protocol upgrades: WebSocket over HTTP/1.1 and, by extended CONNECT (RFC 8441), over HTTP/2. After the handshake
 //! bytes go both ways until either side ends.
 
-use std::rc::Rc;
-
 use engine::Exchange;
 use http::{
     HeaderValue, Method, Request, Response, StatusCode,
@@ -12,7 +10,7 @@ use hyper::{ext::Protocol, upgrade::OnUpgrade};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncWriteExt, copy_bidirectional};
 
-use crate::{h1::Conn, request::Finish, worker::Worker};
+use crate::{h1::Conn, request::Finish};
 
 /// How the client asked for another protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,8 +73,8 @@ pub fn switched(asked: Asked, response: &mut Response<()>) {
 }
 
 /// Joins both sides, once the client's side has been handed over.
-pub fn tunnel(worker: &Rc<Worker>, client: OnUpgrade, mut conn: Conn, mut finish: Box<Finish>) {
-    let mut forced = worker.forced_stop();
+pub fn tunnel(client: OnUpgrade, mut conn: Conn, mut finish: Box<Finish>) {
+    let mut forced = finish.forced_stop();
     tokio::task::spawn_local(async move {
         let Ok(client) = client.await else { return };
         let mut client = TokioIo::new(client);

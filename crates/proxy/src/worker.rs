@@ -21,7 +21,7 @@ use slab::Slab;
 use tokio::sync::{Notify, mpsc, watch};
 
 use crate::{
-    connection::{ConnInfo, ConnState},
+    connection::ConnState,
     pool::Pools,
     tls::TlsContexts,
 };
@@ -148,19 +148,24 @@ impl Worker {
         (u128::from(self.next_random()) << 64 | u128::from(self.next_random())).to_be_bytes()
     }
 
-    /// Counts a request in; `None` when there are too many.
-    pub fn begin(self: &Rc<Self>, conn: &Rc<ConnInfo>) -> Option<InProgress> {
-        let limit = self.live().snapshot.settings.limits.requests_in_flight.get();
+    /// Counts a request in; `false` when there are too many.
+    pub fn begin(&self) -> bool {
+        let limit = self.local.borrow().snapshot.settings.limits.requests_in_flight.get();
         let mine = &self.shared.loads[self.index].requests;
-        let now = mine.load(Relaxed) + 1;
+        let count = mine.load(Relaxed) + 1;
         // Far from the limit a look at the worker's own count is enough.
         let share = limit / (2 * u32::try_from(self.shared.loads.len()).unwrap_or(1)).max(1);
-        if now > share && self.total(|load| &load.requests) >= limit {
-            return None;
+        if count > share && self.total(|load| &load.requests) >= limit {
+            return false;
         }
-        mine.store(now, Relaxed);
-        conn.state.begin();
-        Some(InProgress { worker: Rc::clone(self), conn: Rc::clone(conn) })
+        mine.store(count, Relaxed);
+        true
+    }
+
+    /// Counts a request out.
+    pub fn end(&self) {
+        let mine = &self.shared.loads[self.index].requests;
+        mine.store(mine.load(Relaxed).saturating_sub(1), Relaxed);
     }
 
     pub fn total(&self, which: impl Fn(&Load) -> &AtomicU32) -> u32 {
@@ -230,20 +235,6 @@ impl Worker {
 
     pub fn forced_stop(&self) -> watch::Receiver<bool> {
         self.shared.forced.subscribe()
-    }
-}
-
-/// A request that is being worked on.
-pub struct InProgress {
-    worker: Rc<Worker>,
-    conn: Rc<ConnInfo>,
-}
-
-impl Drop for InProgress {
-    fn drop(&mut self) {
-        let mine = &self.worker.shared.loads[self.worker.index].requests;
-        mine.store(mine.load(Relaxed).saturating_sub(1), Relaxed);
-        self.conn.state.end(self.worker.now());
     }
 }
 

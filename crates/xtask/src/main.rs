@@ -6,14 +6,21 @@
     reason = "a command line tool talks on its standard streams"
 )]
 
-use std::process::ExitCode;
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+};
 
 mod bench;
+mod generate;
+mod tidy;
 
 const USAGE: &str = "usage: cargo xtask TASK [OPTION…]
 
 tasks:
-  bench    compare Gatewright with nginx, HAProxy and Envoy (`cargo xtask bench --help`)";
+  bench      compare Gatewright with nginx, HAProxy and Envoy (`cargo xtask bench --help`)
+  generate   write the reference pages and the JSON Schema from the code; --check only compares
+  tidy       check the edges between crates, dependencies and their licences, and the look of source files";
 
 fn main() -> ExitCode {
     let mut args = std::env::args().skip(1);
@@ -21,6 +28,8 @@ fn main() -> ExitCode {
     let args: Vec<String> = args.collect();
     let done = match task.as_str() {
         "bench" => bench::run(&args),
+        "generate" => generate::run(&args),
+        "tidy" => tidy::run(),
         // The benchmark starts these two as processes of their own, so that their CPU time can be told apart.
         "bench-load" => bench::load::main(&args),
         "bench-upstream" => bench::upstream::main(&args),
@@ -37,4 +46,17 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The folder of the project.
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).unwrap_or(here).to_owned()
+}
+
+/// The cargo that started this program, to be run in the folder of the project.
+fn cargo() -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(root());
+    cargo
 }

@@ -72,6 +72,8 @@ pub(super) struct Try<'a> {
 
 /// How long a body waits for `100 Continue` before it is sent all the same (RFC 9110, 10.1.1).
 const CONTINUE_PATIENCE: Duration = Duration::from_secs(1);
+/// Room for one read of a head; a buffer with less left over starts at its beginning again.
+const HEAD_ROOM: usize = 2 * 1024;
 /// Interim answers before the final one; more are an attack or a loop.
 const MOST_INTERIM: u8 = 16;
 
@@ -108,7 +110,8 @@ impl Try<'_> {
                 let reused = conn.reused;
                 (self.over_h1(worker, exchange, outgoing, conn).await, reused)
             }
-            Ok(Connected::H2(handle)) => (self.over_h2(exchange, outgoing, handle).await, false),
+            // On the heap, so that requests over HTTP/1.1 do not carry its room about.
+            Ok(Connected::H2(handle)) => (Box::pin(self.over_h2(exchange, outgoing, handle)).await, false),
         }
     }
 
@@ -134,6 +137,7 @@ impl Try<'_> {
                 query: exchange.uri.query(),
                 host: endpoint.authority.as_str(),
                 headers: &exchange.headers,
+                extra: &outgoing.extra,
                 framing,
                 upgrade: outgoing.upgrade,
                 expect_continue: outgoing.expect_continue && body.is_some(),
@@ -211,7 +215,7 @@ impl Try<'_> {
         let uri = format!("{scheme}://{}{}{path}{slash}{query}", endpoint.authority, endpoint.base_path);
         let uri = uri.parse().map_err(|_| Failure::new(&reason::BAD_PATH, "the path cannot be sent"))?;
         let body = outgoing.body.take().map_or_else(|| Either::Right(Empty::new()), Either::Left);
-        let request = h2::request(&exchange.method, uri, &exchange.headers, outgoing.trailers_welcome, body);
+        let request = h2::request(exchange, uri, outgoing, body);
         match timeout(self.patience.read, handle.send(request)).await {
             Err(_) => Err(Failure::new(&reason::UPSTREAM_READ_TIMEOUT, "no answer over HTTP/2 in time")),
             Ok(Err(error)) => {
@@ -302,7 +306,7 @@ impl Wait<'_> {
         wants_upgrade: bool,
     ) -> Poll<Result<h1::Response, Failure>> {
         loop {
-            match conn.poll_fill(cx, 1) {
+            match conn.poll_fill(cx, HEAD_ROOM) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(self.broke(sender, "closed without an answer".to_owned()))),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(self.broke(sender, error.to_string()))),

@@ -18,6 +18,7 @@ use smallvec::SmallVec;
 use crate::{
     body::{RequestBody, Source},
     h1::Conn,
+    headers::Extra,
     worker::Worker,
 };
 
@@ -34,7 +35,10 @@ pub struct Answer {
 
 /// What is sent.
 pub struct Outgoing {
-    pub upstream: Arc<CompiledUpstream>,
+    /// Position of the upstream in the snapshot.
+    pub upstream: u32,
+    /// Headers that the gateway adds.
+    pub extra: Extra,
     pub body: Option<RequestBody>,
     /// There was a body at first, whatever has become of it.
     pub has_body: bool,
@@ -55,28 +59,32 @@ struct Patience {
 pub async fn forward(
     worker: &Rc<Worker>,
     exchange: &mut Exchange,
-    mut outgoing: Outgoing,
+    outgoing: &mut Outgoing,
 ) -> Result<Answer, Box<Rejection>> {
-    let upstream = Arc::clone(&outgoing.upstream);
+    // Borrowed from the worker's own handle: a shared reference count would make cores fight for its line.
+    let snapshot = exchange.snapshot.clone();
+    let Some(upstream) = snapshot.upstreams.get(outgoing.upstream as usize) else {
+        return Err(Rejection::new(&reason::NO_UPSTREAM));
+    };
     let mut tried: SmallVec<[usize; 4]> = SmallVec::new();
     let mut retries_left = upstream.doc.retries.attempts;
     let mut again: Option<usize> = None;
     loop {
-        let now = worker.now();
+        let now = if exchange.attempts.is_empty() { exchange.started } else { worker.now() };
         let fresh = again.is_some();
         let index = match again.take() {
             Some(same) => same,
             None => upstream
-                .choose(now, &tried, || hash_of(&upstream, exchange))
+                .choose(now, &tried, || hash_of(upstream, exchange))
                 .map_err(|unavailable| unavailable_to_rejection(unavailable, now))?,
         };
         let endpoint = &upstream.endpoints[index];
         let pool = worker.pools.pool(endpoint);
         pool.budget.request(now);
-        let patience = patience(exchange, &upstream, index);
+        let patience = patience(exchange, upstream, index);
         let _in_flight = upstream.counts_in_flight().then(|| InFlight::new(&endpoint.state));
-        let try_now = attempt::Try { upstream: &upstream, index, pool: &pool, patience, fresh, started: now };
-        let (result, reused) = try_now.run(worker, exchange, &mut outgoing).await;
+        let try_now = attempt::Try { upstream, index, pool: &pool, patience, fresh, started: now };
+        let (result, reused) = try_now.run(worker, exchange, outgoing).await;
         exchange.attempts.push(Attempt {
             endpoint: endpoint.id,
             started: now,
@@ -94,7 +102,7 @@ pub async fn forward(
                 }
                 upstream.failed(index, worker.now());
                 let elsewhere = upstream.endpoints.len() > tried.len() + 1;
-                if !(elsewhere && may_repeat(&exchange.method, &outgoing) && take_retry(&mut retries_left, &pool, &upstream)) {
+                if !(elsewhere && may_repeat(&exchange.method, outgoing) && take_retry(&mut retries_left, &pool, upstream)) {
                     return Ok(answer);
                 }
                 tried.push(index);
@@ -105,9 +113,9 @@ pub async fn forward(
                 }
                 // A kept connection that was closed meanwhile says nothing about the endpoint.
                 let stale = reused && failure.unanswered;
-                let safe = failure.unsent || (failure.unanswered && may_repeat(&exchange.method, &outgoing));
+                let safe = failure.unsent || (failure.unanswered && may_repeat(&exchange.method, outgoing));
                 let elsewhere = stale || upstream.endpoints.len() > tried.len() + 1;
-                if safe && elsewhere && (stale || take_retry(&mut retries_left, &pool, &upstream)) {
+                if safe && elsewhere && (stale || take_retry(&mut retries_left, &pool, upstream)) {
                     if stale {
                         again = Some(index);
                     } else {

@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, BytesMut};
 use http::{
-    HeaderMap, Method,
+    HeaderMap, HeaderName, HeaderValue, Method,
     header::{CONTENT_LENGTH, EXPECT, HOST},
 };
 
@@ -25,6 +25,8 @@ pub struct Head<'a> {
     pub query: Option<&'a str>,
     pub host: &'a str,
     pub headers: &'a HeaderMap,
+    /// Written after those of the client, which have none of them any more.
+    pub extra: &'a [(HeaderName, HeaderValue)],
     pub framing: Framing,
     /// The protocol to switch to.
     pub upgrade: Option<&'a str>,
@@ -46,11 +48,10 @@ pub fn encode_head(out: &mut BytesMut, head: &Head<'_>) {
         if is_hop_by_hop(name) || *name == HOST || *name == CONTENT_LENGTH || *name == EXPECT {
             continue;
         }
-        out.reserve(name.as_str().len() + value.len() + 4);
-        out.put_slice(name.as_str().as_bytes());
-        out.put_slice(b": ");
-        out.put_slice(value.as_bytes());
-        out.put_slice(b"\r\n");
+        put_header(out, name, value);
+    }
+    for (name, value) in head.extra {
+        put_header(out, name, value);
     }
     match head.framing {
         Framing::None => {}
@@ -68,6 +69,14 @@ pub fn encode_head(out: &mut BytesMut, head: &Head<'_>) {
     out.put_slice(b"\r\n");
 }
 
+fn put_header(out: &mut BytesMut, name: &HeaderName, value: &HeaderValue) {
+    out.reserve(name.as_str().len() + value.len() + 4);
+    out.put_slice(name.as_str().as_bytes());
+    out.put_slice(b": ");
+    out.put_slice(value.as_bytes());
+    out.put_slice(b"\r\n");
+}
+
 fn put(out: &mut BytesMut, parts: &[&str]) {
     for part in parts {
         out.extend_from_slice(part.as_bytes());
@@ -76,8 +85,6 @@ fn put(out: &mut BytesMut, parts: &[&str]) {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     #[test]
@@ -100,6 +107,7 @@ mod tests {
             query: Some("a=b"),
             host: "up:80",
             headers: &headers,
+            extra: &[(HeaderName::from_static("x-request-id"), HeaderValue::from_static("7"))],
             framing: Framing::Length(3),
             upgrade: None,
             expect_continue: false,
@@ -107,7 +115,7 @@ mod tests {
         encode_head(&mut out, &head);
         assert_eq!(
             std::str::from_utf8(&out).unwrap(),
-            "POST /v2/pets?a=b HTTP/1.1\r\nhost: up:80\r\nx-empty: \r\naccept: */*\r\ncontent-length: 3\r\n\r\n"
+            "POST /v2/pets?a=b HTTP/1.1\r\nhost: up:80\r\nx-empty: \r\naccept: */*\r\nx-request-id: 7\r\ncontent-length: 3\r\n\r\n"
         );
     }
 }

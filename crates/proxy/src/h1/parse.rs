@@ -5,6 +5,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, StatusCode,
     header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING},
 };
+use smallvec::SmallVec;
 
 use crate::headers::is_hop_by_hop;
 
@@ -32,6 +33,9 @@ pub struct Response {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Invalid(pub &'static str);
 
+/// Start and end of a name, start and end of its value.
+type Span = (usize, usize, usize, usize);
+
 const MOST_HEADERS: usize = 128;
 const LARGEST_HEAD: usize = 128 * 1024;
 
@@ -50,22 +54,24 @@ pub fn parse(buffer: &mut BytesMut, to_head_request: bool) -> Result<Option<Resp
     };
     let status = response.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or(Invalid("the status is not valid"))?;
     let http10 = response.version == Some(0);
-    let count = response.headers.len();
     // Positions, since the buffer is cut off below and the parsed slices borrow it.
     let base = buffer.as_ptr() as usize;
-    let mut spans = [(0_usize, 0_usize, 0_usize, 0_usize); MOST_HEADERS];
-    for (span, header) in spans.iter_mut().zip(response.headers.iter()) {
-        let name = header.name.as_ptr() as usize - base;
-        let value = if header.value.is_empty() { name } else { header.value.as_ptr() as usize - base };
-        *span = (name, name + header.name.len(), value, value + header.value.len());
-    }
+    let spans: SmallVec<[Span; 24]> = response
+        .headers
+        .iter()
+        .map(|header| {
+            let name = header.name.as_ptr() as usize - base;
+            let value = if header.value.is_empty() { name } else { header.value.as_ptr() as usize - base };
+            (name, name + header.name.len(), value, value + header.value.len())
+        })
+        .collect();
     let head = buffer.split_to(length).freeze();
-    build(&head, &spans[..count], status, http10, to_head_request).map(Some)
+    build(&head, &spans, status, http10, to_head_request).map(Some)
 }
 
 fn build(
     head: &Bytes,
-    spans: &[(usize, usize, usize, usize)],
+    spans: &[Span],
     status: StatusCode,
     http10: bool,
     to_head_request: bool,
