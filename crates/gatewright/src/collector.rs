@@ -202,7 +202,7 @@ fn push(builder: &mut BlockBuilder, batch: &Batch, finished: &Finished, node: &s
     let provider = (finished.provider_us / 1_000).min(total);
     builder.push(&EventRef {
         creation_date: finished.started.millis(),
-        correlation_id: CorrelationId::Number(finished.id.0),
+        correlation_id: CorrelationId::Number(finished.id.number()),
         api_id: api.map_or("", |a| &a.id),
         api_name: api.map_or("", |a| &a.name),
         api_version: api.map_or("", |a| &a.version),

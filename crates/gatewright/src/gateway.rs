@@ -37,11 +37,13 @@ pub struct StartOptions {
     /// The clock that requests are measured and limited by.
     pub clock: Clock,
     pub policies: &'static [PolicyKind],
+    /// Gives the calling thread's unused memory back to the system, when the program's allocator can.
+    pub release_memory: Option<fn()>,
 }
 
 impl StartOptions {
     pub fn new(source: Source) -> Self {
-        Self { source, watch: false, clock: Clock::system(), policies: policies::POLICIES }
+        Self { source, watch: false, clock: Clock::system(), policies: policies::POLICIES, release_memory: None }
     }
 }
 
@@ -132,6 +134,7 @@ impl Gateway {
             clock: options.clock.clone(),
             collector: batches,
             dropped: Arc::clone(&collected.dropped),
+            release_memory: options.release_memory,
         };
         let server = Server::start(server_options, Arc::new(snapshot), tls).map_err(StartError::Server)?;
         let collector =

@@ -118,7 +118,7 @@ mod tests {
         if let Some(accept) = accept {
             headers.insert(ACCEPT, HeaderValue::from_static(accept));
         }
-        let (_, headers, body) = answer(&Rejection::new(&reason::NO_SUCH_API), RequestId(7), &headers);
+        let (_, headers, body) = answer(&Rejection::new(&reason::NO_SUCH_API), RequestId::new(0, 7), &headers);
         (headers[CONTENT_TYPE].to_str().unwrap().to_owned(), String::from_utf8(body.to_vec()).unwrap())
     }
 

@@ -4,22 +4,20 @@ use std::{
     cell::Cell,
     error::Error,
     fmt,
-    future::Future,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use bytes::Bytes;
 use engine::{Reason, reason};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::time::{Sleep, sleep};
 
 use crate::{
     forward::UpstreamBody,
     mirror::{Copied, Tee},
+    patience::Patience,
     request::Finish,
 };
 
@@ -55,21 +53,20 @@ enum From {
 pub struct RequestBody {
     from: From,
     limit: u64,
-    patience: Duration,
-    timer: Option<Pin<Box<Sleep>>>,
+    patience: Patience,
     progress: Rc<RequestProgress>,
     tee: Option<Tee>,
 }
 
 impl RequestBody {
-    pub fn new(incoming: Incoming, limit: Option<u64>, patience: Duration, progress: Rc<RequestProgress>) -> Self {
+    pub fn new(incoming: Incoming, limit: Option<u64>, patience: Patience, progress: Rc<RequestProgress>) -> Self {
         let limit = limit.unwrap_or(u64::MAX);
-        Self { from: From::Client(incoming), limit, patience, timer: None, progress, tee: None }
+        Self { from: From::Client(incoming), limit, patience, progress, tee: None }
     }
 
     /// The body of a mirrored request.
-    pub fn copied(copied: Copied, patience: Duration) -> Self {
-        Self { from: From::Copy(copied), limit: u64::MAX, patience, timer: None, progress: Rc::default(), tee: None }
+    pub fn copied(copied: Copied, patience: Patience) -> Self {
+        Self { from: From::Copy(copied), limit: u64::MAX, patience, progress: Rc::default(), tee: None }
     }
 
     /// Copies what comes to a mirror, too.
@@ -101,7 +98,7 @@ impl Body for RequestBody {
         };
         match polled {
             Poll::Ready(Some(Ok(frame))) => {
-                me.timer = None;
+                me.patience.reset();
                 if let Some(data) = frame.data_ref() {
                     let bytes = me.progress.bytes.get() + data.len() as u64;
                     me.progress.bytes.set(bytes);
@@ -116,20 +113,15 @@ impl Body for RequestBody {
             }
             Poll::Ready(Some(Err(_))) => me.fail(&reason::CLIENT_GONE),
             Poll::Ready(None) => {
-                me.timer = None;
                 if let Some(tee) = me.tee.take() {
                     tee.finish();
                 }
                 Poll::Ready(None)
             }
-            Poll::Pending => {
-                let patience = me.patience;
-                let timer = me.timer.get_or_insert_with(|| Box::pin(sleep(patience)));
-                match timer.as_mut().poll(cx) {
-                    Poll::Ready(()) => me.fail(&reason::REQUEST_TIMEOUT),
-                    Poll::Pending => Poll::Pending,
-                }
-            }
+            Poll::Pending => match me.patience.poll(cx) {
+                Poll::Ready(()) => me.fail(&reason::REQUEST_TIMEOUT),
+                Poll::Pending => Poll::Pending,
+            },
         }
     }
 

@@ -265,7 +265,7 @@ where
     state.idle_since.store(worker.now().0, Relaxed);
     let _registered = Registered::new(&worker, &state);
     if alpn_h2 == Some(true) {
-        return serve_http2(&worker, &info, io, &limits).await;
+        return Box::pin(serve_http2(&worker, &info, io, &limits)).await;
     }
     let head_limits = HeadLimits {
         request_line: limits.request_line.as_usize(),
@@ -285,17 +285,19 @@ where
             First::Http1 => {}
             First::Http2 => {
                 let io = Replay { rewind: std::mem::take(&mut guarded.rewind), io: guarded.io };
-                return serve_http2(&worker, &info, io, &limits).await;
+                return Box::pin(serve_http2(&worker, &info, io, &limits)).await;
             }
             First::Nothing => return,
         }
         state.parked.store(false, Relaxed);
         state.order.compare_exchange(Order::Park as u8, Order::None as u8, Relaxed, Relaxed).ok();
-        guarded = match serve_http1(&worker, &info, guarded, &limits).await {
+        // On the heap, and gone while the connection is idle.
+        guarded = match Box::pin(serve_http1(&worker, &info, guarded, &limits)).await {
             Some(parked) => parked,
             None => return,
         };
         state.parked.store(true, Relaxed);
+        worker.parked.set(worker.parked.get() + 1);
     }
 }
 
@@ -378,7 +380,6 @@ where
         .header_read_timeout(None)
         .serve_connection(TokioIo::new(guarded), service)
         .with_upgrades();
-    // On the heap, so that the task of an idle connection is small.
     let mut connection = Box::pin(connection);
     let mut finishing = false;
     let mut registered: Option<Waker> = None;
@@ -426,7 +427,7 @@ where
 
 /// Answers what the HTTP library was never shown, and makes sure that the client can read the answer.
 async fn refuse_raw<S: AsyncRead + AsyncWrite + Unpin>(worker: &Rc<Worker>, io: &mut S, reason: &'static Reason) {
-    let id = worker.next_id();
+    let id = worker.next_id(worker.now());
     tracing::debug!(request = %id, code = reason.code, "refused a malformed request");
     let sample = engine::stats::Sample { status: reason.status.as_u16(), refused: true, ..Default::default() };
     worker.snapshot().unrouted.record(worker.index, &sample);
@@ -435,7 +436,7 @@ async fn refuse_raw<S: AsyncRead + AsyncWrite + Unpin>(worker: &Rc<Worker>, io: 
         io.write_all(&bytes).await?;
         io.shutdown().await?;
         // Closing with unread bytes would reset the connection and take the answer with it.
-        let mut rest = [0; 4096];
+        let mut rest = vec![0; 4096];
         for _ in 0..64 {
             if io.read(&mut rest).await? == 0 {
                 break;

@@ -1,7 +1,6 @@
 //! HTTP/2 towards upstreams, on hyper: one connection carries many requests of its worker.
 
 use std::{
-    future::Future,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -13,13 +12,13 @@ use http::{Request, Response, Uri, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::{body::Incoming, client::conn::http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::time::{Sleep, sleep};
 
 use crate::{
     body::{BrokenOff, RequestBody},
     forward::Outgoing,
     headers::is_hop_by_hop,
     h1::{Counted, Io},
+    patience::Patience,
     worker::LocalExec,
 };
 
@@ -87,30 +86,22 @@ pub fn request(exchange: &Exchange, uri: Uri, outgoing: &Outgoing, body: H2Reque
 /// The body of an HTTP/2 answer, not waited for for ever.
 pub struct H2Body {
     incoming: Incoming,
-    patience: Duration,
-    timer: Option<Pin<Box<Sleep>>>,
+    patience: Patience,
 }
 
 impl H2Body {
-    pub fn new(incoming: Incoming, patience: Duration) -> Self {
-        Self { incoming, patience, timer: None }
+    pub fn new(incoming: Incoming, patience: Patience) -> Self {
+        Self { incoming, patience }
     }
 
     pub fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         match Pin::new(&mut self.incoming).poll_frame(cx) {
             Poll::Ready(Some(Err(_))) => Poll::Ready(Some(Err(BrokenOff(&reason::UPSTREAM_CUT_SHORT)))),
             Poll::Ready(frame) => {
-                self.timer = None;
+                self.patience.reset();
                 Poll::Ready(frame.map(|f| f.map_err(|_| BrokenOff(&reason::UPSTREAM_CUT_SHORT))))
             }
-            Poll::Pending => {
-                let patience = self.patience;
-                let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(patience)));
-                match timer.as_mut().poll(cx) {
-                    Poll::Ready(()) => Poll::Ready(Some(Err(BrokenOff(&reason::UPSTREAM_STALLED)))),
-                    Poll::Pending => Poll::Pending,
-                }
-            }
+            Poll::Pending => self.patience.poll(cx).map(|()| Some(Err(BrokenOff(&reason::UPSTREAM_STALLED)))),
         }
     }
 

@@ -13,6 +13,7 @@ mod headers;
 mod health;
 mod listener;
 mod mirror;
+mod patience;
 mod pool;
 mod proxy_protocol;
 mod request;

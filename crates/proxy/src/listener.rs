@@ -87,7 +87,7 @@ async fn admit(worker: Rc<Worker>, name: Arc<str>, mut stream: TcpStream, peer: 
             tracing::debug!(listener = %name, %peer, "closed a connection of an untrusted proxy");
             return;
         }
-        match timeout(patience, proxy_protocol::read(&mut stream)).await {
+        match Box::pin(timeout(patience, proxy_protocol::read(&mut stream))).await {
             Ok(Ok(client)) => proxied = client,
             Ok(Err(error)) => {
                 tracing::debug!(listener = %name, %peer, %error, "the PROXY protocol header is not valid");
@@ -112,11 +112,12 @@ async fn admit(worker: Rc<Worker>, name: Arc<str>, mut stream: TcpStream, peer: 
         return connection::serve(worker, info(false), stream, None).await;
     };
     drop(live);
-    match timeout(patience, TlsAcceptor::from(tls).accept(stream)).await {
+    // On the heap, like everything that cleartext connections have no use for.
+    match Box::pin(timeout(patience, TlsAcceptor::from(tls).accept(stream))).await {
         Ok(Ok(stream)) => {
             let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
             counted_out.keep_counting();
-            connection::serve(worker, info(true), stream, Some(h2)).await;
+            Box::pin(connection::serve(worker, info(true), stream, Some(h2))).await;
         }
         Ok(Err(error)) => tracing::debug!(listener = %name, %peer, %error, "the TLS handshake failed"),
         Err(_) => {}

@@ -16,6 +16,7 @@ use crate::{
     body::{RequestBody, Source},
     forward::{self, Outgoing},
     headers::Extra,
+    patience::Patience,
     worker::Worker,
 };
 
@@ -77,7 +78,7 @@ pub fn start(
         None => (None, None),
         Some(length) => {
             let (sender, pieces) = mpsc::channel(PIECES);
-            (Some(Tee(sender)), Some(RequestBody::copied(Copied { pieces, length }, patience)))
+            (Some(Tee(sender)), Some(RequestBody::copied(Copied { pieces, length }, Patience::new(&worker.ticker, patience))))
         }
     };
     let mut copy = exchange.copy_of_request();

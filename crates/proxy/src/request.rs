@@ -27,6 +27,7 @@ use crate::{
     forward::{self, Answer, Outgoing},
     headers::{self, Extra, X_REQUEST_ID},
     mirror,
+    patience::Patience,
     upgrade::{self, Asked},
     worker::Worker,
 };
@@ -126,9 +127,10 @@ pub fn serve(
 fn begin(worker: &Rc<Worker>, conn: &Rc<ConnInfo>, mut request: Request<Incoming>) -> Begun {
     let asked = upgrade::asked(&request).map(|asked| (asked, hyper::upgrade::on(&mut request)));
     let (head, incoming) = request.into_parts();
-    let id = worker.next_id();
+    let now = worker.now();
+    let id = worker.next_id(now);
     let mut finish = Box::new(Finish {
-        exchange: Exchange::new(id, worker.now(), conn.client(&head.headers), worker.snapshot(), head),
+        exchange: Exchange::new(id, now, conn.client(&head.headers), worker.snapshot(), head),
         admitted: worker.begin(),
         worker: Rc::clone(worker),
         conn: Rc::clone(conn),
@@ -357,7 +359,7 @@ fn choose_upstream(exchange: &Exchange, snapshot: &SnapshotRef, api: u32) -> Opt
 
 /// A request id is random, so its low bits are as good as another random number.
 fn in_share(id: RequestId, share: model::Percent) -> bool {
-    (id.0 & 0xffff_ffff) * 10_000 < u128::from(share.basis_points()) << 32
+    u64::from(id.random(0)) * 10_000 < u64::from(share.basis_points()) << 32
 }
 
 /// The client's body before anybody has read from it.
@@ -392,7 +394,7 @@ fn prepare(
     let length = body.incoming.size_hint().exact();
     let has_body = asked.is_none() && !body.incoming.is_end_stream();
     let mut body =
-        has_body.then(|| RequestBody::new(body.incoming, body.limit, patience, Rc::clone(body.progress)));
+        has_body.then(|| RequestBody::new(body.incoming, body.limit, Patience::new(&worker.ticker, patience), Rc::clone(body.progress)));
     if let Some(tee) = start_mirror(worker, exchange, &extra, has_body.then_some(length), patience)
         && let Some(body) = &mut body
     {
@@ -476,7 +478,8 @@ pub struct DryRun {
 pub async fn dry_run(worker: &Rc<Worker>, question: DryRun) -> engine::journal::Batch {
     let snapshot = worker.snapshot();
     let client = Client { ip: question.client, peer: (question.client, 0).into(), secure: false };
-    let mut exchange = Exchange::new(worker.next_id(), worker.now(), client, snapshot.clone(), question.head);
+    let now = worker.now();
+    let mut exchange = Exchange::new(worker.next_id(now), now, client, snapshot.clone(), question.head);
     exchange.dry_run = true;
     match decide(worker, &mut exchange, None).await {
         Ok((upstream, _)) => {

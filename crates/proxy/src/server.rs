@@ -37,6 +37,8 @@ pub struct Options {
     pub collector: mpsc::Sender<Batch>,
     /// Counts events that the collector was too slow for.
     pub dropped: Arc<AtomicU64>,
+    /// Gives the calling thread's unused memory back to the system, when the allocator can.
+    pub release_memory: Option<fn()>,
 }
 
 /// A listener that clients can reach.
@@ -100,6 +102,7 @@ impl Server {
             clock: options.clock,
             collector: options.collector,
             dropped: options.dropped,
+            release_memory: options.release_memory,
             loads: (0..options.workers).map(|_| Load::default()).collect(),
             forced,
         });
@@ -267,10 +270,13 @@ fn seed(index: usize) -> u64 {
 /// How often connections and pools are looked after.
 const WATCH: Duration = Duration::from_millis(250);
 const SWEEP_EVERY: u32 = 4;
+/// Parked connections that are worth a walk through the allocator's pages.
+const MANY_PARKED: u32 = 32;
 
 async fn run(worker: Rc<Worker>, mut commands: mpsc::UnboundedReceiver<Command>) {
     let mut listeners: HashMap<Arc<str>, JoinHandle<()>> = HashMap::new();
     tokio::task::spawn_local(Rc::clone(&worker).keep_flushing());
+    tokio::task::spawn_local(Rc::clone(&worker.ticker).run());
     tokio::task::spawn_local(look_after(Rc::clone(&worker)));
     while let Some(command) = commands.recv().await {
         match command {
@@ -327,6 +333,13 @@ async fn look_after(worker: Rc<Worker>) {
         let now = worker.now();
         let live = worker.live();
         worker.connections.borrow().iter().for_each(|(_, state)| state.watch(now, &live.snapshot.settings.limits));
+        // Buffers given back one by one leave whole pages behind that nobody else would return.
+        if worker.parked.get() >= MANY_PARKED {
+            worker.parked.set(0);
+            if let Some(release) = worker.shared.release_memory {
+                release();
+            }
+        }
         round = round.wrapping_add(1);
         if round.is_multiple_of(SWEEP_EVERY) {
             worker.pools.sweep(now, live.snapshot.upstreams.iter());

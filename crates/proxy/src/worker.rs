@@ -22,6 +22,7 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use crate::{
     connection::ConnState,
+    patience::Ticker,
     pool::Pools,
     tls::TlsContexts,
 };
@@ -41,6 +42,8 @@ pub struct Shared {
     /// Events that the collector was too slow for.
     pub dropped: Arc<AtomicU64>,
     pub loads: Box<[Load]>,
+    /// Gives the calling thread's unused memory back to the system.
+    pub release_memory: Option<fn()>,
     /// Stopping has lasted too long: everything ends now.
     pub forced: watch::Sender<bool>,
 }
@@ -71,8 +74,11 @@ pub struct Worker {
     pub index: usize,
     pub shared: Arc<Shared>,
     pub pools: Pools,
+    pub ticker: Rc<Ticker>,
     pub connections: RefCell<Slab<Arc<ConnState>>>,
     pub draining: Cell<bool>,
+    /// Connections that gave back their buffers since memory was last given back to the system.
+    pub parked: Cell<u32>,
     cache: RefCell<Cache<Arc<ArcSwap<Live>>, Arc<Live>>>,
     local: RefCell<Rc<LocalLive>>,
     journal: RefCell<Batch>,
@@ -98,8 +104,10 @@ impl Worker {
             cache: RefCell::new(Cache::new(Arc::clone(&shared.live))),
             shared,
             pools: Pools::default(),
+            ticker: Rc::default(),
             connections: RefCell::default(),
             draining: Cell::new(false),
+            parked: Cell::new(0),
             local: RefCell::new(local),
             journal: RefCell::new(journal),
             journal_filled: Notify::new(),
@@ -139,9 +147,9 @@ impl Worker {
     }
 
     /// Ids begin with the time, so that the event store finds them quickly.
-    pub fn next_id(&self) -> RequestId {
-        let millis = u128::from(self.now().millis()) & 0xffff_ffff_ffff;
-        RequestId(millis << 80 | u128::from(self.next_random() & 0xffff) << 64 | u128::from(self.next_random()))
+    pub fn next_id(&self, now: Timestamp) -> RequestId {
+        let millis = now.millis() & 0xffff_ffff_ffff;
+        RequestId::new(millis << 16 | self.next_random() & 0xffff, self.next_random())
     }
 
     pub fn random_bytes(&self) -> [u8; 16] {
@@ -173,8 +181,8 @@ impl Worker {
     }
 
     pub fn wants_record(&self, id: RequestId) -> bool {
-        let share = u128::from(self.local.borrow().snapshot.settings.explain.sampling.basis_points());
-        (id.0 >> 32 & 0xffff_ffff) * 10_000 < share << 32
+        let share = u64::from(self.local.borrow().snapshot.settings.explain.sampling.basis_points());
+        u64::from(id.random(1)) * 10_000 < share << 32
     }
 
     /// Takes a finished request into the journal.

@@ -42,8 +42,8 @@ enum Command {
     Key,
 }
 
-/// Runs the command line of this process.
-pub fn main() -> ExitCode {
+/// Runs the command line of this process. The allocator is the program's, and so is the way to give memory back.
+pub fn main(release_memory: Option<fn()>) -> ExitCode {
     let cli = Cli::parse();
     let log = tracing_subscriber::EnvFilter::try_from_env("GATEWRIGHT_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
@@ -55,8 +55,8 @@ pub fn main() -> ExitCode {
     };
     runtime.block_on(async {
         match cli.command {
-            Command::Up(command) => command.run().await,
-            Command::Run(command) => command.run().await,
+            Command::Up(command) => command.run(release_memory).await,
+            Command::Run(command) => command.run(release_memory).await,
             Command::Check(command) => command.run().await,
             Command::Schema => schema::run(),
             Command::Import(command) => command.run().await,

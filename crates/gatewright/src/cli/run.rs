@@ -16,9 +16,10 @@ pub struct Run {
 }
 
 impl Run {
-    pub async fn run(self) -> ExitCode {
+    pub async fn run(self, release_memory: Option<fn()>) -> ExitCode {
         let mut options = StartOptions::new(Source::Path(self.config));
         options.watch = true;
+        options.release_memory = release_memory;
         match Gateway::start(options).await {
             Ok(gateway) => {
                 for listener in gateway.listeners() {

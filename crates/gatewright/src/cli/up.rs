@@ -34,7 +34,7 @@ pub struct Up {
 }
 
 impl Up {
-    pub async fn run(self) -> ExitCode {
+    pub async fn run(self, release_memory: Option<fn()>) -> ExitCode {
         let definition = match definitions::read(&self.source).await {
             Ok(definition) => definition,
             Err(error) => return fail(error),
@@ -53,7 +53,8 @@ impl Up {
             config.settings.data_directory = Some(format!("gatewright-data-{}", std::process::id()));
         }
 
-        let options = StartOptions::new(Source::Memory { config: Box::new(config), directory });
+        let mut options = StartOptions::new(Source::Memory { config: Box::new(config), directory });
+        options.release_memory = release_memory;
         let gateway = match Gateway::start(options).await {
             Ok(gateway) => gateway,
             Err(error) => return run::fail_to_start(&error),

@@ -1,7 +1,16 @@
 //! End to end: a real gateway and real upstreams in one process. Each module keeps one kind of promise.
 
+mod balancing;
+mod events;
+mod explain;
 mod headers;
 mod hostile;
+mod http2;
 mod limits;
+mod panics;
+mod policies;
 mod routing;
+mod streaming;
+mod tls;
 mod upstream_faults;
+mod websocket;

@@ -90,7 +90,9 @@ async fn an_answer_that_is_cut_short_is_never_taken_for_a_whole_one() {
         let gw = Gateway::serving(api("/a", &upstream)).await;
         for protocol in [testkit::Protocol::Http1, testkit::Protocol::Http2] {
             let mut client = gw.client(protocol).await;
-            let (head, body) = client.open("/a").await.unwrap().into_parts();
+            // Over HTTP/2 the reset may overtake the head.
+            let Ok(answer) = client.open("/a").await else { continue };
+            let (head, body) = answer.into_parts();
             let id = head.headers["x-request-id"].to_str().unwrap().to_owned();
             let collected = testkit::Response::collect(head, body).await;
             assert!(collected.is_err(), "{what} over {protocol:?}: {collected:?}");

@@ -1,8 +1,7 @@
 //! One try: a connection, the request on it, the head of the answer.
 
 use std::{
-    future::{Future, poll_fn},
-    pin::{Pin, pin},
+    future::poll_fn,
     rc::Rc,
     task::{Context, Poll},
     time::Duration,
@@ -12,13 +11,14 @@ use engine::{Exchange, Reason, Rejection, Timestamp, reason, reason::Origin, ups
 use http::{Method, StatusCode};
 use http_body::Body;
 use http_body_util::{Either, Empty};
-use tokio::time::{Instant, Sleep, sleep, timeout};
+use tokio::time::timeout;
 
-use super::{Answer, Outgoing, Patience, UpstreamBody, upstream_body::Release};
+use super::{Answer, Limits, Outgoing, UpstreamBody, upstream_body::Release};
 use crate::{
     body::Source,
     h1::{self, BodyReader, Conn, Framing, SendError, Sender},
     h2::{self, H2Body, H2Handle},
+    patience::Patience,
     pool::{Connected, Pool, Wanted},
     upgrade::WEBSOCKET,
     worker::Worker,
@@ -65,7 +65,7 @@ pub(super) struct Try<'a> {
     pub upstream: &'a CompiledUpstream,
     pub index: usize,
     pub pool: &'a Rc<Pool>,
-    pub patience: Patience,
+    pub limits: Limits,
     pub fresh: bool,
     pub started: Timestamp,
 }
@@ -94,7 +94,7 @@ impl Try<'_> {
             upstream: self.upstream,
             endpoint: &self.upstream.endpoints[self.index],
             tls: &live.tls,
-            timeout: self.patience.connect,
+            timeout: self.limits.connect,
             now: self.started,
             grpc,
             fresh: self.fresh,
@@ -111,7 +111,7 @@ impl Try<'_> {
                 (self.over_h1(worker, exchange, outgoing, conn).await, reused)
             }
             // On the heap, so that requests over HTTP/1.1 do not carry its room about.
-            Ok(Connected::H2(handle)) => (Box::pin(self.over_h2(exchange, outgoing, handle)).await, false),
+            Ok(Connected::H2(handle)) => (Box::pin(self.over_h2(worker, exchange, outgoing, handle)).await, false),
         }
     }
 
@@ -147,8 +147,13 @@ impl Try<'_> {
         let mut sender = Sender::new(out, body, framing == Framing::Chunked, holding);
         let to_head = exchange.method == Method::HEAD;
         let result = {
-            let timer = pin!(sleep(self.patience.read));
-            let mut wait = Wait { timer, read: self.patience.read, armed: false, hold_until: None, interim: 0, received: false };
+            let mut wait = Wait {
+                patience: Patience::new(&worker.ticker, self.limits.read),
+                read: self.limits.read,
+                hold: Patience::new(&worker.ticker, CONTINUE_PATIENCE),
+                interim: 0,
+                received: false,
+            };
             let wants_upgrade = outgoing.upgrade.is_some();
             poll_fn(|cx| wait.poll(cx, &mut conn, &mut sender, to_head, wants_upgrade)).await
         };
@@ -181,7 +186,7 @@ impl Try<'_> {
             Source::Whole(whole)
         } else {
             let max_idle = response.keep_alive.then_some(max_idle);
-            let patience = body_patience(&response.headers, self.patience.read);
+            let patience = Patience::new(&worker.ticker, body_limit(&response.headers, self.limits.read));
             let body = UpstreamBody::new(conn, reader, sender, self.release(worker, max_idle), patience);
             let source = Source::H1(Box::new(body));
             return Ok(Answer { status: response.status, headers: response.headers, source, tunnel: None });
@@ -203,6 +208,7 @@ impl Try<'_> {
 
     async fn over_h2(
         &self,
+        worker: &Rc<Worker>,
         exchange: &Exchange,
         outgoing: &mut Outgoing,
         mut handle: H2Handle,
@@ -216,7 +222,7 @@ impl Try<'_> {
         let uri = uri.parse().map_err(|_| Failure::new(&reason::BAD_PATH, "the path cannot be sent"))?;
         let body = outgoing.body.take().map_or_else(|| Either::Right(Empty::new()), Either::Left);
         let request = h2::request(exchange, uri, outgoing, body);
-        match timeout(self.patience.read, handle.send(request)).await {
+        match timeout(self.limits.read, handle.send(request)).await {
             Err(_) => Err(Failure::new(&reason::UPSTREAM_READ_TIMEOUT, "no answer over HTTP/2 in time")),
             Ok(Err(error)) => {
                 let failure = Failure::new(&reason::UPSTREAM_BROKE, format!("HTTP/2: {error}"));
@@ -228,7 +234,8 @@ impl Try<'_> {
                 let source = if incoming.is_end_stream() {
                     Source::Empty
                 } else {
-                    Source::H2(Box::new(H2Body::new(incoming, body_patience(&head.headers, self.patience.read))))
+                    let limit = body_limit(&head.headers, self.limits.read);
+                    Source::H2(Box::new(H2Body::new(incoming, Patience::new(&worker.ticker, limit))))
                 };
                 Ok(Answer { status: head.status, headers: head.headers, source, tunnel: None })
             }
@@ -245,7 +252,7 @@ fn empty_body_framing(method: &Method) -> Framing {
 }
 
 /// Streams of events and of gRPC messages may be silent for as long as they like.
-fn body_patience(headers: &http::HeaderMap, read: Duration) -> Duration {
+fn body_limit(headers: &http::HeaderMap, read: Duration) -> Duration {
     let streams = headers.get(http::header::CONTENT_TYPE).is_some_and(|value| {
         let value = value.as_bytes();
         value.starts_with(b"text/event-stream") || value.starts_with(b"application/grpc")
@@ -254,16 +261,15 @@ fn body_patience(headers: &http::HeaderMap, read: Duration) -> Duration {
 }
 
 /// Waiting for the head of an answer while the request is still being sent.
-struct Wait<'a> {
-    timer: Pin<&'a mut Sleep>,
+struct Wait {
+    patience: Patience,
     read: Duration,
-    armed: bool,
-    hold_until: Option<Instant>,
+    hold: Patience,
     interim: u8,
     received: bool,
 }
 
-impl Wait<'_> {
+impl Wait {
     fn poll(
         &mut self,
         cx: &mut Context<'_>,
@@ -349,9 +355,7 @@ impl Wait<'_> {
 
     fn poll_timers(&mut self, cx: &mut Context<'_>, sender: &mut Sender) -> Poll<Result<h1::Response, Failure>> {
         if sender.holding {
-            let until = *self.hold_until.get_or_insert_with(|| Instant::now() + CONTINUE_PATIENCE);
-            self.timer.as_mut().reset(until);
-            if self.timer.as_mut().poll(cx).is_ready() {
+            if self.hold.poll(cx).is_ready() {
                 sender.holding = false;
                 cx.waker().wake_by_ref();
             }
@@ -359,19 +363,12 @@ impl Wait<'_> {
         }
         // While the client delivers its body, its own pauses are limited; the upstream is waited for otherwise.
         if !sender.is_done() && !sender.is_blocked() {
-            self.armed = false;
+            self.patience.reset();
             return Poll::Pending;
         }
-        if !self.armed {
-            self.armed = true;
-            self.timer.as_mut().reset(Instant::now() + self.read);
-        }
-        match self.timer.as_mut().poll(cx) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(()) => {
-                let detail = format!("no answer within {} ms", self.read.as_millis());
-                Poll::Ready(Err(Failure::new(&reason::UPSTREAM_READ_TIMEOUT, detail)))
-            }
-        }
+        self.patience.poll(cx).map(|()| {
+            let detail = format!("no answer within {} ms", self.read.as_millis());
+            Err(Failure::new(&reason::UPSTREAM_READ_TIMEOUT, detail))
+        })
     }
 }

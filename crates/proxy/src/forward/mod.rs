@@ -50,7 +50,7 @@ pub struct Outgoing {
 
 /// Waits of one try, after all levels have had their say.
 #[derive(Debug, Clone, Copy)]
-struct Patience {
+pub(crate) struct Limits {
     connect: Duration,
     read: Duration,
 }
@@ -81,9 +81,9 @@ pub async fn forward(
         let endpoint = &upstream.endpoints[index];
         let pool = worker.pools.pool(endpoint);
         pool.budget.request(now);
-        let patience = patience(exchange, upstream, index);
+        let limits = limits(exchange, upstream, index);
         let _in_flight = upstream.counts_in_flight().then(|| InFlight::new(&endpoint.state));
-        let try_now = attempt::Try { upstream, index, pool: &pool, patience, fresh, started: now };
+        let try_now = attempt::Try { upstream, index, pool: &pool, limits, fresh, started: now };
         let (result, reused) = try_now.run(worker, exchange, outgoing).await;
         exchange.attempts.push(Attempt {
             endpoint: endpoint.id,
@@ -160,7 +160,7 @@ fn unavailable_to_rejection(unavailable: Unavailable, now: Timestamp) -> Box<Rej
 }
 
 /// Endpoint before upstream before API before the settings.
-fn patience(exchange: &Exchange, upstream: &CompiledUpstream, index: usize) -> Patience {
+fn limits(exchange: &Exchange, upstream: &CompiledUpstream, index: usize) -> Limits {
     let endpoint = &upstream.endpoints[index];
     let api = exchange.api().map(|api| &api.doc);
     let timeouts = &exchange.snapshot.settings.timeouts;
@@ -174,7 +174,7 @@ fn patience(exchange: &Exchange, upstream: &CompiledUpstream, index: usize) -> P
             .unwrap_or(Duration::from_secs(30))
     };
     let doc = &upstream.doc;
-    Patience {
+    Limits {
         connect: pick(
             endpoint.connect_timeout,
             [doc.connect_timeout, api.and_then(|a| a.connect_timeout)],

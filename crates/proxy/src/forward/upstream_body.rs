@@ -1,21 +1,18 @@
 //! The body of an HTTP/1.1 answer, on its way to the client; the rest of the request may still be on its way up.
 
 use std::{
-    future::Future,
-    pin::Pin,
     rc::Rc,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use bytes::Bytes;
 use engine::reason;
 use http_body::{Frame, SizeHint};
-use tokio::time::{Sleep, sleep};
 
 use crate::{
     body::BrokenOff,
     h1::{BodyReader, Conn, ReadError, SendError, Sender},
+    patience::Patience,
     pool::Pool,
     worker::Worker,
 };
@@ -33,13 +30,12 @@ pub struct UpstreamBody {
     reader: BodyReader,
     sender: Sender,
     release: Release,
-    patience: Duration,
-    timer: Option<Pin<Box<Sleep>>>,
+    patience: Patience,
 }
 
 impl UpstreamBody {
-    pub fn new(conn: Conn, reader: BodyReader, sender: Sender, release: Release, patience: Duration) -> Self {
-        Self { conn: Some(conn), reader, sender, release, patience, timer: None }
+    pub fn new(conn: Conn, reader: BodyReader, sender: Sender, release: Release, patience: Patience) -> Self {
+        Self { conn: Some(conn), reader, sender, release, patience }
     }
 
     pub fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
@@ -58,7 +54,7 @@ impl UpstreamBody {
         }
         match self.reader.poll_frame(cx, conn) {
             Poll::Ready(Ok(frame)) => {
-                self.timer = None;
+                self.patience.reset();
                 if self.reader.is_done() {
                     self.end();
                 }
@@ -71,17 +67,10 @@ impl UpstreamBody {
                     ReadError::Invalid => &reason::UPSTREAM_INVALID,
                 }))))
             }
-            Poll::Pending => {
-                let patience = self.patience;
-                let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(patience)));
-                match timer.as_mut().poll(cx) {
-                    Poll::Pending => Poll::Pending,
-                    Poll::Ready(()) => {
-                        self.conn = None;
-                        Poll::Ready(Some(Err(BrokenOff(&reason::UPSTREAM_STALLED))))
-                    }
-                }
-            }
+            Poll::Pending => self.patience.poll(cx).map(|()| {
+                self.conn = None;
+                Some(Err(BrokenOff(&reason::UPSTREAM_STALLED)))
+            }),
         }
     }
 

@@ -1,0 +1,177 @@
+//! Events, counters and what operators are told.
+
+use testkit::{Config, Gateway, MINUTE, Place, START, Upstream, api, get, json, post};
+
+#[tokio::test]
+async fn a_request_leaves_an_event_with_every_field() {
+    let upstream = Upstream::text("answer").start().await;
+    let shop = api("/shop", &upstream).operation("POST", "/orders/{id}").policy("apiKey", json!({}));
+    let gw = Gateway::serving(Config::from(shop).application("app", "the-key", &["shop"])).await;
+    let asked = post("/shop/orders/7?a=b&c", "hello").header("x-gateway-apikey", "the-key").header("user-agent", "test/1");
+    let response = gw.send(asked).await;
+    let events = gw.events("limit=5").await;
+    assert_eq!(events.len(), 1);
+    let event = &events[0];
+    for (field, value) in [
+        ("eventType", json!("Transactional")),
+        ("creationDate", json!(START.millis())),
+        ("correlationID", json!(response.request_id())),
+        ("apiId", json!("shop:1.0")),
+        ("apiName", json!("shop")),
+        ("apiVersion", json!("1.0")),
+        ("operationName", json!("POST /orders/{id}")),
+        ("httpMethod", json!("POST")),
+        ("nativeHttpMethod", json!("POST")),
+        ("requestPath", json!("/shop/orders/7")),
+        ("queryParameters", json!("a=b&c")),
+        ("applicationName", json!("app")),
+        ("applicationId", json!("app")),
+        ("applicationIp", json!("127.0.0.1")),
+        ("responseCode", json!(200)),
+        ("status", json!("SUCCESS")),
+        ("reasonCode", json!("")),
+        ("errorOrigin", json!("")),
+        ("requestSize", json!(5)),
+        ("responseSize", json!(6)),
+        ("totalDataSize", json!(11)),
+        ("userAgent", json!("test/1")),
+        ("callbackRequest", json!(false)),
+    ] {
+        assert_eq!(event[field], value, "{field}");
+    }
+    let call = &event["externalCalls"][0];
+    assert_eq!((&call["externalCallType"], &call["externalURL"], &call["responseCode"]), (&json!("NATIVE_SERVICE_CALL"), &json!(upstream.url()), &json!("200")));
+    let times = [&event["totalTime"], &event["providerTime"], &event["gatewayTime"]];
+    assert!(times.iter().all(|time| time.is_u64()), "{event}");
+}
+
+#[tokio::test]
+async fn failures_are_events_with_their_origin() {
+    let place = Place::reserve();
+    let teapot = Upstream::status(418).start().await;
+    let config = Config::new().api(api("/dead", &*place.url())).api(api("/teapot", &teapot)).one_worker();
+    let gw = Gateway::serving(config).await;
+    for (path, code, reason, origin) in [
+        ("/dead", 502, "upstream_unreachable", "Nativeservice"),
+        ("/teapot", 418, "", "Nativeservice"),
+        ("/nothing", 404, "no_such_api", "APIGateway"),
+    ] {
+        let response = gw.get(path).await;
+        let event = gw.events(&format!("id={}", response.request_id())).await.remove(0);
+        assert_eq!((&event["status"], &event["responseCode"]), (&json!("FAILURE"), &json!(code)), "{path}");
+        assert_eq!((&event["reasonCode"], &event["errorOrigin"]), (&json!(reason), &json!(origin)), "{path}");
+        assert_eq!(event["applicationName"], "unknown");
+    }
+}
+
+#[tokio::test]
+async fn events_are_filtered_and_paged() {
+    let upstream = Upstream::text("ok").start().await;
+    let config = Config::new().api(api("/a", &upstream)).api(api("/b", &upstream)).one_worker();
+    let gw = Gateway::serving(config).await;
+    for n in 0..3 {
+        gw.get(&format!("/a/{n}")).await;
+        gw.send(post("/b", "x")).await;
+        gw.get("/nothing").await;
+        gw.advance(MINUTE);
+    }
+    for (filter, count) in [
+        ("limit=100", 9),
+        ("api=a", 3),
+        ("method=POST", 3),
+        ("status=FAILURE", 3),
+        ("code=404", 3),
+        ("code=2xx", 6),
+        ("path=/a/", 3),
+        ("reason=no_such_api", 3),
+        ("client=127.0.0.1", 9),
+        ("client=10.0.0.1", 0),
+        ("api=a&code=404", 0),
+    ] {
+        assert_eq!(gw.events(filter).await.len(), count, "{filter}");
+    }
+    let last_minute = format!("from={}", START.millis() + 2 * 60_000);
+    assert_eq!(gw.events(&last_minute).await.len(), 3);
+    let (mut seen, mut cursor) = (std::collections::HashSet::new(), String::new());
+    loop {
+        let page = gw.ops(&*format!("/events?limit=4{cursor}")).await.json();
+        for event in page["events"].as_array().unwrap() {
+            assert!(seen.insert(event["correlationID"].as_str().unwrap().to_owned()), "an event came twice");
+        }
+        match page["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(seen.len(), 9);
+    assert_eq!(gw.ops("/events?code=9xx").await.reason(), "bad_filter");
+}
+
+#[tokio::test]
+async fn counters_are_there_and_outlive_a_reload() {
+    let upstream = Upstream::text("ok").start().await;
+    let gw = Gateway::serving(api("/a", &upstream)).await;
+    for _ in 0..3 {
+        gw.get("/a").await;
+    }
+    gw.get("/nothing").await;
+    gw.apply(api("/a", &upstream).with("description", "changed")).await.unwrap();
+    gw.get("/a").await;
+    let metrics = gw.ops("/metrics").await;
+    assert!(metrics.header("content-type").starts_with("text/plain; version=0.0.4"));
+    for line in [
+        "gatewright_requests_total{api=\"a\",version=\"1.0\",status=\"2xx\"} 4",
+        "gatewright_requests_total{api=\"\",version=\"\",status=\"4xx\"} 1",
+        "gatewright_request_duration_seconds_count{api=\"a\",version=\"1.0\"} 4",
+        "gatewright_response_bytes_total{api=\"a\",version=\"1.0\"} 8",
+        "gatewright_config_revision 2",
+        "gatewright_events_dropped_total 0",
+    ] {
+        assert!(metrics.text().lines().any(|l| l == line), "{line} is missing in\n{}", metrics.text());
+    }
+}
+
+#[tokio::test]
+async fn malformed_requests_are_counted_too() {
+    let upstream = Upstream::text("ok").start().await;
+    let gw = Gateway::serving(api("/a", &upstream)).await;
+    gw.raw("GET /a HTTP/1.1\r\nHost: a\r\nX : y and enough to be more than a few bytes\r\n\r\n").await;
+    let metrics = gw.ops("/metrics").await.text();
+    assert!(metrics.contains("gatewright_requests_total{api=\"\",version=\"\",status=\"4xx\"} 1"), "{metrics}");
+}
+
+#[tokio::test]
+async fn a_definition_is_handed_out_byte_for_byte() {
+    let upstream = Upstream::text("ok").start().await;
+    let text = "# a comment\nopenapi:   3.0.3\ninfo: {title: Pets,   version: '1.2'}\npaths:\n  /pets/{id}:\n    get: {operationId: getPet, responses: {'200': {description: ok}}}\n\n\n";
+    let config = Config::new().file("pets.yaml", text);
+    let gw = Gateway::serving(config.append("apis", json!({ "definition": "pets.yaml", "upstream": upstream.url() }))).await;
+    let response = gw.get("/gateway/Pets/1.2/pets/7").await;
+    assert_eq!(response.status(), 200);
+    assert_eq!(gw.explain(&response).await.operation.map(|o| o.name).as_deref(), Some("getPet"));
+    let definition = gw.ops("/apis/Pets/1.2/definition").await;
+    assert_eq!((definition.header("content-type"), definition.text().as_str()), ("application/yaml", text));
+    assert_eq!(gw.ops("/apis/Pets/9/definition").await.reason(), "no_definition");
+    let apis = gw.ops("/apis").await.json();
+    assert_eq!((&apis["apis"][0]["basePath"], &apis["apis"][0]["operations"]), (&json!("/gateway/Pets/1.2"), &json!(1)));
+}
+
+#[tokio::test]
+async fn events_and_the_access_log_are_on_disk_when_the_gateway_has_stopped() {
+    let upstream = Upstream::text("ok").start().await;
+    let data = tempfile::tempdir().unwrap();
+    let log = data.path().join("access.log");
+    let config = || {
+        Config::from(api("/a", &upstream))
+            .setting("dataDirectory", data.path().to_str().unwrap())
+            .setting("accessLog.path", log.to_str().unwrap())
+    };
+    let gw = Gateway::serving(config()).await;
+    let id = gw.send(get("/a/x?y=1").header("user-agent", "test/1")).await.request_id().to_owned();
+    gw.stop().await;
+    let line = std::fs::read_to_string(&log).unwrap();
+    let line: testkit::Value = serde_json::from_str(line.trim()).unwrap();
+    assert_eq!((&line["requestId"], &line["path"], &line["status"], &line["api"]), (&json!(id), &json!("/a/x"), &json!(200), &json!("a:1.0")));
+    let gw = Gateway::serving(config()).await;
+    assert_eq!(gw.events(&format!("id={id}")).await.len(), 1);
+}
