@@ -105,6 +105,8 @@ pub struct Status {
     /// Why the latest configuration is not served.
     pub failure: Option<(u64, Diagnostics)>,
     pub definitions: Vec<Option<Arc<definition::Definition>>>,
+    /// Files that the configuration was read from.
+    pub files: Vec<PathBuf>,
     pub stopping: bool,
 }
 
@@ -298,6 +300,7 @@ impl Inner {
             warnings,
             failure: None,
             definitions: loaded.definitions.clone(),
+            files: loaded.files.clone(),
             stopping: false,
         };
         *self.status.lock().unwrap_or_else(PoisonError::into_inner) = status;
@@ -316,23 +319,13 @@ impl Inner {
         watch.add(&loaded.files);
         let inner = Arc::clone(self);
         Some(tokio::spawn(async move {
-            let mut seen = fingerprint(&inner.source, &[]);
             while changes.recv().await.is_some() {
                 // Several files are often written together; a moment later they are all there.
                 tokio::time::sleep(SETTLE).await;
                 while changes.try_recv().is_ok() {}
-                let files = match config::load(&inner.source).await {
-                    Ok(loaded) => {
-                        watch.add(&loaded.files);
-                        loaded.files
-                    }
-                    Err(_) => Vec::new(),
-                };
-                let now = fingerprint(&inner.source, &files);
-                if now != seen || now.is_none() {
-                    seen = now;
-                    // What is wrong is in the status and in the log.
-                    let _ = inner.reload_source().await;
+                // What is wrong is in the status and in the log.
+                if inner.reload_source().await.is_ok() {
+                    watch.add(&inner.status().files);
                 }
             }
         }))
@@ -387,17 +380,6 @@ impl Inner {
 
 /// How long the files of one change may take to be written.
 const SETTLE: Duration = Duration::from_millis(10);
-
-/// Changes when a file changes; `None` when that cannot be told.
-fn fingerprint(source: &Source, files: &[PathBuf]) -> Option<Vec<(PathBuf, std::time::SystemTime, u64)>> {
-    let Source::Path(path) = source else { return None };
-    let all = files.iter().chain([path]);
-    all.map(|file| {
-        let metadata = std::fs::metadata(file).ok()?;
-        Some((file.clone(), metadata.modified().ok()?, metadata.len()))
-    })
-    .collect()
-}
 
 /// Compiles what was loaded, with the certificates it names.
 fn prepare(

@@ -95,6 +95,11 @@ impl ConnState {
         }
     }
 
+    /// There is something to do after all.
+    fn forget_park(&self) {
+        let _ = self.order.compare_exchange(Order::Park as u8, Order::None as u8, Relaxed, Relaxed);
+    }
+
     /// Finish what is in progress, then close.
     pub fn drain(&self) {
         self.give(Order::Finish);
@@ -281,7 +286,8 @@ where
     };
     loop {
         // Nothing but the socket is held until there is something to read.
-        match wait_for_bytes(&mut guarded, alpn_h2.is_none() && guarded_is_new(&state)).await {
+        let is_new = !state.parked.load(Relaxed);
+        match wait_for_bytes(&mut guarded, alpn_h2.is_none() && is_new).await {
             First::Http1 => {}
             First::Http2 => {
                 let io = Replay { rewind: std::mem::take(&mut guarded.rewind), io: guarded.io };
@@ -290,7 +296,7 @@ where
             First::Nothing => return,
         }
         state.parked.store(false, Relaxed);
-        state.order.compare_exchange(Order::Park as u8, Order::None as u8, Relaxed, Relaxed).ok();
+        state.forget_park();
         // On the heap, and gone while the connection is idle.
         guarded = match Box::pin(serve_http1(&worker, &info, guarded, &limits)).await {
             Some(parked) => parked,
@@ -299,10 +305,6 @@ where
         state.parked.store(true, Relaxed);
         worker.parked.set(worker.parked.get() + 1);
     }
-}
-
-fn guarded_is_new(state: &ConnState) -> bool {
-    !state.parked.load(Relaxed)
 }
 
 enum First {
@@ -401,10 +403,12 @@ where
                 Poll::Pending
             }
             Order::None | Order::Finish => Poll::Pending,
-            order if state.is_busy() => {
-                let _ = order;
+            // A request began before the order was seen.
+            Order::Park if state.is_busy() || !state.between_requests.load(Relaxed) => {
+                state.forget_park();
                 Poll::Pending
             }
+            _ if state.is_busy() => Poll::Pending,
             order => Poll::Ready(order),
         }
     })

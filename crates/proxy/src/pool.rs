@@ -28,7 +28,7 @@ use crate::{
 /// A connection that a request may use now.
 pub enum Connected {
     H1(Conn),
-    H2(H2Handle),
+    H2 { handle: H2Handle, reused: bool },
 }
 
 /// Why there is no connection.
@@ -168,7 +168,7 @@ impl Pools {
             let mut handles = pool.h2.borrow_mut();
             handles.retain(H2Handle::is_usable);
             if let Some(handle) = handles.first() {
-                return Ok(Connected::H2(handle.clone()));
+                return Ok(Connected::H2 { handle: handle.clone(), reused: true });
             }
         }
         if !wanted.fresh
@@ -197,7 +197,7 @@ impl Pools {
                     detail: format!("HTTP/2: {error}"),
                 })?;
                 pool.h2.borrow_mut().push(handle.clone());
-                Ok(Connected::H2(handle))
+                Ok(Connected::H2 { handle, reused: false })
             }
         }
     }

@@ -74,7 +74,9 @@ impl Authority {
         let builder = ClientConfig::builder().with_root_certificates(self.roots());
         let mut config = match identity {
             None => builder.with_no_client_auth(),
-            Some(id) => builder.with_client_auth_cert(vec![id.der()], id.private_key()).expect("a client identity"),
+            Some(id) => {
+                builder.with_client_auth_cert(vec![id.der()], id.private_key()).expect("a client identity")
+            }
         };
         config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
         Arc::new(config)

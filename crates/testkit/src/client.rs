@@ -142,11 +142,15 @@ impl Client {
             match &mut self.sender {
                 Sender::Http1(sender) => {
                     sender.ready().await?;
-                    sender.send_request(request.for_protocol(Protocol::Http1, &self.authority, self.scheme)).await
+                    sender
+                        .send_request(request.for_protocol(Protocol::Http1, &self.authority, self.scheme))
+                        .await
                 }
                 Sender::Http2(sender) => {
                     sender.ready().await?;
-                    sender.send_request(request.for_protocol(Protocol::Http2, &self.authority, self.scheme)).await
+                    sender
+                        .send_request(request.for_protocol(Protocol::Http2, &self.authority, self.scheme))
+                        .await
                 }
             }
         };

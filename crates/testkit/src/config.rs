@@ -87,6 +87,7 @@ pub struct Config {
     doc: Map<String, Value>,
     pub(crate) files: Vec<(String, String)>,
     pub(crate) kinds: &'static [PolicyKind],
+    pub(crate) watch: bool,
 }
 
 impl Default for Config {
@@ -95,7 +96,7 @@ impl Default for Config {
             "listeners": [{ "name": "default", "address": "127.0.0.1:0" }],
             "settings": { "workers": 2, "operations": { "address": "127.0.0.1:0" } },
         });
-        Self { doc: into_object(doc), files: Vec::new(), kinds: policies::POLICIES }
+        Self { doc: into_object(doc), files: Vec::new(), kinds: policies::POLICIES, watch: false }
     }
 }
 
@@ -177,6 +178,13 @@ impl Config {
         self
     }
 
+    /// Changes of the files are taken up without being told.
+    #[must_use]
+    pub fn watched(mut self) -> Self {
+        self.watch = true;
+        self
+    }
+
     /// Other policies than the usual ones.
     #[must_use]
     pub fn policy_kinds(mut self, kinds: &'static [PolicyKind]) -> Self {
@@ -191,6 +199,7 @@ impl Config {
 
 /// The hash of an API key, as it is written in a configuration.
 pub fn hash(key: &str) -> String {
-    let digits = engine::compile::applications::sha256(key.as_bytes()).into_iter().map(|b| format!("{b:02x}"));
+    let digits =
+        engine::compile::applications::sha256(key.as_bytes()).into_iter().map(|b| format!("{b:02x}"));
     format!("sha256:{}", digits.collect::<String>())
 }

@@ -50,6 +50,7 @@ impl Gateway {
         let options = StartOptions {
             clock: clock.clone(),
             policies: config.kinds,
+            watch: config.watch,
             ..StartOptions::new(Source::Path(file))
         };
         let inner = Some(gatewright::Gateway::start(options).await?);

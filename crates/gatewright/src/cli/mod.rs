@@ -47,7 +47,9 @@ pub fn main(release_memory: Option<fn()>) -> ExitCode {
     let cli = Cli::parse();
     let log = tracing_subscriber::EnvFilter::try_from_env("GATEWRIGHT_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(log).with_writer(std::io::stderr).with_target(false).init();
+    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let log_lines = tracing_subscriber::fmt().with_env_filter(log).with_target(false).with_ansi(colours);
+    log_lines.with_writer(std::io::stderr).init();
     // Traffic has threads of its own; this one reloads, collects and answers questions.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -82,7 +82,10 @@ async fn a_dead_endpoint_is_passed_over_rests_and_comes_back() {
     let first = gw.send(post("/a", "body")).await;
     assert_eq!(first.text(), "alive", "a connection that failed is tried elsewhere for every method");
     let attempts = gw.explain(&first).await.attempts;
-    assert_eq!(attempts.iter().map(|a| a.failure.as_deref()).collect::<Vec<_>>(), [Some("upstream_unreachable"), None]);
+    assert_eq!(
+        attempts.iter().map(|a| a.failure.as_deref()).collect::<Vec<_>>(),
+        [Some("upstream_unreachable"), None]
+    );
     for _ in 0..4 {
         let response = gw.get("/a").await;
         assert_eq!(gw.explain(&response).await.attempts.len(), 1, "the dead one is left alone");
@@ -202,7 +205,10 @@ async fn connections_to_an_endpoint_are_limited() {
 
 #[tokio::test]
 async fn health_checks_take_an_endpoint_out_and_bring_it_back() {
-    use std::sync::{Arc, atomic::{AtomicBool, Ordering::SeqCst}};
+    use std::sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    };
     let well = Arc::new(AtomicBool::new(true));
     let asked = Arc::clone(&well);
     let checked = Upstream::respond(move |seen| {
@@ -265,7 +271,10 @@ async fn a_mirror_gets_a_copy_and_nobody_notices() {
     assert_eq!((response.status(), response.json()["body"].as_str()), (200, Some("the body")));
     mirror.wait_for(1).await;
     let copy = mirror.last();
-    assert_eq!((copy.path.as_str(), &copy.body[..], copy.header("x-a")), ("/x?y=1", b"the body".as_slice(), "1"));
+    assert_eq!(
+        (copy.path.as_str(), &copy.body[..], copy.header("x-a")),
+        ("/x?y=1", b"the body".as_slice(), "1")
+    );
     assert_eq!(gw.explain(&response).await.attempts.len(), 1, "the mirror is no attempt");
     assert_eq!(gw.get("/a").await.status(), 200);
     mirror.wait_for(2).await;

@@ -7,7 +7,9 @@ async fn a_request_leaves_an_event_with_every_field() {
     let upstream = Upstream::text("answer").start().await;
     let shop = api("/shop", &upstream).operation("POST", "/orders/{id}").policy("apiKey", json!({}));
     let gw = Gateway::serving(Config::from(shop).application("app", "the-key", &["shop"])).await;
-    let asked = post("/shop/orders/7?a=b&c", "hello").header("x-gateway-apikey", "the-key").header("user-agent", "test/1");
+    let asked = post("/shop/orders/7?a=b&c", "hello")
+        .header("x-gateway-apikey", "the-key")
+        .header("user-agent", "test/1");
     let response = gw.send(asked).await;
     let events = gw.events("limit=5").await;
     assert_eq!(events.len(), 1);
@@ -40,7 +42,10 @@ async fn a_request_leaves_an_event_with_every_field() {
         assert_eq!(event[field], value, "{field}");
     }
     let call = &event["externalCalls"][0];
-    assert_eq!((&call["externalCallType"], &call["externalURL"], &call["responseCode"]), (&json!("NATIVE_SERVICE_CALL"), &json!(upstream.url()), &json!("200")));
+    assert_eq!(
+        (&call["externalCallType"], &call["externalURL"], &call["responseCode"]),
+        (&json!("NATIVE_SERVICE_CALL"), &json!(upstream.url()), &json!("200"))
+    );
     let times = [&event["totalTime"], &event["providerTime"], &event["gatewayTime"]];
     assert!(times.iter().all(|time| time.is_u64()), "{event}");
 }
@@ -137,7 +142,10 @@ async fn malformed_requests_are_counted_too() {
     let gw = Gateway::serving(api("/a", &upstream)).await;
     gw.raw("GET /a HTTP/1.1\r\nHost: a\r\nX : y and enough to be more than a few bytes\r\n\r\n").await;
     let metrics = gw.ops("/metrics").await.text();
-    assert!(metrics.contains("gatewright_requests_total{api=\"\",version=\"\",status=\"4xx\"} 1"), "{metrics}");
+    assert!(
+        metrics.contains("gatewright_requests_total{api=\"\",version=\"\",status=\"4xx\"} 1"),
+        "{metrics}"
+    );
 }
 
 #[tokio::test]
@@ -145,7 +153,10 @@ async fn a_definition_is_handed_out_byte_for_byte() {
     let upstream = Upstream::text("ok").start().await;
     let text = "# a comment\nopenapi:   3.0.3\ninfo: {title: Pets,   version: '1.2'}\npaths:\n  /pets/{id}:\n    get: {operationId: getPet, responses: {'200': {description: ok}}}\n\n\n";
     let config = Config::new().file("pets.yaml", text);
-    let gw = Gateway::serving(config.append("apis", json!({ "definition": "pets.yaml", "upstream": upstream.url() }))).await;
+    let gw = Gateway::serving(
+        config.append("apis", json!({ "definition": "pets.yaml", "upstream": upstream.url() })),
+    )
+    .await;
     let response = gw.get("/gateway/Pets/1.2/pets/7").await;
     assert_eq!(response.status(), 200);
     assert_eq!(gw.explain(&response).await.operation.map(|o| o.name).as_deref(), Some("getPet"));
@@ -153,7 +164,10 @@ async fn a_definition_is_handed_out_byte_for_byte() {
     assert_eq!((definition.header("content-type"), definition.text().as_str()), ("application/yaml", text));
     assert_eq!(gw.ops("/apis/Pets/9/definition").await.reason(), "no_definition");
     let apis = gw.ops("/apis").await.json();
-    assert_eq!((&apis["apis"][0]["basePath"], &apis["apis"][0]["operations"]), (&json!("/gateway/Pets/1.2"), &json!(1)));
+    assert_eq!(
+        (&apis["apis"][0]["basePath"], &apis["apis"][0]["operations"]),
+        (&json!("/gateway/Pets/1.2"), &json!(1))
+    );
 }
 
 #[tokio::test]
@@ -171,7 +185,10 @@ async fn events_and_the_access_log_are_on_disk_when_the_gateway_has_stopped() {
     gw.stop().await;
     let line = std::fs::read_to_string(&log).unwrap();
     let line: testkit::Value = serde_json::from_str(line.trim()).unwrap();
-    assert_eq!((&line["requestId"], &line["path"], &line["status"], &line["api"]), (&json!(id), &json!("/a/x"), &json!(200), &json!("a:1.0")));
+    assert_eq!(
+        (&line["requestId"], &line["path"], &line["status"], &line["api"]),
+        (&json!(id), &json!("/a/x"), &json!(200), &json!("a:1.0"))
+    );
     let gw = Gateway::serving(config()).await;
     assert_eq!(gw.events(&format!("id={id}")).await.len(), 1);
 }

@@ -16,7 +16,10 @@ fn governed(upstream: impl testkit::config::Backend) -> Config {
 }
 
 async fn call(gw: &Gateway) -> Response {
-    gw.send(post("/a/orders/7?q=1", "hello").header("x-gateway-apikey", "the-key").header("user-agent", "test/1")).await
+    gw.send(
+        post("/a/orders/7?q=1", "hello").header("x-gateway-apikey", "the-key").header("user-agent", "test/1"),
+    )
+    .await
 }
 
 #[tokio::test]
@@ -25,15 +28,24 @@ async fn an_allowed_request_is_explained_from_end_to_end() {
     let gw = Gateway::serving(governed(&upstream)).await;
     let response = call(&gw).await;
     let record = gw.explain(&response).await;
-    assert_eq!((record.method.as_str(), record.path.as_str(), record.query.as_str()), ("POST", "/a/orders/7", "q=1"));
+    assert_eq!(
+        (record.method.as_str(), record.path.as_str(), record.query.as_str()),
+        ("POST", "/a/orders/7", "q=1")
+    );
     assert_eq!((record.status, record.revision, record.time.as_str()), (200, 1, "2026-01-15T10:00:00Z"));
     assert_eq!((record.api.as_deref(), record.application.as_deref()), (Some("a 1.0"), Some("app")));
     assert_eq!(record.operation.as_ref().map(|o| o.path.as_str()), Some("/orders/{id}"));
-    assert_eq!(verdicts(&record), [("apiKey", "passed"), ("requestTransformation", "changed"), ("rateLimit", "passed")]);
+    assert_eq!(
+        verdicts(&record),
+        [("apiKey", "passed"), ("requestTransformation", "changed"), ("rateLimit", "passed")]
+    );
     assert_eq!((record.request_bytes, record.response_bytes), (5, 6));
     assert_eq!(record.attempts.len(), 1);
     let attempt = &record.attempts[0];
-    assert_eq!((attempt.endpoint.as_str(), attempt.status, attempt.connection.as_str()), (&*upstream.url(), Some(200), "new"));
+    assert_eq!(
+        (attempt.endpoint.as_str(), attempt.status, attempt.connection.as_str()),
+        (&*upstream.url(), Some(200), "new")
+    );
     assert!(record.reason.is_none());
     let text = record.to_text();
     for part in ["POST /a/orders/7?q=1", "apiKey", "passed", "Result: 200"] {
@@ -47,12 +59,21 @@ async fn a_refused_request_says_which_policies_were_not_reached() {
     let upstream = Upstream::text("answer").start().await;
     let gw = Gateway::serving(governed(&upstream)).await;
     let record = gw.explain(&gw.send(post("/a/orders/7", "x")).await).await;
-    assert_eq!(verdicts(&record), [("apiKey", "refused"), ("requestTransformation", "not reached"), ("rateLimit", "not reached")]);
-    assert_eq!(record.reason.as_ref().map(|r| (r.code.as_str(), r.origin.as_str())), Some(("api_key_missing", "client")));
+    assert_eq!(
+        verdicts(&record),
+        [("apiKey", "refused"), ("requestTransformation", "not reached"), ("rateLimit", "not reached")]
+    );
+    assert_eq!(
+        record.reason.as_ref().map(|r| (r.code.as_str(), r.origin.as_str())),
+        Some(("api_key_missing", "client"))
+    );
     assert_eq!(record.policies[0].reason.as_deref(), Some("api_key_missing"));
     assert!(record.attempts.is_empty());
     let record = gw.explain(&gw.get("/nothing").await).await;
-    assert_eq!((record.status, record.api, record.reason.map(|r| r.code)), (404, None, Some("no_such_api".into())));
+    assert_eq!(
+        (record.status, record.api, record.reason.map(|r| r.code)),
+        (404, None, Some("no_such_api".into()))
+    );
 }
 
 #[tokio::test]
@@ -61,8 +82,12 @@ async fn a_failed_request_names_every_attempt() {
     let endpoints = json!([{ "url": dead.url() }, { "url": alive.url() }]);
     let gw = Gateway::serving(governed("up").upstream("up", json!({ "endpoints": endpoints }))).await;
     let record = gw.explain(&call(&gw).await).await;
-    let failures: Vec<_> = record.attempts.iter().map(|a| (a.endpoint.as_str(), a.failure.as_deref(), a.status)).collect();
-    assert_eq!(failures, [(&*dead.url(), Some("upstream_unreachable"), None), (&*alive.url(), Some("upstream_broke"), None)]);
+    let failures: Vec<_> =
+        record.attempts.iter().map(|a| (a.endpoint.as_str(), a.failure.as_deref(), a.status)).collect();
+    assert_eq!(
+        failures,
+        [(&*dead.url(), Some("upstream_unreachable"), None), (&*alive.url(), Some("upstream_broke"), None)]
+    );
     assert_eq!(record.reason.map(|r| (r.code, r.origin)), Some(("upstream_broke".into(), "upstream".into())));
 }
 
@@ -77,16 +102,27 @@ async fn a_dry_run_tells_what_would_happen_and_counts_nothing() {
     };
     for _ in 0..5 {
         let record = gw.ops(question("the-key")).await.json();
-        assert_eq!((&record["dryRun"], &record["operation"]["path"], &record["application"]), (&json!(true), &json!("/orders/{id}"), &json!("app")));
+        assert_eq!(
+            (&record["dryRun"], &record["operation"]["path"], &record["application"]),
+            (&json!(true), &json!("/orders/{id}"), &json!("app"))
+        );
         assert!(record["reason"].is_null() && record["attempts"] == json!([]), "{record}");
         assert_eq!(record["policies"][2]["verdict"], "passed");
     }
     assert_eq!(gw.ops(question("wrong")).await.json()["reason"]["code"], "api_key_unknown");
-    assert_eq!((call(&gw).await.status(), call(&gw).await.status(), call(&gw).await.status()), (200, 200, 429));
+    assert_eq!(
+        (call(&gw).await.status(), call(&gw).await.status(), call(&gw).await.status()),
+        (200, 200, 429)
+    );
     assert_eq!(gw.ops(question("the-key")).await.json()["reason"]["code"], "rate_limited");
     assert_eq!(upstream.count(), 2);
     assert_eq!(gw.events("limit=100").await.len(), 3, "dry runs leave no events");
-    let bad = gw.ops(post("/explain", "{\"method\": \"G T\", \"url\": \"/\"}").header("content-type", "application/json")).await;
+    let bad = gw
+        .ops(
+            post("/explain", "{\"method\": \"G T\", \"url\": \"/\"}")
+                .header("content-type", "application/json"),
+        )
+        .await;
     assert_eq!((bad.status(), bad.reason().as_str()), (400, "bad_question"));
 }
 
@@ -94,7 +130,8 @@ async fn a_dry_run_tells_what_would_happen_and_counts_nothing() {
 async fn records_are_found_by_id_and_listed_newest_first() {
     let upstream = Upstream::text("answer").start().await;
     let gw = Gateway::serving(Config::from(api("/a", &upstream)).one_worker()).await;
-    let ids: Vec<String> = [gw.get("/a/1").await, gw.get("/a/2").await].iter().map(|r| r.request_id().to_owned()).collect();
+    let ids: Vec<String> =
+        [gw.get("/a/1").await, gw.get("/a/2").await].iter().map(|r| r.request_id().to_owned()).collect();
     let listed = gw.ops("/explain?limit=2").await.json();
     assert_eq!((&listed[0]["requestId"], &listed[1]["requestId"]), (&json!(ids[1]), &json!(ids[0])));
     assert_eq!(gw.ops(&*format!("/explain/{}", ids[0])).await.json()["path"], "/a/1");
@@ -115,15 +152,13 @@ async fn sampling_keeps_no_record_of_successes_but_all_refusals() {
 async fn failures_of_the_upstream_are_recorded_whatever_the_sampling() {
     let place = Place::reserve();
     let broken = Upstream::bytes("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx").start().await;
-    let config = Config::new().api(api("/a", &*place.url())).api(api("/b", &broken)).setting("explain.sampling", "0%");
+    let config =
+        Config::new().api(api("/a", &*place.url())).api(api("/b", &broken)).setting("explain.sampling", "0%");
     let gw = Gateway::serving(config).await;
     let refused = gw.get("/a").await;
     assert_eq!(gw.explain(&refused).await.attempts.len(), 1);
-    let mut client = gw.http1().await;
-    let answer = client.open("/b").await.unwrap();
-    let id = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
-    let (head, body) = answer.into_parts();
-    assert!(Response::collect(head, body).await.is_err());
-    let record = gw.inner().explain(&id).await;
+    assert!(gw.http1().await.try_send("/b").await.is_err());
+    let event = gw.events("reason=upstream_cut_short").await.remove(0);
+    let record = gw.inner().explain(event["correlationID"].as_str().unwrap()).await;
     assert_eq!(record.and_then(|r| r.reason).map(|r| r.code).as_deref(), Some("upstream_cut_short"));
 }

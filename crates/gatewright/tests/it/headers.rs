@@ -14,9 +14,16 @@ async fn headers_of_one_hop_go_no_further() {
     .await;
     let headers = conn.response().await.json()["headers"].clone();
     assert_eq!(headers["x-end"], "2");
-    for gone in
-        ["connection", "x-secret", "keep-alive", "te", "proxy-connection", "proxy-authorization", "upgrade", "http2-settings"]
-    {
+    for gone in [
+        "connection",
+        "x-secret",
+        "keep-alive",
+        "te",
+        "proxy-connection",
+        "proxy-authorization",
+        "upgrade",
+        "http2-settings",
+    ] {
         assert!(headers[gone].is_null(), "{gone}: {headers}");
     }
 }
@@ -55,7 +62,10 @@ async fn headers_of_the_upstreams_hop_do_not_reach_the_client() {
     let upstream = upstream.start().await;
     let gw = Gateway::serving(api("/a", &upstream)).await;
     let response = gw.get("/a").await;
-    assert_eq!((response.header("x-hop"), response.header("keep-alive"), response.header("x-end")), ("", "", "2"));
+    assert_eq!(
+        (response.header("x-hop"), response.header("keep-alive"), response.header("x-end")),
+        ("", "", "2")
+    );
 }
 
 #[tokio::test]
@@ -106,7 +116,9 @@ fn behind_proxies(upstream: &Upstream) -> Config {
 async fn a_trusted_proxy_is_believed() {
     let upstream = Upstream::echo().start().await;
     let gw = Gateway::serving(behind_proxies(&upstream)).await;
-    let told = get("/a").header("x-forwarded-for", "6.6.6.6, 9.9.9.9, 10.1.2.3").header("x-forwarded-proto", "https");
+    let told = get("/a")
+        .header("x-forwarded-for", "6.6.6.6, 9.9.9.9, 10.1.2.3")
+        .header("x-forwarded-proto", "https");
     let response = gw.send(told).await;
     let headers = response.json()["headers"].clone();
     assert_eq!(headers["x-forwarded-for"], "6.6.6.6, 9.9.9.9, 10.1.2.3, 127.0.0.1");
@@ -131,7 +143,10 @@ async fn the_host_in_an_absolute_target_wins_over_the_header() {
     let mut conn = gw.connect().await;
     conn.write("GET http://shop.example/a/x?y HTTP/1.1\r\nHost: other.example\r\n\r\n").await;
     let echo = conn.response().await.json();
-    assert_eq!((&echo["path"], &echo["headers"]["x-forwarded-host"]), (&json!("/x?y"), &json!("shop.example")));
+    assert_eq!(
+        (&echo["path"], &echo["headers"]["x-forwarded-host"]),
+        (&json!("/x?y"), &json!("shop.example"))
+    );
 }
 
 #[tokio::test]

@@ -12,7 +12,12 @@ fn is_refused(response: &RawResponse, status: u16, code: &str) -> bool {
 }
 
 fn assert_refused(response: &RawResponse, status: u16, code: &str, what: &str) {
-    assert!(is_refused(response, status, code), "{what}: expected {status} {code}, found\n{}{}", response.head, response.text());
+    assert!(
+        is_refused(response, status, code),
+        "{what}: expected {status} {code}, found\n{}{}",
+        response.head,
+        response.text()
+    );
 }
 
 fn post(lines: &str, body: &str) -> String {
@@ -25,24 +30,74 @@ fn malformed() -> Vec<(&'static str, String, u16, &'static str)> {
     let chunked = |body: &str| post("Transfer-Encoding: chunked\r\n", body);
     let smuggled = "0\r\n\r\nGET /a/smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
     vec![
-        ("length, then chunks", post("Content-Length: 4\r\nTransfer-Encoding: chunked\r\n", smuggled), 400, "ambiguous_length"),
-        ("chunks, then length", post("Transfer-Encoding: chunked\r\nContent-Length: 4\r\n", smuggled), 400, "ambiguous_length"),
+        (
+            "length, then chunks",
+            post("Content-Length: 4\r\nTransfer-Encoding: chunked\r\n", smuggled),
+            400,
+            "ambiguous_length",
+        ),
+        (
+            "chunks, then length",
+            post("Transfer-Encoding: chunked\r\nContent-Length: 4\r\n", smuggled),
+            400,
+            "ambiguous_length",
+        ),
         ("two lengths", post("Content-Length: 4\r\nContent-Length: 5\r\n", "abcde"), 400, "ambiguous_length"),
-        ("the same length twice", post("Content-Length: 4\r\nContent-Length: 4\r\n", "abcd"), 400, "ambiguous_length"),
+        (
+            "the same length twice",
+            post("Content-Length: 4\r\nContent-Length: 4\r\n", "abcd"),
+            400,
+            "ambiguous_length",
+        ),
         ("a list of lengths", post("Content-Length: 4, 4\r\n", "abcd"), 400, "ambiguous_length"),
         ("a signed length", post("Content-Length: +4\r\n", "abcd"), 400, "ambiguous_length"),
         ("a negative length", post("Content-Length: -1\r\n", ""), 400, "ambiguous_length"),
         ("a hexadecimal length", post("Content-Length: 0x4\r\n", "abcd"), 400, "ambiguous_length"),
         ("an empty length", post("Content-Length:\r\n", ""), 400, "ambiguous_length"),
-        ("a length beyond all numbers", post("Content-Length: 99999999999999999999\r\n", ""), 400, "ambiguous_length"),
-        ("chunks by another name", post("Transfer-Encoding: xchunked\r\n", smuggled), 400, "ambiguous_length"),
-        ("chunks among others", post("Transfer-Encoding: gzip, chunked\r\n", smuggled), 400, "ambiguous_length"),
-        ("chunks before others", post("Transfer-Encoding: chunked, identity\r\n", smuggled), 400, "ambiguous_length"),
-        ("chunks twice", post("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", smuggled), 400, "ambiguous_length"),
+        (
+            "a length beyond all numbers",
+            post("Content-Length: 99999999999999999999\r\n", ""),
+            400,
+            "ambiguous_length",
+        ),
+        (
+            "chunks by another name",
+            post("Transfer-Encoding: xchunked\r\n", smuggled),
+            400,
+            "ambiguous_length",
+        ),
+        (
+            "chunks among others",
+            post("Transfer-Encoding: gzip, chunked\r\n", smuggled),
+            400,
+            "ambiguous_length",
+        ),
+        (
+            "chunks before others",
+            post("Transfer-Encoding: chunked, identity\r\n", smuggled),
+            400,
+            "ambiguous_length",
+        ),
+        (
+            "chunks twice",
+            post("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", smuggled),
+            400,
+            "ambiguous_length",
+        ),
         ("identity", post("Transfer-Encoding: identity\r\n", ""), 400, "ambiguous_length"),
         ("chunks in quotes", post("Transfer-Encoding: \"chunked\"\r\n", smuggled), 400, "ambiguous_length"),
-        ("chunks after a vertical tab", post("Transfer-Encoding: \x0bchunked\r\n", smuggled), 400, "bad_request"),
-        ("chunks in HTTP/1.0", "POST /a HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".into(), 400, "ambiguous_length"),
+        (
+            "chunks after a vertical tab",
+            post("Transfer-Encoding: \x0bchunked\r\n", smuggled),
+            400,
+            "bad_request",
+        ),
+        (
+            "chunks in HTTP/1.0",
+            "POST /a HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".into(),
+            400,
+            "ambiguous_length",
+        ),
         ("a space before the colon", post("Transfer-Encoding : chunked\r\n", smuggled), 400, "bad_request"),
         ("a tab before the colon", post("Content-Length\t: 4\r\n", "abcd"), 400, "bad_request"),
         ("a folded line", get("X: a\r\n b\r\n"), 400, "bad_request"),
@@ -68,7 +123,12 @@ fn malformed() -> Vec<(&'static str, String, u16, &'static str)> {
         ("a chunk longer than it says", chunked("3\r\nabcd\r\n0\r\n\r\n"), 400, "bad_request"),
         ("a bare CR in a chunk extension", chunked("3;a\rb\r\nabc\r\n0\r\n\r\n"), 400, "bad_request"),
         ("a length in the trailers", chunked("0\r\nContent-Length: 4\r\n\r\n"), 400, "ambiguous_length"),
-        ("chunks in the trailers", chunked("0\r\nTransfer-Encoding: chunked\r\n\r\n"), 400, "ambiguous_length"),
+        (
+            "chunks in the trailers",
+            chunked("0\r\nTransfer-Encoding: chunked\r\n\r\n"),
+            400,
+            "ambiguous_length",
+        ),
         ("no Host", "GET /a HTTP/1.1\r\n\r\n".into(), 400, "bad_host"),
         ("two Hosts", get("Host: b\r\n"), 400, "bad_host"),
         ("the same Host twice", get("Host: a\r\n"), 400, "bad_host"),
@@ -77,7 +137,12 @@ fn malformed() -> Vec<(&'static str, String, u16, &'static str)> {
         ("a Host with a user", "GET /a HTTP/1.1\r\nHost: me@a\r\n\r\n".into(), 400, "bad_host"),
         ("a Host with a path", "GET /a HTTP/1.1\r\nHost: a/b\r\n\r\n".into(), 400, "bad_host"),
         ("a target with a user", "GET http://me@a/a HTTP/1.1\r\nHost: a\r\n\r\n".into(), 400, "bad_host"),
-        ("HTTP/2.0 in the request line", "GET /a HTTP/2.0\r\nHost: a\r\n\r\n".into(), 505, "version_not_supported"),
+        (
+            "HTTP/2.0 in the request line",
+            "GET /a HTTP/2.0\r\nHost: a\r\n\r\n".into(),
+            505,
+            "version_not_supported",
+        ),
         ("HTTP/1.2", "GET /a HTTP/1.2\r\nHost: a\r\n\r\n".into(), 505, "version_not_supported"),
         ("HTTP/0.9", "GET /a\r\n\r\n".into(), 400, "bad_request"),
         ("http in small letters", "GET /a http/1.1\r\nHost: a\r\n\r\n".into(), 400, "bad_request"),
@@ -89,10 +154,20 @@ fn malformed() -> Vec<(&'static str, String, u16, &'static str)> {
         ("a method that is no token", "G(T /a HTTP/1.1\r\nHost: a\r\n\r\n".into(), 400, "bad_request"),
         ("CONNECT", "CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n".into(), 405, "connect_not_supported"),
         ("an expectation", get("Expect: 200-maybe\r\n"), 417, "expectation_failed"),
-        ("a long request line", format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "a".repeat(9_000)), 414, "request_line_too_long"),
+        (
+            "a long request line",
+            format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "a".repeat(9_000)),
+            414,
+            "request_line_too_long",
+        ),
         ("a huge header", get(&format!("X: {}\r\n", "a".repeat(40_000))), 431, "headers_too_large"),
         ("too many headers", get(&"X: a\r\n".repeat(101)), 431, "headers_too_large"),
-        ("TLS on a port without", "\x16\x03\x01\x02\x00\x01\x00\x01\u{7c}\r\n\r\n".into(), 400, "bad_request"),
+        (
+            "TLS on a port without",
+            "\x16\x03\x01\x02\x00\x01\x00\x01\u{7c}\r\n\r\n".into(),
+            400,
+            "bad_request",
+        ),
     ]
 }
 
@@ -106,7 +181,11 @@ async fn malformed_and_smuggling_requests_are_refused_and_never_seen_upstream() 
         conn.write(&bytes).await;
         let response = conn.response().await;
         if !is_refused(&response, status, code) {
-            wrong.push(format!("{what}: expected {status} {code}, found {} {:?}", response.status, response.text()));
+            wrong.push(format!(
+                "{what}: expected {status} {code}, found {} {:?}",
+                response.status,
+                response.text()
+            ));
         }
         // Valid HTTP that we merely do not want leaves the connection usable.
         if !matches!(status, 405 | 417) && what != "a target with a user" && !conn.is_closed().await {
@@ -135,7 +214,11 @@ async fn it_does_not_matter_where_the_bytes_are_cut() {
         }
         let response = conn.response().await;
         if !is_refused(&response, status, code) {
-            wrong.push(format!("{what}: expected {status} {code}, found {} {:?}", response.status, response.text()));
+            wrong.push(format!(
+                "{what}: expected {status} {code}, found {} {:?}",
+                response.status,
+                response.text()
+            ));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
@@ -147,7 +230,9 @@ async fn bad_chunks_after_a_good_head_are_refused_at_once() {
     let upstream = Upstream::echo().start().await;
     let gw = Gateway::serving(Config::from(api("/a", &upstream)).setting("limits.bodyTimeout", "1s")).await;
     let mut answers = Vec::new();
-    for chunks in ["FFFFFFFFFFFFFFFFF\r\n", "x\r\n", "3\r\nabcd\r\n", "3\nabc\r\n", "0\r\nContent-Length: 4\r\n\r\n"] {
+    for chunks in
+        ["FFFFFFFFFFFFFFFFF\r\n", "x\r\n", "3\r\nabcd\r\n", "3\nabc\r\n", "0\r\nContent-Length: 4\r\n\r\n"]
+    {
         let mut conn = gw.connect().await;
         conn.write(post("Transfer-Encoding: chunked\r\n", "3\r\nabc\r\n")).await;
         testkit::eventually("the request to be forwarded", async || upstream.open_connections() > 0).await;
@@ -190,7 +275,8 @@ async fn pipelined_requests_are_answered_in_order() {
     let upstream = Upstream::echo().start().await;
     let gw = Gateway::serving(api("/a", &upstream)).await;
     let mut conn = gw.connect().await;
-    let pipelined: String = (0..5).map(|n| format!("POST /a/{n} HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n{n}")).collect();
+    let pipelined: String =
+        (0..5).map(|n| format!("POST /a/{n} HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n{n}")).collect();
     conn.write(pipelined).await;
     for n in 0..5 {
         let answer = conn.response().await.json();
@@ -203,7 +289,9 @@ async fn a_head_that_never_ends_is_given_up() {
     let upstream = Upstream::text("ok").start().await;
     let config = Config::from(api("/a", &upstream)).setting("limits.keepAliveTimeout", "7d");
     let gw = Gateway::serving(config).await;
-    for (what, start) in [("nothing but a method", "GET"), ("half a head", "GET /a HTTP/1.1\r\nHost: a\r\nX: ")] {
+    for (what, start) in
+        [("nothing but a method", "GET"), ("half a head", "GET /a HTTP/1.1\r\nHost: a\r\nX: ")]
+    {
         let mut conn = gw.connect().await;
         conn.write(start).await;
         let response = gw.as_time_passes(16 * SECOND, conn.response()).await;
@@ -230,10 +318,29 @@ async fn a_connection_that_is_idle_for_too_long_is_closed_without_an_answer() {
 }
 
 #[tokio::test]
+async fn a_connection_that_was_idle_for_a_while_goes_on_as_before() {
+    let upstream = Upstream::echo().start().await;
+    let gw = Gateway::serving(api("/a", &upstream)).await;
+    let mut conn = gw.connect().await;
+    for n in 0..3 {
+        conn.write(post("Content-Length: 1\r\n", &n.to_string())).await;
+        assert_eq!(conn.response().await.json()["body"], n.to_string());
+        // Its memory is given back meanwhile; that is looked after four times each second.
+        gw.advance(5 * SECOND);
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    }
+    conn.write("GET /a HTTP/1.1\r\nHost: a\r\nX : malformed after all the good ones\r\n\r\n").await;
+    assert_refused(&conn.response().await, 400, "bad_request", "on a connection that was idle");
+}
+
+#[tokio::test]
 async fn a_body_that_stops_is_given_up() {
     let upstream = Upstream::echo().start().await;
-    let gw = Gateway::serving(Config::from(api("/a", &upstream)).setting("limits.bodyTimeout", "100ms")).await;
-    for request in [post("Content-Length: 10\r\n", "abc"), post("Transfer-Encoding: chunked\r\n", "3\r\nabc\r\n")] {
+    let gw =
+        Gateway::serving(Config::from(api("/a", &upstream)).setting("limits.bodyTimeout", "100ms")).await;
+    for request in
+        [post("Content-Length: 10\r\n", "abc"), post("Transfer-Encoding: chunked\r\n", "3\r\nabc\r\n")]
+    {
         let mut conn = gw.connect().await;
         conn.write(&request).await;
         assert_refused(&conn.response().await, 408, "request_timeout", &request);
@@ -273,12 +380,15 @@ async fn a_body_larger_than_allowed_is_refused() {
 async fn a_connection_that_ends_in_the_middle_of_a_request_sends_none_upstream() {
     let upstream = Upstream::echo().start().await;
     let gw = Gateway::serving(api("/a", &upstream)).await;
-    for start in ["GET /a HTTP/1.1\r\nHost: a\r\n", "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc"] {
+    for start in
+        ["GET /a HTTP/1.1\r\nHost: a\r\n", "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc"]
+    {
         let mut conn = gw.connect().await;
         conn.write(start).await;
         drop(conn);
     }
     assert_eq!(gw.get("/a/last").await.status(), 200);
-    testkit::eventually("connections to end", async || gw.ops("/status").await.json()["connections"] == 0).await;
+    testkit::eventually("connections to end", async || gw.ops("/status").await.json()["connections"] == 0)
+        .await;
     assert_eq!(upstream.seen().iter().map(|s| s.path.as_str()).collect::<Vec<_>>(), ["/last"]);
 }

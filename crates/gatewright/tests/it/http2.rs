@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use testkit::{Authority, Client, Config, Gateway, Protocol, Request, Upstream, api, body, get, json, post, request};
+use testkit::{
+    Authority, Client, Config, Gateway, Protocol, Request, Upstream, api, body, get, json, post, request,
+};
 
 #[tokio::test]
 async fn one_connection_carries_many_requests_at_once() {
@@ -33,12 +35,21 @@ async fn a_request_over_http2_becomes_plain_http1_upstream() {
     let upstream = Upstream::echo().start().await;
     let gw = Gateway::serving(api("/a", &upstream).with("hosts", json!(["shop.example"]))).await;
     let mut client = gw.http2().await;
-    let asked = post("/a/x?y=1", "hello").header("host", "shop.example").header("cookie", "a=1").header("cookie", "b=2");
+    let asked = post("/a/x?y=1", "hello")
+        .header("host", "shop.example")
+        .header("cookie", "a=1")
+        .header("cookie", "b=2");
     let echo = client.send(asked).await.json();
-    assert_eq!((&echo["method"], &echo["path"], &echo["body"]), (&json!("POST"), &json!("/x?y=1"), &json!("hello")));
+    assert_eq!(
+        (&echo["method"], &echo["path"], &echo["body"]),
+        (&json!("POST"), &json!("/x?y=1"), &json!("hello"))
+    );
     assert_eq!(echo["headers"]["host"], upstream.address().to_string());
     assert_eq!(echo["headers"]["x-forwarded-host"], "shop.example");
-    assert_eq!(upstream.last().headers.get_all("cookie").iter().map(|v| v.to_str().unwrap()).collect::<Vec<_>>(), ["a=1; b=2"]);
+    assert_eq!(
+        upstream.last().headers.get_all("cookie").iter().map(|v| v.to_str().unwrap()).collect::<Vec<_>>(),
+        ["a=1; b=2"]
+    );
 }
 
 #[tokio::test]
@@ -63,8 +74,14 @@ async fn an_upstream_may_speak_http2() {
     for protocol in [Protocol::Http1, Protocol::Http2] {
         let mut client = gw.client(protocol).await;
         for n in 0..3 {
-            let asked = post(&format!("/a/{n}?x=y"), format!("{n}")).header("x-a", "1").header("connection", "x-gone");
-            let asked = if protocol == Protocol::Http1 { asked.header("x-gone", "1") } else { post(&format!("/a/{n}?x=y"), format!("{n}")) };
+            let asked = post(&format!("/a/{n}?x=y"), format!("{n}"))
+                .header("x-a", "1")
+                .header("connection", "x-gone");
+            let asked = if protocol == Protocol::Http1 {
+                asked.header("x-gone", "1")
+            } else {
+                post(&format!("/a/{n}?x=y"), format!("{n}"))
+            };
             let response = client.send(asked).await;
             assert_eq!(response.json()["body"], format!("{n}"));
             assert_eq!(response.json()["path"], format!("/base/{n}?x=y"));
@@ -79,7 +96,8 @@ async fn an_upstream_may_speak_http2() {
 #[tokio::test]
 async fn an_http2_upstream_that_is_gone_or_slow_is_told_apart() {
     let silent = Upstream::silent().http2().start().await;
-    let doc = |url: String| json!({ "endpoints": [{ "url": url }], "protocol": "http2", "readTimeout": "100ms" });
+    let doc =
+        |url: String| json!({ "endpoints": [{ "url": url }], "protocol": "http2", "readTimeout": "100ms" });
     let gw = Gateway::serving(Config::from(api("/a", "up")).upstream("up", doc(silent.url()))).await;
     assert_eq!(gw.get("/a").await.reason(), "upstream_read_timeout");
     testkit::eventually("the stream to be cancelled", async || silent.cancelled() == 1).await;
@@ -111,13 +129,16 @@ async fn an_http2_connection_that_its_upstream_closes_is_replaced() {
 /// A gRPC message: no compression, a length, the bytes.
 fn message(text: &str) -> Vec<u8> {
     let mut framed = vec![0];
-    framed.extend_from_slice(&u32::try_from(text.len()).unwrap().to_be_bytes());
+    framed.extend_from_slice(&u32::try_from(text.len()).expect("a short text").to_be_bytes());
     framed.extend_from_slice(text.as_bytes());
     framed
 }
 
 fn grpc(body: testkit::body::Body) -> Request {
-    request("POST", "/shop/orders.Orders/Get").header("content-type", "application/grpc").header("te", "trailers").body(body)
+    request("POST", "/shop/orders.Orders/Get")
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .body(body)
 }
 
 #[tokio::test]
@@ -158,11 +179,15 @@ async fn tls_negotiates_the_version_on_both_sides() {
         }]));
         let gw = Gateway::serving(config).await;
         for (alpn, protocol) in [("h2", Protocol::Http2), ("http/1.1", Protocol::Http1)] {
-            let stream = gw.tls_stream("gateway.example", authority.client(&[alpn, "http/1.1"], None)).await.unwrap();
+            let stream =
+                gw.tls_stream("gateway.example", authority.client(&[alpn, "http/1.1"], None)).await.unwrap();
             assert_eq!(stream.get_ref().1.alpn_protocol(), Some(alpn.as_bytes()));
             let mut client = Client::over(stream, protocol, "gateway.example", true).await.unwrap();
             let echo = client.send(post("/a", "hello")).await.json();
-            assert_eq!((&echo["body"], &echo["headers"]["x-forwarded-proto"]), (&json!("hello"), &json!("https")));
+            assert_eq!(
+                (&echo["body"], &echo["headers"]["x-forwarded-proto"]),
+                (&json!("hello"), &json!("https"))
+            );
         }
         assert_eq!(upstream.last().http2, http2, "{offers:?}");
         drop(Arc::new(upstream));

@@ -15,14 +15,18 @@ async fn requests_beyond_the_limit_are_refused_and_told_to_come_back() {
     upstream.wait_for(2).await;
 
     let refused = gw.get("/a").await;
-    assert_eq!((refused.status(), refused.reason().as_str(), refused.header("retry-after")), (503, "overloaded", "1"));
+    assert_eq!(
+        (refused.status(), refused.reason().as_str(), refused.header("retry-after")),
+        (503, "overloaded", "1")
+    );
     assert_eq!(upstream.count(), 2);
     let explanation = gw.explain(&refused).await;
     assert_eq!(explanation.reason.map(|r| r.code).as_deref(), Some("overloaded"));
     waiting.iter().for_each(tokio::task::JoinHandle::abort);
     eventually("room for another request", async || {
         let mut client = gw.http1().await;
-        let attempt = tokio::time::timeout(std::time::Duration::from_millis(50), client.try_send("/nothing")).await;
+        let attempt =
+            tokio::time::timeout(std::time::Duration::from_millis(50), client.try_send("/nothing")).await;
         attempt.is_ok_and(|sent| sent.is_ok_and(|response| response.status() == 404))
     })
     .await;
@@ -65,7 +69,8 @@ async fn limits_on_heads_are_settings() {
 #[tokio::test]
 async fn limits_hold_over_http2_too() {
     let upstream = Upstream::echo().start().await;
-    let config = Config::from(api("/a", &upstream).with("maxBodySize", "10B")).setting("limits.headerSize", "4KiB");
+    let config =
+        Config::from(api("/a", &upstream).with("maxBodySize", "10B")).setting("limits.headerSize", "4KiB");
     let gw = Gateway::serving(config).await;
     let mut client = gw.http2().await;
     let refused = client.send(post("/a", vec![b'x'; 11])).await;
@@ -100,10 +105,13 @@ async fn a_client_that_opens_and_resets_streams_is_cut_off() {
         }
         tokio::task::yield_now().await;
     }
-    eventually("no request to stay behind", async || gw.ops("/status").await.json()["requestsInProgress"] == 0).await;
+    eventually("no request to stay behind", async || {
+        gw.ops("/status").await.json()["requestsInProgress"] == 0
+    })
+    .await;
     assert_eq!(gw.get("/nothing").await.status(), 404, "others are served as before");
 }
 
 fn http_request(url: &str) -> hyper::Request<()> {
-    hyper::Request::get(url).body(()).unwrap()
+    hyper::Request::get(url).body(()).expect("a URL")
 }

@@ -49,7 +49,8 @@ static KINDS: &[PolicyKind] = &[PolicyKind::of::<Panics>()];
 
 async fn panicking(upstream: &Upstream) -> Gateway {
     std::panic::set_hook(Box::new(|_| ()));
-    let config = Config::from(api("/a", upstream).policy("panics", json!({}))).policy_kinds(KINDS).one_worker();
+    let config =
+        Config::from(api("/a", upstream).policy("panics", json!({}))).policy_kinds(KINDS).one_worker();
     Gateway::serving(config).await
 }
 
@@ -63,7 +64,11 @@ async fn a_panic_in_a_policy_is_a_500_for_that_request_only() {
         let mut client = gw.client(protocol).await;
         for path in ["/a/now", "/a/later", "/a/response"] {
             let response = client.send(get(path).header("accept", "application/json")).await;
-            assert_eq!((response.status(), response.reason().as_str()), (500, "internal_error"), "{path} over {protocol:?}");
+            assert_eq!(
+                (response.status(), response.reason().as_str()),
+                (500, "internal_error"),
+                "{path} over {protocol:?}"
+            );
             assert!(!response.text().contains("asked for"), "{}", response.text());
             assert_eq!(response.json()["requestId"], response.request_id());
             assert_eq!(client.send("/a").await.text(), "ok", "the connection goes on");

@@ -15,7 +15,11 @@ async fn an_api_is_found_at_its_default_address() {
 
 #[tokio::test]
 async fn the_longest_base_path_wins_and_is_not_sent_upstream() {
-    let (outer, inner, root) = (Upstream::echo().start().await, Upstream::echo().start().await, Upstream::text("root").start().await);
+    let (outer, inner, root) = (
+        Upstream::echo().start().await,
+        Upstream::echo().start().await,
+        Upstream::text("root").start().await,
+    );
     let config = Config::new().api(api("/a", &outer)).api(api("/a/b", &inner)).api(api("/", &root));
     let gw = Gateway::serving(config).await;
 
@@ -42,8 +46,11 @@ async fn the_path_of_an_endpoint_comes_before_the_path_of_the_request() {
 
 #[tokio::test]
 async fn hosts_choose_between_apis_at_the_same_path() {
-    let (exact, wild, any) =
-        (Upstream::text("exact").start().await, Upstream::text("wild").start().await, Upstream::text("any").start().await);
+    let (exact, wild, any) = (
+        Upstream::text("exact").start().await,
+        Upstream::text("wild").start().await,
+        Upstream::text("any").start().await,
+    );
     let config = Config::new()
         .api(api("/a", &exact).with("name", "exact").with("hosts", json!(["api.example.com"])))
         .api(api("/a", &wild).with("name", "wild").with("hosts", json!(["*.example.com"])))
@@ -152,7 +159,9 @@ async fn a_slash_at_the_end_matters_only_when_asked_for() {
 #[tokio::test]
 async fn an_encoded_slash_is_data_unless_the_setting_says_otherwise() {
     let upstream = Upstream::echo().start().await;
-    let shop = || Config::from(api("/shop", &upstream).operation("GET", "/files/{name}").operation("GET", "/files/a/b"));
+    let shop = || {
+        Config::from(api("/shop", &upstream).operation("GET", "/files/{name}").operation("GET", "/files/a/b"))
+    };
     let gw = Gateway::serving(shop()).await;
     let response = gw.get("/shop/files/a%2Fb").await;
     assert_eq!(response.json()["path"], "/files/a%2Fb", "what goes upstream is what came");
@@ -166,7 +175,8 @@ async fn an_encoded_slash_is_data_unless_the_setting_says_otherwise() {
 #[tokio::test]
 async fn an_encoded_slash_in_the_base_path_does_not_swallow_the_rest() {
     let upstream = Upstream::echo().start().await;
-    let config = Config::from(api("/team/shop", &upstream)).setting("matching.decodeAllDelimitersInURI", true);
+    let config =
+        Config::from(api("/team/shop", &upstream)).setting("matching.decodeAllDelimitersInURI", true);
     let gw = Gateway::serving(config).await;
     assert_eq!(gw.get("/team%2Fshop/orders/7").await.json()["path"], "/orders/7");
 }
@@ -176,8 +186,17 @@ async fn paths_that_mean_different_things_to_different_servers_are_refused() {
     let upstream = Upstream::echo().start().await;
     let gw = Gateway::serving(Config::new().api(api("/a", &upstream)).api(api("/a/admin", &upstream))).await;
     for path in [
-        "/a/../admin", "/a/./x", "/a/%2e%2e/admin", "/a/.%2E/admin", "/a/..;x=1/admin", "/a/..", "/a/x%00", "/a/x%0d%0ay",
-        "/a/%zz", "/a/%2", "/a/%FF",
+        "/a/../admin",
+        "/a/./x",
+        "/a/%2e%2e/admin",
+        "/a/.%2E/admin",
+        "/a/..;x=1/admin",
+        "/a/..",
+        "/a/x%00",
+        "/a/x%0d%0ay",
+        "/a/%zz",
+        "/a/%2",
+        "/a/%FF",
     ] {
         let response = gw.get(path).await;
         assert_eq!((response.status(), response.reason().as_str()), (400, "bad_path"), "{path}");
@@ -195,7 +214,10 @@ async fn a_target_of_an_asterisk_is_no_path_of_an_upstream() {
     let gw = Gateway::serving(api("/", &*with_path)).await;
     let answer = gw.raw("OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
     assert!(answer.starts_with(b"HTTP/1.1 "), "{}", String::from_utf8_lossy(&answer));
-    assert!(upstream.seen().iter().all(|seen| seen.path != "/v1*"), "the asterisk was glued to the endpoint's path");
+    assert!(
+        upstream.seen().iter().all(|seen| seen.path != "/v1*"),
+        "the asterisk was glued to the endpoint's path"
+    );
 }
 
 #[tokio::test]

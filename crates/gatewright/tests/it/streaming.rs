@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use http_body_util::BodyExt;
 use hyper::{Response, StatusCode};
-use testkit::{Config, Gateway, Protocol, Upstream, api, body, eventually, get, json, post, request, wait::soon};
+use testkit::{
+    Config, Gateway, Protocol, Upstream, api, body, eventually, get, json, post, request, wait::soon,
+};
 use tokio::sync::Notify;
 
 const LARGE: usize = 10 * 1024 * 1024;
@@ -113,7 +115,10 @@ async fn an_answer_that_ends_with_its_connection_is_whole() {
     assert_eq!(gw.get("/a").await.text(), "to the end");
     let old = "GET /a HTTP/1.0\r\nHost: a\r\n\r\n";
     let answer = String::from_utf8(gw.raw(old).await).unwrap();
-    assert!(answer.ends_with("\r\n\r\nto the end") && !answer.contains("chunked"), "HTTP/1.0 knows no chunks: {answer}");
+    assert!(
+        answer.ends_with("\r\n\r\nto the end") && !answer.contains("chunked"),
+        "HTTP/1.0 knows no chunks: {answer}"
+    );
 }
 
 #[tokio::test]
@@ -124,7 +129,10 @@ async fn trailers_of_a_request_reach_the_upstream() {
     conn.write("POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n2\r\nhi\r\n0\r\nX-Sum: 7\r\n\r\n").await;
     assert_eq!(conn.response().await.status, 200);
     let seen = upstream.last();
-    assert_eq!((&seen.body[..], seen.trailers.get("x-sum").map(|v| v.as_bytes())), (b"hi".as_slice(), Some(b"7".as_slice())));
+    assert_eq!(
+        (&seen.body[..], seen.trailers.get("x-sum").map(|v| v.as_bytes())),
+        (b"hi".as_slice(), Some(b"7".as_slice()))
+    );
 }
 
 #[tokio::test]
@@ -192,6 +200,26 @@ async fn a_refusal_of_the_upstream_comes_instead_of_100_continue() {
 }
 
 #[tokio::test]
+async fn an_upstream_that_does_not_care_gets_the_body_all_the_same() {
+    let upstream = Upstream::raw(|mut stream| async move {
+        stream.head().await;
+        let body = String::from_utf8_lossy(&stream.take(5).await).into_owned();
+        stream.write(format!("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n{body}")).await;
+        stream.stall().await;
+    });
+    let upstream = upstream.start().await;
+    let gw = Gateway::serving(api("/a", &upstream)).await;
+    let mut conn = gw.connect().await;
+    conn.write(EXPECTING).await;
+    conn.write("hello").await;
+    let mut response = conn.response().await;
+    if response.status == 100 {
+        response = conn.response().await;
+    }
+    assert_eq!((response.status, response.text().as_str()), (200, "hello"));
+}
+
+#[tokio::test]
 async fn an_interim_answer_is_not_taken_for_the_final_one() {
     let answer = "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
     let upstream = Upstream::bytes(answer).start().await;
@@ -212,7 +240,10 @@ async fn head_keeps_the_length_and_has_no_body() {
     let mut client = gw.http1().await;
     for _ in 0..2 {
         let response = client.send(request("HEAD", "/a")).await;
-        assert_eq!((response.status(), response.header("content-length"), response.text().as_str()), (200, "1234", ""));
+        assert_eq!(
+            (response.status(), response.header("content-length"), response.text().as_str()),
+            (200, "1234", "")
+        );
     }
     assert_eq!(upstream.connections(), 1, "the connection is clean after HEAD");
 }
@@ -229,7 +260,9 @@ async fn not_modified_is_passed_on_after_one_upstream_call() {
 
 #[tokio::test]
 async fn every_status_is_passed_on_as_it_is() {
-    for code in [200, 201, 202, 204, 205, 206, 301, 302, 307, 400, 401, 404, 409, 418, 429, 500, 502, 503, 599] {
+    for code in
+        [200, 201, 202, 204, 205, 206, 301, 302, 307, 400, 401, 404, 409, 418, 429, 500, 502, 503, 599]
+    {
         let upstream = Upstream::status(code).start().await;
         let gw = Gateway::serving(api("/a", &upstream)).await;
         let response = gw.get("/a").await;
@@ -248,7 +281,10 @@ async fn a_client_that_leaves_cancels_the_upstream_call() {
         waiting.abort();
         eventually("the call to be cancelled", async || upstream.cancelled() == calls).await;
     }
-    eventually("nothing to be in progress", async || gw.ops("/status").await.json()["requestsInProgress"] == 0).await;
+    eventually("nothing to be in progress", async || {
+        gw.ops("/status").await.json()["requestsInProgress"] == 0
+    })
+    .await;
 }
 
 #[tokio::test]

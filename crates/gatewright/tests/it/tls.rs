@@ -1,6 +1,8 @@
 //! TLS on both sides, and the PROXY protocol.
 
-use testkit::{Authority, Client, Config, Gateway, Identity, Protocol, RawConn, Upstream, api, eventually, json};
+use testkit::{
+    Authority, Client, Config, Gateway, Identity, Protocol, RawConn, Upstream, api, eventually, json,
+};
 
 fn certificate(name: &str) -> testkit::Value {
     json!({ "certificateFile": format!("{name}.pem"), "keyFile": format!("{name}.key") })
@@ -26,10 +28,13 @@ async fn the_name_that_a_client_asks_for_picks_the_certificate() {
     let (first, second, wild) =
         (authority.issue(&["a.example"]), authority.issue(&["b.example"]), authority.issue(&["*.c.example"]));
     let upstream = Upstream::text("ok").start().await;
-    let certificates = json!({ "certificates": [certificate("first"), certificate("second"), certificate("wild")] });
+    let certificates =
+        json!({ "certificates": [certificate("first"), certificate("second"), certificate("wild")] });
     let config = with(with(Config::from(api("/a", &upstream)), "first", &first), "second", &second);
     let gw = Gateway::serving(with(config, "wild", &wild).listeners(listener(certificates))).await;
-    for (name, identity) in [("a.example", &first), ("b.example", &second), ("x.c.example", &wild), ("B.Example", &second)] {
+    for (name, identity) in
+        [("a.example", &first), ("b.example", &second), ("x.c.example", &wild), ("B.Example", &second)]
+    {
         assert_eq!(shown(&gw, &authority, name).await, identity.der().to_vec(), "{name}");
     }
     let unknown = gw.tls_stream("unknown.example", authority.client(&[], None)).await;
@@ -42,7 +47,8 @@ async fn a_replaced_certificate_is_taken_up_without_losing_a_connection() {
     let (old, new) = (authority.issue(&["a.example"]), authority.issue(&["a.example"]));
     let upstream = Upstream::text("ok").start().await;
     let config = with(Config::from(api("/a", &upstream)), "own", &old);
-    let gw = Gateway::serving(config.listeners(listener(json!({ "certificates": [certificate("own")] })))).await;
+    let gw =
+        Gateway::serving(config.listeners(listener(json!({ "certificates": [certificate("own")] })))).await;
     let stream = gw.tls_stream("a.example", authority.client(&[], None)).await.unwrap();
     let mut kept = Client::over(stream, Protocol::Http1, "a.example", true).await.unwrap();
     assert_eq!(kept.send("/a").await.text(), "ok");
@@ -63,7 +69,9 @@ async fn client_certificates_are_required_and_verified_where_configured() {
     let upstream = Upstream::text("ok").start().await;
     let config = |wanted: &str| {
         let tls = json!({ "certificates": [certificate("own")], "clientCertificate": wanted, "clientCaFile": "clients.pem" });
-        with(Config::from(api("/a", &upstream)), "own", &own).file("clients.pem", clients.pem()).listeners(listener(tls))
+        with(Config::from(api("/a", &upstream)), "own", &own)
+            .file("clients.pem", clients.pem())
+            .listeners(listener(tls))
     };
     let gw = Gateway::serving(config("required")).await;
     let (known, stranger) = (clients.issue(&["client"]), strangers.issue(&["client"]));
@@ -76,7 +84,10 @@ async fn client_certificates_are_required_and_verified_where_configured() {
     assert_eq!((status(None).await, status(Some(&stranger)).await), (None, None));
     assert_eq!(upstream.count(), 1);
     gw.apply(config("requested")).await.unwrap();
-    assert_eq!((status(None).await, status(Some(&known)).await, status(Some(&stranger)).await), (Some(200), Some(200), None));
+    assert_eq!(
+        (status(None).await, status(Some(&known)).await, status(Some(&stranger)).await),
+        (Some(200), Some(200), None)
+    );
 }
 
 #[tokio::test]
@@ -92,11 +103,17 @@ async fn upstreams_are_verified_unless_it_is_switched_off() {
         ("another authority", &upstream, json!({ "caFile": "other.pem" }), false),
         ("not verified", &upstream, json!({ "verify": false }), true),
         ("a certificate for another name", &elsewhere, json!({ "caFile": "ca.pem" }), false),
-        ("the name that is expected", &elsewhere, json!({ "caFile": "ca.pem", "serverName": "elsewhere.example" }), true),
+        (
+            "the name that is expected",
+            &elsewhere,
+            json!({ "caFile": "ca.pem", "serverName": "elsewhere.example" }),
+            true,
+        ),
     ] {
         let doc = json!({ "endpoints": [{ "url": upstream.url() }], "tls": tls });
         let config = Config::from(api("/a", "up")).upstream("up", doc);
-        let gw = Gateway::serving(config.file("ca.pem", authority.pem()).file("other.pem", other.pem())).await;
+        let gw =
+            Gateway::serving(config.file("ca.pem", authority.pem()).file("other.pem", other.pem())).await;
         let response = gw.get("/a").await;
         let expect = if works { (200, "") } else { (502, "upstream_tls") };
         assert_eq!((response.status(), response.reason().as_str()), expect, "{what}");
@@ -123,7 +140,8 @@ async fn cleartext_on_a_port_with_tls_is_closed_and_others_are_served() {
     let own = authority.issue(&["a.example"]);
     let upstream = Upstream::text("ok").start().await;
     let config = with(Config::from(api("/a", &upstream)), "own", &own);
-    let gw = Gateway::serving(config.listeners(listener(json!({ "certificates": [certificate("own")] })))).await;
+    let gw =
+        Gateway::serving(config.listeners(listener(json!({ "certificates": [certificate("own")] })))).await;
     let mut conn = RawConn::open(gw.tls_address()).await;
     conn.write("GET /a HTTP/1.1\r\nHost: a\r\n\r\n").await;
     assert!(!String::from_utf8_lossy(&conn.rest().await).contains("HTTP/1.1 200"));
@@ -133,7 +151,10 @@ async fn cleartext_on_a_port_with_tls_is_closed_and_others_are_served() {
     let mut client = Client::over(stream, Protocol::Http1, "a.example", true).await.unwrap();
     assert_eq!(client.send("/a").await.text(), "ok");
     drop((silent, client));
-    eventually("the connections to be counted out", async || gw.ops("/status").await.json()["connections"] == 0).await;
+    eventually("the connections to be counted out", async || {
+        gw.ops("/status").await.json()["connections"] == 0
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -145,7 +166,8 @@ async fn the_proxy_protocol_names_the_client() {
     let gw = Gateway::serving(config).await;
     let request = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
     let v2 = |rest: &[u8]| [b"\r\n\r\n\0\r\nQUIT\n".as_slice(), rest].concat();
-    let v6 = [&[0x21, 0x21, 0, 36][..], &[0x20, 1, 0xd, 0xb8], &[0; 11], &[1], &[0; 16], &[0, 80, 0, 90]].concat();
+    let v6 =
+        [&[0x21, 0x21, 0, 36][..], &[0x20, 1, 0xd, 0xb8], &[0; 11], &[1], &[0; 16], &[0, 80, 0, 90]].concat();
     for (header, client) in [
         (b"PROXY TCP4 198.51.100.7 127.0.0.1 5000 80\r\n".to_vec(), "198.51.100.7"),
         (b"PROXY TCP6 2001:db8::7 ::1 5000 80\r\n".to_vec(), "2001:db8::7"),
@@ -185,7 +207,8 @@ async fn the_proxy_protocol_is_taken_from_trusted_peers_only() {
 #[tokio::test]
 async fn listeners_work_over_ipv6() {
     let upstream = Upstream::echo().start().await;
-    let config = Config::from(api("/a", &upstream)).listeners(json!([{ "name": "six", "address": "[::1]:0" }]));
+    let config =
+        Config::from(api("/a", &upstream)).listeners(json!([{ "name": "six", "address": "[::1]:0" }]));
     let gw = Gateway::serving(config).await;
     assert_eq!(gw.get("/a").await.json()["headers"]["x-forwarded-for"], "::1");
 }

@@ -29,11 +29,23 @@ async fn an_upstream_that_breaks_or_makes_no_sense_is_502() {
         ("another protocol", "SSH-2.0-x\r\n\r\n", "upstream_invalid"),
         ("no status", "HTTP/1.1 abc OK\r\n\r\n", "upstream_invalid"),
         ("a folded header", "HTTP/1.1 200 OK\r\nX: a\r\n b\r\n\r\n", "upstream_invalid"),
-        ("length and chunks", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", "upstream_invalid"),
-        ("two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok", "upstream_invalid"),
+        (
+            "length and chunks",
+            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+            "upstream_invalid",
+        ),
+        (
+            "two lengths",
+            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok",
+            "upstream_invalid",
+        ),
         ("a length that is none", "HTTP/1.1 200 OK\r\nContent-Length: two\r\n\r\nok", "upstream_invalid"),
         ("another coding", "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nok", "upstream_invalid"),
-        ("an upgrade nobody asked for", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", "upstream_invalid"),
+        (
+            "an upgrade nobody asked for",
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
+            "upstream_invalid",
+        ),
         ("NUL in a header", "HTTP/1.1 200 OK\r\nX: a\0b\r\nContent-Length: 0\r\n\r\n", "upstream_invalid"),
     ] {
         let upstream = Upstream::bytes(script).start().await;
@@ -82,9 +94,18 @@ async fn an_answer_that_is_cut_short_is_never_taken_for_a_whole_one() {
         ("a length that lies", "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this"),
         ("chunks without an end", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"),
         ("half a chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nhello"),
-        ("a chunk size that is none", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nxyz\r\n"),
-        ("a chunk longer than it says", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello world\r\n0\r\n\r\n"),
-        ("a trailer that is none", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nbad\r\n\r\n"),
+        (
+            "a chunk size that is none",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nxyz\r\n",
+        ),
+        (
+            "a chunk longer than it says",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello world\r\n0\r\n\r\n",
+        ),
+        (
+            "a trailer that is none",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nbad\r\n\r\n",
+        ),
     ] {
         let upstream = Upstream::bytes(answer).start().await;
         let gw = Gateway::serving(api("/a", &upstream)).await;
@@ -131,7 +152,9 @@ async fn an_answer_that_stalls_or_drips_ends_when_its_time_is_up() {
 async fn an_upstream_may_answer_in_pieces_of_one_byte() {
     let upstream = Upstream::raw(|mut stream| async move {
         stream.head().await;
-        for byte in b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n0\r\nX-T: 1\r\n\r\n" {
+        for byte in
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n0\r\nX-T: 1\r\n\r\n"
+        {
             stream.write([*byte]).await;
             tokio::task::yield_now().await;
         }
@@ -200,7 +223,10 @@ async fn a_stale_connection_says_nothing_about_its_endpoint() {
     }
     assert_eq!(client.send(post("/a", "body")).await.status(), 502, "the kept connection was stale");
     let status = gw.ops("/status").await.json();
-    assert_eq!(status["upstreams"][0]["endpoints"][0]["available"], true, "it only closed an idle connection: {status}");
+    assert_eq!(
+        status["upstreams"][0]["endpoints"][0]["available"], true,
+        "it only closed an idle connection: {status}"
+    );
 }
 
 #[tokio::test]
@@ -274,10 +300,14 @@ async fn an_error_tells_nothing_about_the_upstream_or_the_request() {
     let place = Place::reserve();
     let gw = Gateway::serving(api("/a", &*place.url())).await;
     for accept in ["application/json", "application/xml", "text/plain"] {
-        let request = post("/a/some-path?query-text=1", "body-text").header("x-token", "header-text").header("accept", accept);
+        let request = post("/a/some-path?query-text=1", "body-text")
+            .header("x-token", "header-text")
+            .header("accept", accept);
         let text = gw.send(request).await.text();
         let port = place.address().port().to_string();
-        for secret in [port.as_str(), "127.0.0.1", "some-path", "query-text", "body-text", "header-text", "refused"] {
+        for secret in
+            [port.as_str(), "127.0.0.1", "some-path", "query-text", "body-text", "header-text", "refused"]
+        {
             assert!(!text.contains(secret), "{secret} is in {text}");
         }
     }

@@ -54,7 +54,10 @@ async fn an_upstream_that_does_not_switch_answers_as_usual() {
     let gw = Gateway::serving(api("/chat", &upstream)).await;
     let asked = get("/chat").header("connection", "Upgrade").header("upgrade", "websocket");
     assert_eq!(gw.send(asked).await.status(), 403);
-    let other = Upstream::bytes("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n").start().await;
+    let other =
+        Upstream::bytes("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n")
+            .start()
+            .await;
     gw.apply(api("/chat", &other)).await.unwrap();
     let asked = get("/chat").header("connection", "Upgrade").header("upgrade", "websocket");
     assert_eq!(gw.send(asked).await.reason(), "upgrade_refused");
@@ -64,7 +67,10 @@ async fn an_upstream_that_does_not_switch_answers_as_usual() {
 async fn no_other_protocol_is_switched_to() {
     let upstream = Upstream::echo().start().await;
     let gw = Gateway::serving(api("/a", &upstream)).await;
-    let asked = get("/a").header("connection", "Upgrade, HTTP2-Settings").header("upgrade", "h2c").header("http2-settings", "AAMAAABkAAQAoAAA");
+    let asked = get("/a")
+        .header("connection", "Upgrade, HTTP2-Settings")
+        .header("upgrade", "h2c")
+        .header("http2-settings", "AAMAAABkAAQAoAAA");
     let response = gw.send(asked).await;
     assert_eq!(response.status(), 200);
     assert!(response.json()["headers"]["upgrade"].is_null());

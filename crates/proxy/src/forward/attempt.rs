@@ -111,7 +111,9 @@ impl Try<'_> {
                 (self.over_h1(worker, exchange, outgoing, conn).await, reused)
             }
             // On the heap, so that requests over HTTP/1.1 do not carry its room about.
-            Ok(Connected::H2(handle)) => (Box::pin(self.over_h2(worker, exchange, outgoing, handle)).await, false),
+            Ok(Connected::H2 { handle, reused }) => {
+                (Box::pin(self.over_h2(worker, exchange, outgoing, handle)).await, reused)
+            }
         }
     }
 

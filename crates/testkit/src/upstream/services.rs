@@ -33,7 +33,8 @@ impl Upstream {
         Self::respond(|seen| {
             let mut headers = Map::new();
             for name in seen.headers.keys() {
-                let values: Vec<&str> = seen.headers.get_all(name).iter().filter_map(|v| v.to_str().ok()).collect();
+                let values: Vec<&str> =
+                    seen.headers.get_all(name).iter().filter_map(|v| v.to_str().ok()).collect();
                 headers.insert(name.to_string(), values.join(", ").into());
             }
             let echo: Value = json!({
