@@ -129,7 +129,10 @@ pub fn compile(
             problems.push(
                 Diagnostic::error(
                     format!("apis[{}].basePath", error.api),
-                    format!("found `{}`, which is the address of apis[{}] ({}) too", api.base_path, error.other, other.names.id),
+                    format!(
+                        "found `{}`, which is the address of apis[{}] ({}) too",
+                        api.base_path, error.other, other.names.id
+                    ),
                 )
                 .help("give one of them another version, basePath or hosts"),
             );
@@ -144,7 +147,9 @@ pub fn compile(
         applications: applications.list.iter().map(|a| Arc::from(&*a.name)).collect(),
         endpoints: upstreams.iter().flat_map(|u| &u.endpoints).map(|e| Arc::clone(&e.url)).collect(),
     });
-    let unrouted = environment.registry.keep(revision, "unrouted".into(), || crate::stats::ApiStats::new(environment.workers));
+    let unrouted = environment
+        .registry
+        .keep(revision, "unrouted".into(), || crate::stats::ApiStats::new(environment.workers));
     environment.registry.forget_before(revision);
     let snapshot = Snapshot {
         revision,
@@ -197,8 +202,9 @@ fn bind(
     let upstream = match &doc.upstream {
         Some(name) => upstreams.find(name, &format!("{path}.upstream"), problems),
         None => {
-            let server = definition
-                .and_then(|d| d.servers.iter().find(|s| s.starts_with("http://") || s.starts_with("https://")));
+            let server = definition.and_then(|d| {
+                d.servers.iter().find(|s| s.starts_with("http://") || s.starts_with("https://"))
+            });
             match server {
                 Some(url) => upstreams.find(url, &format!("{path}.definition"), problems),
                 None => {

@@ -209,8 +209,10 @@ impl Exchange {
     /// Takes a parameter out of the query, so that the upstream does not see it.
     pub fn remove_query_parameter(&mut self, name: &str) {
         let Some(query) = self.uri.query() else { return };
-        let rest: Vec<&str> =
-            query.split('&').filter(|pair| pair.split_once('=').map_or(*pair, |(key, _)| key) != name).collect();
+        let rest: Vec<&str> = query
+            .split('&')
+            .filter(|pair| pair.split_once('=').map_or(*pair, |(key, _)| key) != name)
+            .collect();
         let path = self.uri.path();
         let target = if rest.is_empty() { path.to_owned() } else { format!("{path}?{}", rest.join("&")) };
         // The parts were a valid target before one was left out.

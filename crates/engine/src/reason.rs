@@ -108,7 +108,6 @@ reasons! {
     CONNECT_REFUSED = new("connect_not_supported", METHOD_NOT_ALLOWED, "CONNECT is not supported.");
     EXPECTATION_FAILED = new("expectation_failed", EXPECTATION_FAILED, "The only expectation supported is 100-continue.");
     OVERLOADED = new("overloaded", SERVICE_UNAVAILABLE, "The gateway has more requests in progress than it may have.");
-    SHUTTING_DOWN = new("shutting_down", SERVICE_UNAVAILABLE, "The gateway is stopping.");
     INTERNAL_ERROR = new("internal_error", INTERNAL_SERVER_ERROR, "The gateway failed on this request.");
     NO_UPSTREAM = new("no_upstream", SERVICE_UNAVAILABLE, "The API has no native service configured.");
     UPSTREAM_SUSPENDED = new("upstream_suspended", SERVICE_UNAVAILABLE, "The native service is down; requests are refused until it is tried again.");

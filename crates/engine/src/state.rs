@@ -19,7 +19,12 @@ struct Entry {
 
 impl StateRegistry {
     /// The state kept under `key`, or a new one. State of another type under the same key is replaced.
-    pub fn keep<T: Send + Sync + 'static>(&self, generation: u64, key: String, make: impl FnOnce() -> T) -> Arc<T> {
+    pub fn keep<T: Send + Sync + 'static>(
+        &self,
+        generation: u64,
+        key: String,
+        make: impl FnOnce() -> T,
+    ) -> Arc<T> {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = entries.get_mut(&key)
             && let Ok(value) = Arc::clone(&entry.value).downcast::<T>()

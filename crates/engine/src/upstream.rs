@@ -300,7 +300,10 @@ fn build_ring(endpoints: &[Endpoint]) -> Box<[(u64, u16)]> {
     let mut ring: Vec<(u64, u16)> = Vec::new();
     for (index, endpoint) in endpoints.iter().enumerate() {
         for point in 0..POINTS_PER_WEIGHT * usize::from(endpoint.weight.min(100)) {
-            ring.push((stable_hash(format!("{}#{point}", endpoint.url).as_bytes()), u16::try_from(index).unwrap_or(0)));
+            ring.push((
+                stable_hash(format!("{}#{point}", endpoint.url).as_bytes()),
+                u16::try_from(index).unwrap_or(0),
+            ));
         }
     }
     ring.sort_unstable();

@@ -3,7 +3,10 @@
 use std::{io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{Request, Response, Uri, header::{HOST, LOCATION, USER_AGENT}};
+use http::{
+    Request, Response, Uri,
+    header::{HOST, LOCATION, USER_AGENT},
+};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
@@ -21,7 +24,8 @@ fn error(what: impl Into<String>) -> io::Error {
 
 /// Gets a document, following redirects.
 pub async fn fetch(url: &str) -> io::Result<Bytes> {
-    let mut uri: Uri = url.parse().map_err(|_| error("expected a URL such as https://example.com/openapi.yaml"))?;
+    let mut uri: Uri =
+        url.parse().map_err(|_| error("expected a URL such as https://example.com/openapi.yaml"))?;
     for _ in 0..=MOST_REDIRECTS {
         let request = Request::get(uri.clone()).body(Full::default()).map_err(|e| error(e.to_string()))?;
         let response = send(request).await?;
@@ -33,7 +37,9 @@ pub async fn fetch(url: &str) -> io::Result<Bytes> {
         if !response.status().is_success() {
             return Err(error(format!("the server answered {}", response.status())));
         }
-        return timeout(PATIENCE, whole(response)).await.map_err(|_| error("the document did not arrive in time"))?;
+        return timeout(PATIENCE, whole(response))
+            .await
+            .map_err(|_| error("the document did not arrive in time"))?;
     }
     Err(error("too many redirects"))
 }
@@ -49,7 +55,8 @@ fn resolve(base: &Uri, location: &str) -> io::Result<Uri> {
         return location.parse().map_err(|_| error("a redirect to something that is no URL"));
     }
     let mut parts = base.clone().into_parts();
-    parts.path_and_query = Some(location.parse().map_err(|_| error("a redirect to something that is no path"))?);
+    parts.path_and_query =
+        Some(location.parse().map_err(|_| error("a redirect to something that is no path"))?);
     Uri::from_parts(parts).map_err(|e| error(e.to_string()))
 }
 
@@ -64,15 +71,21 @@ pub async fn send(mut request: Request<Full<Bytes>>) -> io::Result<Response<Inco
     };
     let host = authority.host().trim_start_matches('[').trim_end_matches(']');
     let port = authority.port_u16().unwrap_or(if tls { 443 } else { 80 });
-    request.headers_mut().insert(HOST, authority.as_str().parse().map_err(|_| error("the host is not valid"))?);
-    request.headers_mut().insert(USER_AGENT, http::HeaderValue::from_static(concat!("gatewright/", env!("CARGO_PKG_VERSION"))));
+    request
+        .headers_mut()
+        .insert(HOST, authority.as_str().parse().map_err(|_| error("the host is not valid"))?);
+    request.headers_mut().insert(
+        USER_AGENT,
+        http::HeaderValue::from_static(concat!("gatewright/", env!("CARGO_PKG_VERSION"))),
+    );
     *request.uri_mut() = uri.path_and_query().map_or("/", |p| p.as_str()).parse().unwrap_or_default();
     let exchange = async {
         let stream = TcpStream::connect((host, port)).await?;
         if !tls {
             return exchange(stream, request).await;
         }
-        let name = rustls::pki_types::ServerName::try_from(host.to_owned()).map_err(|_| error("the host is not valid"))?;
+        let name = rustls::pki_types::ServerName::try_from(host.to_owned())
+            .map_err(|_| error("the host is not valid"))?;
         let stream = TlsConnector::from(tls_config()?).connect(name, stream).await?;
         exchange(stream, request).await
     };

@@ -177,7 +177,12 @@ fn attempts(batch: &Batch, finished: &Finished) -> Vec<ExplainedAttempt> {
     let attempts = batch.attempts(finished).iter();
     attempts
         .map(|attempt| ExplainedAttempt {
-            endpoint: batch.catalog.endpoints.get(attempt.endpoint as usize).map_or("?", |url| url).to_owned(),
+            endpoint: batch
+                .catalog
+                .endpoints
+                .get(attempt.endpoint as usize)
+                .map_or("?", |url| url)
+                .to_owned(),
             after_millis: millis(attempt.started.since(finished.started)),
             took_millis: millis(attempt.took),
             status: (attempt.status != 0).then_some(attempt.status),
@@ -209,7 +214,11 @@ impl Explanation {
         line(out, "revision", &self.revision.to_string())?;
         line(out, "API", self.api.as_deref().unwrap_or("none is published at this address"))?;
         if let Some(operation) = &self.operation {
-            line(out, "operation", &format!("{}  ({} {})", operation.name, operation.method, operation.path))?;
+            line(
+                out,
+                "operation",
+                &format!("{}  ({} {})", operation.name, operation.method, operation.path),
+            )?;
         }
         if let Some(application) = &self.application {
             line(out, "application", application)?;
@@ -243,7 +252,11 @@ impl Explanation {
         }
         writeln!(out)?;
         match &self.reason {
-            Some(reason) => writeln!(out, "Result: {} {} ({}), {}", self.status, reason.code, reason.origin, reason.message)?,
+            Some(reason) => writeln!(
+                out,
+                "Result: {} {} ({}), {}",
+                self.status, reason.code, reason.origin, reason.message
+            )?,
             None if self.dry_run => writeln!(out, "Result: the request would be sent")?,
             None => writeln!(out, "Result: {}", self.status)?,
         }

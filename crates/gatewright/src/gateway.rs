@@ -43,7 +43,13 @@ pub struct StartOptions {
 
 impl StartOptions {
     pub fn new(source: Source) -> Self {
-        Self { source, watch: false, clock: Clock::system(), policies: policies::POLICIES, release_memory: None }
+        Self {
+            source,
+            watch: false,
+            clock: Clock::system(),
+            policies: policies::POLICIES,
+            release_memory: None,
+        }
     }
 }
 
@@ -65,7 +71,9 @@ impl fmt::Display for StartError {
                 f,
                 "the operations listener cannot listen on {address}: {error}; set settings.operations.address"
             ),
-            Self::Store(error) => write!(f, "{error}; set settings.dataDirectory, or settings.events.enabled: false"),
+            Self::Store(error) => {
+                write!(f, "{error}; set settings.dataDirectory, or settings.events.enabled: false")
+            }
         }
     }
 }
@@ -75,7 +83,8 @@ impl std::error::Error for StartError {}
 /// A running gateway.
 pub struct Gateway {
     inner: Arc<Inner>,
-    tasks: Vec<JoinHandle<()>>,
+    answering: JoinHandle<()>,
+    watching: Option<JoinHandle<()>>,
     collector: JoinHandle<()>,
     operations: SocketAddr,
 }
@@ -88,6 +97,8 @@ pub(crate) struct Inner {
     workers: usize,
     pub clock: Clock,
     source: Source,
+    /// Some settings are looked at only when the gateway starts.
+    started_with: Settings,
     pub status: Mutex<Status>,
     pub collected: Arc<Collected>,
     outputs: watch::Sender<Arc<Outputs>>,
@@ -117,9 +128,14 @@ impl Gateway {
         let settings = loaded.input.config.settings.clone();
         let workers = settings.workers.map_or_else(cores, |n| usize::from(n.get()));
         let registry = StateRegistry::default();
-        let environment =
-            compile::Environment { kinds: options.policies, registry: &registry, workers, clock: options.clock.clone() };
-        let (snapshot, tls, warnings) = prepare(&loaded, &environment, None, 1).map_err(StartError::Config)?;
+        let environment = compile::Environment {
+            kinds: options.policies,
+            registry: &registry,
+            workers,
+            clock: options.clock.clone(),
+        };
+        let (snapshot, tls, warnings) =
+            prepare(&loaded, &environment, None, 1).map_err(StartError::Config)?;
 
         let store = open_store(&settings, &options.source).await.map_err(StartError::Store)?;
         let collected = Arc::new(Collected::default());
@@ -139,8 +155,12 @@ impl Gateway {
             release_memory: options.release_memory,
         };
         let server = Server::start(server_options, Arc::new(snapshot), tls).map_err(StartError::Server)?;
-        let collector =
-            tokio::spawn(collector::run(received, Arc::clone(&collected), outputs_seen, options.clock.clone()));
+        let collector = tokio::spawn(collector::run(
+            received,
+            Arc::clone(&collected),
+            outputs_seen,
+            options.clock.clone(),
+        ));
         let inner = Arc::new(Inner {
             server: Mutex::new(Some(Arc::new(server))),
             registry,
@@ -148,6 +168,7 @@ impl Gateway {
             workers,
             clock: options.clock,
             source: options.source,
+            started_with: settings,
             status: Mutex::default(),
             collected,
             outputs,
@@ -155,11 +176,9 @@ impl Gateway {
             reloads_failed: AtomicU64::new(0),
         });
         inner.served(1, warnings, &loaded);
-        let mut tasks = vec![tokio::spawn(ops::serve(operations, Arc::clone(&inner)))];
-        if options.watch {
-            tasks.extend(inner.watch(&loaded));
-        }
-        Ok(Self { inner, tasks, collector, operations: operations_address })
+        let answering = tokio::spawn(ops::serve(operations, Arc::clone(&inner)));
+        let watching = if options.watch { inner.watch(&loaded) } else { None };
+        Ok(Self { inner, answering, watching, collector, operations: operations_address })
     }
 
     /// Where clients connect.
@@ -206,10 +225,11 @@ impl Gateway {
 
     /// Stops accepting, lets requests finish, writes events to disk.
     pub async fn stop(self) {
-        let patience = self.snapshot().map_or(Duration::from_secs(30), |s| s.settings.limits.drain_timeout.get());
+        let patience =
+            self.snapshot().map_or(Duration::from_secs(30), |s| s.settings.limits.drain_timeout.get());
         self.inner.status.lock().unwrap_or_else(PoisonError::into_inner).stopping = true;
-        for task in &self.tasks {
-            task.abort();
+        if let Some(watching) = &self.watching {
+            watching.abort();
         }
         let server = self.inner.server.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(mut server) = server {
@@ -231,6 +251,8 @@ impl Gateway {
         {
             tracing::warn!(%error, "the event store could not be closed cleanly");
         }
+        // Until now it has said that the gateway is stopping.
+        self.answering.abort();
     }
 }
 
@@ -271,7 +293,7 @@ impl Inner {
             workers: self.workers,
             clock: self.clock.clone(),
         };
-        let (snapshot, tls, warnings) = prepare(&loaded, &environment, Some(&previous), revision)?;
+        let (snapshot, tls, mut warnings) = prepare(&loaded, &environment, Some(&previous), revision)?;
         server.publish(Arc::new(snapshot), tls).map_err(|error| {
             let path = match &error {
                 proxy::StartError::Bind { .. } => "listeners",
@@ -280,6 +302,7 @@ impl Inner {
             Diagnostics::from(Diagnostic::error(path, error.to_string()))
         })?;
         let before = Arc::clone(&self.outputs.borrow());
+        warnings.extend(not_taken_up(&self.started_with, &loaded.input.config.settings));
         self.outputs.send_replace(Arc::new(Outputs {
             settings: loaded.input.config.settings.clone(),
             store: before.store.clone(),
@@ -396,7 +419,8 @@ fn prepare(
             .filter(|upstream| upstream.endpoints.iter().any(|e| e.tls))
             .map(|upstream| {
                 let place = loaded.input.config.upstreams.iter().position(|doc| *doc.name == *upstream.name);
-                let path = place.map_or_else(|| "upstreams".to_owned(), |place| format!("upstreams[{place}]"));
+                let path =
+                    place.map_or_else(|| "upstreams".to_owned(), |place| format!("upstreams[{place}]"));
                 (path, upstream.doc.tls.clone(), upstream.doc.protocol)
             })
             .collect();
@@ -441,7 +465,26 @@ pub async fn check(source: &Source) -> Result<(Loaded, Vec<Diagnostic>), Diagnos
     Ok((loaded, warnings))
 }
 
-async fn open_store(settings: &Settings, source: &Source) -> Result<Option<Arc<EventStore>>, store::StoreError> {
+/// Settings that were changed and have no effect before the next start.
+fn not_taken_up(started: &Settings, now: &Settings) -> Vec<Diagnostic> {
+    let changed = [
+        ("workers", started.workers != now.workers),
+        ("dataDirectory", started.data_directory != now.data_directory),
+        ("operations.address", started.operations != now.operations),
+        ("events.retention", started.events.retention != now.events.retention),
+        ("events.queue", started.events.queue != now.events.queue),
+        ("events.enabled", now.events.enabled && !started.events.enabled),
+    ];
+    let changed = changed.into_iter().filter(|(_, changed)| *changed);
+    changed
+        .map(|(name, _)| Diagnostic::warning(format!("settings.{name}"), "takes effect with the next start"))
+        .collect()
+}
+
+async fn open_store(
+    settings: &Settings,
+    source: &Source,
+) -> Result<Option<Arc<EventStore>>, store::StoreError> {
     if !settings.events.enabled {
         return Ok(None);
     }

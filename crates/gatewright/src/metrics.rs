@@ -29,7 +29,12 @@ fn write_all(out: &mut String, snapshot: &Snapshot, gauges: &Gauges) -> Result {
     let apis: Vec<(String, Totals)> = snapshot
         .apis
         .iter()
-        .map(|api| (format!("api=\"{}\",version=\"{}\"", escape(&api.names.name), escape(&api.names.version)), api.stats.totals()))
+        .map(|api| {
+            (
+                format!("api=\"{}\",version=\"{}\"", escape(&api.names.name), escape(&api.names.version)),
+                api.stats.totals(),
+            )
+        })
         .chain([("api=\"\",version=\"\"".to_owned(), snapshot.unrouted.totals())])
         .filter(|(_, totals)| totals.requests() > 0)
         .collect();
@@ -41,7 +46,12 @@ fn write_all(out: &mut String, snapshot: &Snapshot, gauges: &Gauges) -> Result {
             writeln!(out, "gatewright_requests_total{{{labels},status=\"{class}\"}} {count}")?;
         }
     }
-    head(out, "gatewright_request_duration_seconds", "histogram", "Time from the head of a request to the end of its answer.")?;
+    head(
+        out,
+        "gatewright_request_duration_seconds",
+        "histogram",
+        "Time from the head of a request to the end of its answer.",
+    )?;
     for (labels, totals) in &apis {
         let mut sum = 0;
         for (bound, count) in LATENCY_BOUNDS_US.iter().zip(&totals.latency) {
@@ -51,14 +61,22 @@ fn write_all(out: &mut String, snapshot: &Snapshot, gauges: &Gauges) -> Result {
         }
         let count = totals.requests();
         writeln!(out, "gatewright_request_duration_seconds_bucket{{{labels},le=\"+Inf\"}} {count}")?;
-        writeln!(out, "gatewright_request_duration_seconds_sum{{{labels}}} {}", totals.latency_sum_us as f64 / 1e6)?;
+        writeln!(
+            out,
+            "gatewright_request_duration_seconds_sum{{{labels}}} {}",
+            totals.latency_sum_us as f64 / 1e6
+        )?;
         writeln!(out, "gatewright_request_duration_seconds_count{{{labels}}} {count}")?;
     }
     let counters: [(&str, &str, fn(&Totals) -> u64); 4] = [
         ("gatewright_request_bytes_total", "Bytes of request bodies.", |t| t.request_bytes),
         ("gatewright_response_bytes_total", "Bytes of response bodies.", |t| t.response_bytes),
-        ("gatewright_refused_total", "Requests that the gateway answered itself, with an error.", |t| t.refused),
-        ("gatewright_upstream_failed_total", "Requests that failed because of the upstream.", |t| t.upstream_failed),
+        ("gatewright_refused_total", "Requests that the gateway answered itself, with an error.", |t| {
+            t.refused
+        }),
+        ("gatewright_upstream_failed_total", "Requests that failed because of the upstream.", |t| {
+            t.upstream_failed
+        }),
     ];
     for (name, help, value) in counters {
         head(out, name, "counter", help)?;
@@ -68,12 +86,32 @@ fn write_all(out: &mut String, snapshot: &Snapshot, gauges: &Gauges) -> Result {
     }
     endpoints(out, snapshot)?;
     let singles: [(&str, &str, &str, u64); 6] = [
-        ("gatewright_config_revision", "gauge", "Revision of the configuration that is served.", gauges.revision),
-        ("gatewright_config_reloads_failed_total", "counter", "Configurations that could not be taken up.", gauges.reloads_failed),
+        (
+            "gatewright_config_revision",
+            "gauge",
+            "Revision of the configuration that is served.",
+            gauges.revision,
+        ),
+        (
+            "gatewright_config_reloads_failed_total",
+            "counter",
+            "Configurations that could not be taken up.",
+            gauges.reloads_failed,
+        ),
         ("gatewright_client_connections", "gauge", "Open client connections.", gauges.connections.into()),
-        ("gatewright_requests_in_progress", "gauge", "Requests in progress.", gauges.requests_in_progress.into()),
+        (
+            "gatewright_requests_in_progress",
+            "gauge",
+            "Requests in progress.",
+            gauges.requests_in_progress.into(),
+        ),
         ("gatewright_events_stored_total", "counter", "Transaction events stored.", gauges.events_stored),
-        ("gatewright_events_dropped_total", "counter", "Transaction events dropped or lost.", gauges.events_dropped),
+        (
+            "gatewright_events_dropped_total",
+            "counter",
+            "Transaction events dropped or lost.",
+            gauges.events_dropped,
+        ),
     ];
     for (name, kind, help, value) in singles {
         head(out, name, kind, help)?;

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use store::EventFilter;
 use tokio::net::TcpListener;
 
-use crate::{gateway::Inner, explain::Explanation};
+use crate::{explain::Explanation, gateway::Inner};
 
 pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::bind(address).await
@@ -158,7 +158,11 @@ async fn apis(State(inner): Gateway) -> Response {
 /// The definition as it was imported, byte for byte.
 async fn definition(State(inner): Gateway, Path((name, version)): Path<(String, String)>) -> Response {
     let found = inner.server().and_then(|server| {
-        let place = server.snapshot().apis.iter().position(|a| *a.names.name == *name && *a.names.version == *version)?;
+        let place = server
+            .snapshot()
+            .apis
+            .iter()
+            .position(|a| *a.names.name == *name && *a.names.version == *version)?;
         inner.status().definitions.get(place).cloned().flatten()
     });
     match found.as_ref().and_then(|definition| definition.documents.first()) {
@@ -167,7 +171,9 @@ async fn definition(State(inner): Gateway, Path((name, version)): Path<(String, 
             let kind = if json { "application/json" } else { "application/yaml" };
             ([(CONTENT_TYPE, kind)], Bytes::copy_from_slice(&document.bytes)).into_response()
         }
-        None => problem(StatusCode::NOT_FOUND, "no_definition", "There is no such API, or it has no definition."),
+        None => {
+            problem(StatusCode::NOT_FOUND, "no_definition", "There is no such API, or it has no definition.")
+        }
     }
 }
 
@@ -226,8 +232,10 @@ fn question_head(question: &Question) -> Result<axum::http::request::Parts, Stri
         .parse::<Uri>()
         .map_err(|_| format!("found URL `{}`, expected a path or a URL", question.url))?;
     for (name, value) in &question.headers {
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("found header name `{name}`"))?;
-        let value = HeaderValue::from_str(value).map_err(|_| format!("the value of header {name} is not valid"))?;
+        let name =
+            HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("found header name `{name}`"))?;
+        let value =
+            HeaderValue::from_str(value).map_err(|_| format!("the value of header {name} is not valid"))?;
         head.headers.append(name, value);
     }
     Ok(head)

@@ -96,6 +96,8 @@ fn parent(file: &Path) -> PathBuf {
 fn is_whole(kind: EventKind) -> bool {
     matches!(
         kind,
-        EventKind::Access(AccessKind::Close(AccessMode::Write)) | EventKind::Modify(ModifyKind::Name(_)) | EventKind::Remove(_)
+        EventKind::Access(AccessKind::Close(AccessMode::Write))
+            | EventKind::Modify(ModifyKind::Name(_))
+            | EventKind::Remove(_)
     )
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PolicyDoc {
-    /// Which policy: `apiKey`, `rateLimit`, `headers` …
+    /// Which policy: `apiKey`, `rateLimit`, `requestTransformation` …
     #[serde(rename = "type")]
     pub kind: String,
     /// Name shown in explanations and events. Default: the type.

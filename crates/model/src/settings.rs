@@ -59,6 +59,7 @@ pub struct Matching {
     /// own is looked up again with or without the slash at its end.
     pub strict_trailing_slash_validation: bool,
     /// `%2F` in a path separates segments like `/`. With `false` it is data inside a segment.
+    #[serde(rename = "decodeAllDelimitersInURI")]
     pub decode_all_delimiters_in_uri: bool,
     /// Which version answers a call that names none.
     pub default_version: DefaultVersion,

@@ -48,11 +48,15 @@ fn default_query() -> String {
     "APIKey".to_owned()
 }
 
-pub static MISSING: Reason =
-    Reason::new("api_key_missing", StatusCode::UNAUTHORIZED, "The API asks for an API key, and the request has none.");
+pub static MISSING: Reason = Reason::new(
+    "api_key_missing",
+    StatusCode::UNAUTHORIZED,
+    "The API asks for an API key, and the request has none.",
+);
 pub static UNKNOWN: Reason =
     Reason::new("api_key_unknown", StatusCode::UNAUTHORIZED, "The API key belongs to no application.");
-pub static EXPIRED: Reason = Reason::new("api_key_expired", StatusCode::UNAUTHORIZED, "The API key has expired.");
+pub static EXPIRED: Reason =
+    Reason::new("api_key_expired", StatusCode::UNAUTHORIZED, "The API key has expired.");
 pub static SUSPENDED: Reason = Reason::new(
     "application_suspended",
     StatusCode::FORBIDDEN,
@@ -113,7 +117,9 @@ impl Identifier {
         };
         let snapshot = exchange.snapshot.clone();
         let Some(entry) = snapshot.applications.by_key(&hash) else { return Err(refuse(&UNKNOWN)) };
-        let Some(application) = snapshot.applications.get(entry.application) else { return Err(refuse(&UNKNOWN)) };
+        let Some(application) = snapshot.applications.get(entry.application) else {
+            return Err(refuse(&UNKNOWN));
+        };
         if entry.expires.is_some_and(|expires| expires <= exchange.started) {
             return Err(refuse(&EXPIRED).detail(format!("application {}", application.name)));
         }
@@ -126,7 +132,7 @@ impl Identifier {
                 .detail(format!("application {} does not name this API in `apis`", application.name)));
         }
         exchange.application = Some(entry.application);
-        exchange.note(|| Cow::Owned(format!("application {}", application.name)));
+        exchange.note(|| Cow::Owned(["application ", &application.name].concat()));
         Ok(Outcome::Passed)
     }
 }

@@ -3,13 +3,14 @@
 mod counter;
 
 use std::{
-    fmt::Write,
     net::{IpAddr, Ipv6Addr},
     num::NonZeroU32,
     sync::Arc,
 };
 
-use engine::{CompileCx, Compiled, Exchange, Filter, Outcome, Policy, Reason, Rejection, Stage, Step, Verdict};
+use engine::{
+    CompileCx, Compiled, Exchange, Filter, Outcome, Policy, Reason, Rejection, Stage, Step, Verdict,
+};
 use foldhash::fast::RandomState;
 use http::{HeaderName, HeaderValue, StatusCode, header::RETRY_AFTER};
 use model::Diagnostic;
@@ -187,16 +188,21 @@ impl Limiter {
     fn limit(&self, exchange: &mut Exchange) -> Verdict {
         let taken = self.buckets.take(&self.quota, self.key, exchange);
         if let Some(announced) = &self.announced {
-            let mut text = String::with_capacity(40);
-            // Writing to a String cannot fail.
-            let _ = write!(text, "\"default\";r={};t={}", taken.remaining, taken.reset_seconds);
+            let (mut remaining, mut reset) = (itoa::Buffer::new(), itoa::Buffer::new());
+            let parts = [
+                "\"default\";r=",
+                remaining.format(taken.remaining),
+                ";t=",
+                reset.format(taken.reset_seconds),
+            ];
+            let text = parts.concat();
             if let (Ok(left), Ok(policy)) = (HeaderValue::try_from(text), HeaderValue::from_str(announced)) {
                 exchange.answer_headers.push((RATE_LIMIT.clone(), left));
                 exchange.answer_headers.push((RATE_LIMIT_POLICY.clone(), policy));
             }
         }
         if taken.allowed {
-            exchange.note(|| format!("{} left", taken.remaining).into());
+            exchange.note(|| [itoa::Buffer::new().format(taken.remaining), " left"].concat().into());
             Ok(Outcome::Passed)
         } else {
             Err(Rejection::new(&EXCEEDED).header(RETRY_AFTER, HeaderValue::from(taken.retry_seconds)))

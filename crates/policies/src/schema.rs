@@ -21,6 +21,10 @@ pub fn config_schema() -> Value {
                 definitions.extend(nested);
             }
         }
+        // A policy that cannot do without a key cannot do without its configuration either.
+        let needs_config =
+            config.get("required").and_then(Value::as_array).is_some_and(|keys| !keys.is_empty());
+        let required: &[&str] = if needs_config { &["type", "config"] } else { &["type"] };
         let description = config.get("description").cloned().unwrap_or_default();
         let properties = Map::from_iter([
             ("type".to_owned(), json!({ "const": kind.type_name, "description": description })),
@@ -36,7 +40,7 @@ pub fn config_schema() -> Value {
         alternatives.push(json!({
             "type": "object",
             "properties": properties,
-            "required": ["type"],
+            "required": required,
             "additionalProperties": false,
         }));
     }

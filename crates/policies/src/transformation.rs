@@ -93,8 +93,16 @@ struct HeaderChange {
 
 /// Headers that say how a message is framed, or that the gateway itself answers for.
 const OWN: [&str; 10] = [
-    "connection", "content-length", "host", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding",
-    "upgrade", "x-request-id",
+    "connection",
+    "content-length",
+    "host",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "x-request-id",
 ];
 
 impl HeaderChange {
@@ -104,7 +112,10 @@ impl HeaderChange {
                 Diagnostic::error(path, format!("found `{name}`, expected the name of a header"))
             })?;
             if OWN.contains(&parsed.as_str()) {
-                return Err(Diagnostic::error(path, format!("found `{name}`, which the gateway sets itself")));
+                return Err(Diagnostic::error(
+                    path,
+                    format!("found `{name}`, which the gateway sets itself"),
+                ));
             }
             Ok(parsed)
         };
@@ -114,7 +125,10 @@ impl HeaderChange {
                 .map(|(key, value)| {
                     let path = format!("{path}.{key}");
                     let value = HeaderValue::from_str(value).map_err(|_| {
-                        Diagnostic::error(&path, "expected a value without line breaks and control characters")
+                        Diagnostic::error(
+                            &path,
+                            "expected a value without line breaks and control characters",
+                        )
                     })?;
                     Ok((name(&path, key)?, value))
                 })

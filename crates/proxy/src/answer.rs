@@ -21,7 +21,9 @@ enum Format {
 impl Format {
     /// What the client likes best among what we have; problem+json when it says nothing that we can give.
     fn accepted(headers: &HeaderMap) -> Self {
-        let Some(accept) = headers.get(ACCEPT).and_then(|v| v.to_str().ok()) else { return Self::ProblemJson };
+        let Some(accept) = headers.get(ACCEPT).and_then(|v| v.to_str().ok()) else {
+            return Self::ProblemJson;
+        };
         let mut best = (0_u16, Self::ProblemJson);
         for range in accept.split(',') {
             let mut parts = range.split(';').map(str::trim);
@@ -57,7 +59,11 @@ impl Format {
 /// Status, headers and body for a request that the gateway answers itself.
 ///
 /// Nothing of the request, and nothing of the upstream, goes into it: code, title and message belong to the reason.
-pub fn answer(rejection: &Rejection, id: RequestId, request_headers: &HeaderMap) -> (StatusCode, HeaderMap, Bytes) {
+pub fn answer(
+    rejection: &Rejection,
+    id: RequestId,
+    request_headers: &HeaderMap,
+) -> (StatusCode, HeaderMap, Bytes) {
     let status = rejection.status();
     let format = Format::accepted(request_headers);
     let body = render(format, status, rejection.reason.code, rejection.reason.message, id);
@@ -75,7 +81,8 @@ pub fn answer(rejection: &Rejection, id: RequestId, request_headers: &HeaderMap)
 /// The same as bytes, for a request that the HTTP library never saw. The connection closes after it.
 pub fn raw_answer(rejection: &Rejection, id: RequestId) -> Vec<u8> {
     let (status, headers, body) = answer(rejection, id, &HeaderMap::new());
-    let mut out = format!("HTTP/1.1 {} {}\r\n", status.as_str(), status.canonical_reason().unwrap_or("")).into_bytes();
+    let mut out =
+        format!("HTTP/1.1 {} {}\r\n", status.as_str(), status.canonical_reason().unwrap_or("")).into_bytes();
     for (name, value) in &headers {
         out.extend_from_slice(name.as_str().as_bytes());
         out.extend_from_slice(b": ");
@@ -118,7 +125,8 @@ mod tests {
         if let Some(accept) = accept {
             headers.insert(ACCEPT, HeaderValue::from_static(accept));
         }
-        let (_, headers, body) = answer(&Rejection::new(&reason::NO_SUCH_API), RequestId::new(0, 7), &headers);
+        let (_, headers, body) =
+            answer(&Rejection::new(&reason::NO_SUCH_API), RequestId::new(0, 7), &headers);
         (headers[CONTENT_TYPE].to_str().unwrap().to_owned(), String::from_utf8(body.to_vec()).unwrap())
     }
 

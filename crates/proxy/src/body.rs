@@ -59,7 +59,12 @@ pub struct RequestBody {
 }
 
 impl RequestBody {
-    pub fn new(incoming: Incoming, limit: Option<u64>, patience: Patience, progress: Rc<RequestProgress>) -> Self {
+    pub fn new(
+        incoming: Incoming,
+        limit: Option<u64>,
+        patience: Patience,
+        progress: Rc<RequestProgress>,
+    ) -> Self {
         let limit = limit.unwrap_or(u64::MAX);
         Self { from: From::Client(incoming), limit, patience, progress, tee: None }
     }
@@ -89,7 +94,10 @@ impl Body for RequestBody {
     type Data = Bytes;
     type Error = RequestError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, RequestError>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, RequestError>>> {
         let me = &mut *self;
         me.progress.touched.set(true);
         let polled = match &mut me.from {
@@ -186,7 +194,10 @@ impl Body for ProxyBody {
     type Data = Bytes;
     type Error = BrokenOff;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         let me = &mut *self;
         let polled = match &mut me.source {
             Source::Empty => Poll::Ready(None),

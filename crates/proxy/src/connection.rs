@@ -185,7 +185,11 @@ struct Rewind {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for GuardedIo<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let me = &mut *self;
         let before = buf.filled().len();
         if me.rewind.filled > 0 {
@@ -430,10 +434,15 @@ where
 }
 
 /// Answers what the HTTP library was never shown, and makes sure that the client can read the answer.
-async fn refuse_raw<S: AsyncRead + AsyncWrite + Unpin>(worker: &Rc<Worker>, io: &mut S, reason: &'static Reason) {
+async fn refuse_raw<S: AsyncRead + AsyncWrite + Unpin>(
+    worker: &Rc<Worker>,
+    io: &mut S,
+    reason: &'static Reason,
+) {
     let id = worker.next_id(worker.now());
     tracing::debug!(request = %id, code = reason.code, "refused a malformed request");
-    let sample = engine::stats::Sample { status: reason.status.as_u16(), refused: true, ..Default::default() };
+    let sample =
+        engine::stats::Sample { status: reason.status.as_u16(), refused: true, ..Default::default() };
     worker.snapshot().unrouted.record(worker.index, &sample);
     let bytes = raw_answer(&Rejection::new(reason), id);
     let farewell = async {
@@ -501,7 +510,11 @@ struct Replay<S> {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Replay<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         if self.rewind.filled > 0 {
             let me = &mut *self;
             let take = me.rewind.filled.min(buf.remaining());

@@ -24,7 +24,8 @@ impl Resolver {
         if let Ok(ip) = host.parse::<IpAddr>() {
             return Ok(vec![(ip, port).into()]);
         }
-        let with_port = |ips: &[IpAddr]| ips.iter().map(|ip| SocketAddr::from((*ip, port))).collect::<Vec<_>>();
+        let with_port =
+            |ips: &[IpAddr]| ips.iter().map(|ip| SocketAddr::from((*ip, port))).collect::<Vec<_>>();
         if let Some((at, ips)) = self.known.borrow().get(host)
             && now.since(*at) < FRESH
         {

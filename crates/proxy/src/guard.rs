@@ -57,7 +57,14 @@ const MOST_EMPTY_LINES: usize = 2;
 
 impl Guard {
     pub fn new(limits: HeadLimits) -> Self {
-        Self { at: At::RequestLine, limits, partial: Vec::new(), head: Head::default(), #[cfg(test)] heads: 0 }
+        Self {
+            at: At::RequestLine,
+            limits,
+            partial: Vec::new(),
+            head: Head::default(),
+            #[cfg(test)]
+            heads: 0,
+        }
     }
 
     /// Takes in the next bytes; `Err` means that they must not be shown to anybody.
@@ -145,7 +152,8 @@ impl Guard {
         else {
             return Err(&reason::BAD_REQUEST);
         };
-        let valid_target = !target.is_empty() && target.iter().all(|b| (0x21..0x7f).contains(b) && *b != b'#');
+        let valid_target =
+            !target.is_empty() && target.iter().all(|b| (0x21..0x7f).contains(b) && *b != b'#');
         if method.is_empty() || !method.iter().all(|b| is_token(*b)) || !valid_target {
             return Err(&reason::BAD_REQUEST);
         }
@@ -153,7 +161,9 @@ impl Guard {
         match version {
             b"HTTP/1.1" => {}
             b"HTTP/1.0" => self.head.http10 = true,
-            _ if version.starts_with(b"HTTP/") && version.len() <= 8 => return Err(&reason::VERSION_NOT_SUPPORTED),
+            _ if version.starts_with(b"HTTP/") && version.len() <= 8 => {
+                return Err(&reason::VERSION_NOT_SUPPORTED);
+            }
             _ => return Err(&reason::BAD_REQUEST),
         }
         self.at = At::Headers;
@@ -236,7 +246,8 @@ impl Guard {
         if size.is_empty() || size.len() > 15 || !text || !starts_well {
             return Err(&reason::BAD_REQUEST);
         }
-        let size = size.iter().fold(0, |size, b| size * 16 + u64::from((*b as char).to_digit(16).unwrap_or(0)));
+        let size =
+            size.iter().fold(0, |size, b| size * 16 + u64::from((*b as char).to_digit(16).unwrap_or(0)));
         self.at = if size == 0 { At::Trailers } else { At::ChunkData(size) };
         Ok(())
     }
@@ -244,7 +255,11 @@ impl Guard {
     fn trailer(&mut self, line: &[u8]) -> Result<(), &'static Reason> {
         let (name, _) = self.field(line)?;
         let framing: [&[u8]; 3] = [b"host", b"content-length", b"transfer-encoding"];
-        if framing.iter().any(|f| name.eq_ignore_ascii_case(f)) { Err(&reason::AMBIGUOUS_LENGTH) } else { Ok(()) }
+        if framing.iter().any(|f| name.eq_ignore_ascii_case(f)) {
+            Err(&reason::AMBIGUOUS_LENGTH)
+        } else {
+            Ok(())
+        }
     }
 
     fn next_request(&mut self) -> At {
@@ -254,7 +269,8 @@ impl Guard {
 
     /// The bytes so far end inside a request head.
     pub fn inside_head(&self) -> bool {
-        self.at == At::Headers || (self.at == At::RequestLine && (!self.partial.is_empty() || self.head.lines > 0))
+        self.at == At::Headers
+            || (self.at == At::RequestLine && (!self.partial.is_empty() || self.head.lines > 0))
     }
 
     /// The bytes so far end exactly at the end of a request.
@@ -288,7 +304,20 @@ const fn is_token(byte: u8) -> bool {
             table[byte] = b.is_ascii_alphanumeric()
                 || matches!(
                     b,
-                    b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
+                    b'!' | b'#'
+                        | b'$'
+                        | b'%'
+                        | b'&'
+                        | b'\''
+                        | b'*'
+                        | b'+'
+                        | b'-'
+                        | b'.'
+                        | b'^'
+                        | b'_'
+                        | b'`'
+                        | b'|'
+                        | b'~'
                 );
             byte += 1;
         }
@@ -308,7 +337,8 @@ mod tests {
         let mut whole = Guard::new(LIMITS);
         let at_once = whole.feed(text.as_bytes()).map(|()| whole.heads()).map_err(|r| r.code);
         let mut slow = Guard::new(LIMITS);
-        let in_pieces = text.bytes().try_for_each(|b| slow.feed(&[b])).map(|()| slow.heads()).map_err(|r| r.code);
+        let in_pieces =
+            text.bytes().try_for_each(|b| slow.feed(&[b])).map(|()| slow.heads()).map_err(|r| r.code);
         assert_eq!(at_once, in_pieces, "{text:?}");
         at_once
     }
@@ -320,7 +350,10 @@ mod tests {
             ("\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", 1),
             ("GET / HTTP/1.0\r\n\r\n", 1),
             ("GET / HTTP/1.1\r\nHost: a\r\nX:\r\nY: \t b \r\n\r\n", 1),
-            ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\nHost: a\r\n\r\n", 2),
+            (
+                "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+                2,
+            ),
             (
                 "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n0\r\nT: 1\r\n\r\n\
                  GET / HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -379,7 +412,9 @@ mod tests {
 
     #[test]
     fn chunks_that_lie_are_refused() {
-        let body = |chunks: &str| format!("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}");
+        let body = |chunks: &str| {
+            format!("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}")
+        };
         for (chunks, code) in [
             ("3\nabc\r\n", "bad_request"),
             ("3\r\nabcd\r\n", "bad_request"),

@@ -16,8 +16,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use crate::{
     body::{BrokenOff, RequestBody},
     forward::Outgoing,
-    headers::is_hop_by_hop,
     h1::{Counted, Io},
+    headers::is_hop_by_hop,
     patience::Patience,
     worker::LocalExec,
 };
@@ -34,7 +34,10 @@ impl H2Handle {
         !self.0.is_closed()
     }
 
-    pub async fn send(&mut self, request: Request<H2RequestBody>) -> Result<Response<Incoming>, hyper::Error> {
+    pub async fn send(
+        &mut self,
+        request: Request<H2RequestBody>,
+    ) -> Result<Response<Incoming>, hyper::Error> {
         self.0.ready().await?;
         self.0.send_request(request).await
     }
@@ -62,7 +65,12 @@ pub async fn handshake(io: Io, counted: Counted) -> Result<H2Handle, hyper::Erro
 }
 
 /// A request head for HTTP/2.
-pub fn request(exchange: &Exchange, uri: Uri, outgoing: &Outgoing, body: H2RequestBody) -> Request<H2RequestBody> {
+pub fn request(
+    exchange: &Exchange,
+    uri: Uri,
+    outgoing: &Outgoing,
+    body: H2RequestBody,
+) -> Request<H2RequestBody> {
     let mut request = Request::new(body);
     *request.method_mut() = exchange.method.clone();
     *request.uri_mut() = uri;

@@ -5,7 +5,10 @@ use std::fmt::Write;
 use engine::Client;
 use http::{
     HeaderMap, HeaderName, HeaderValue,
-    header::{CONNECTION, FORWARDED, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE},
+    header::{
+        CONNECTION, FORWARDED, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING,
+        UPGRADE,
+    },
 };
 use smallvec::SmallVec;
 
@@ -86,8 +89,13 @@ pub fn forwarded(headers: &mut HeaderMap, client: &Client, by: &ForwardedBy) -> 
         extra.extend(host.map(|host| (X_FORWARDED_HOST.clone(), host)));
         return extra;
     }
-    let addresses: Vec<Vec<u8>> = headers.get_all(&X_FORWARDED_FOR).iter().map(|v| v.as_bytes().to_vec()).collect();
-    let before = (headers.remove(&X_FORWARDED_FOR), headers.remove(&X_FORWARDED_PROTO), headers.remove(&X_FORWARDED_HOST));
+    let addresses: Vec<Vec<u8>> =
+        headers.get_all(&X_FORWARDED_FOR).iter().map(|v| v.as_bytes().to_vec()).collect();
+    let before = (
+        headers.remove(&X_FORWARDED_FOR),
+        headers.remove(&X_FORWARDED_PROTO),
+        headers.remove(&X_FORWARDED_HOST),
+    );
     if !by.trusted {
         headers.remove(FORWARDED);
         headers.remove(&X_FORWARDED_PORT);
@@ -129,7 +137,10 @@ pub fn address_value(ip: std::net::IpAddr) -> HeaderValue {
 }
 
 /// The client's address as a trusted peer tells it: the last one in the list that is not a trusted proxy itself.
-pub fn client_from(headers: &HeaderMap, trusted: impl Fn(std::net::IpAddr) -> bool) -> Option<std::net::IpAddr> {
+pub fn client_from(
+    headers: &HeaderMap,
+    trusted: impl Fn(std::net::IpAddr) -> bool,
+) -> Option<std::net::IpAddr> {
     let mut found = None;
     for value in headers.get_all(&X_FORWARDED_FOR).iter().collect::<Vec<_>>().into_iter().rev() {
         for text in value.to_str().ok()?.rsplit(',') {
@@ -162,7 +173,10 @@ mod tests {
 
     fn client(ip: &str) -> (Client, ForwardedBy) {
         let ip: std::net::IpAddr = ip.parse().unwrap();
-        (Client { ip, peer: (ip, 1).into(), secure: false }, ForwardedBy { trusted: false, peer: address_value(ip) })
+        (
+            Client { ip, peer: (ip, 1).into(), secure: false },
+            ForwardedBy { trusted: false, peer: address_value(ip) },
+        )
     }
 
     #[test]
@@ -213,9 +227,12 @@ mod tests {
     #[test]
     fn the_client_is_the_last_address_that_is_no_trusted_proxy() {
         let trusted = |ip: std::net::IpAddr| ip.to_string().starts_with("10.");
-        for (list, expect) in
-            [("1.1.1.1, 2.2.2.2, 10.0.0.2", Some("2.2.2.2")), ("10.0.0.3", Some("10.0.0.3")), ("junk", None), ("1.1.1.1, junk", None)]
-        {
+        for (list, expect) in [
+            ("1.1.1.1, 2.2.2.2, 10.0.0.2", Some("2.2.2.2")),
+            ("10.0.0.3", Some("10.0.0.3")),
+            ("junk", None),
+            ("1.1.1.1, junk", None),
+        ] {
             let mut headers = HeaderMap::new();
             headers.insert("x-forwarded-for", HeaderValue::from_str(list).unwrap());
             assert_eq!(client_from(&headers, trusted).map(|ip| ip.to_string()).as_deref(), expect, "{list}");

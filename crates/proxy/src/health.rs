@@ -4,8 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::BytesMut;
 use engine::upstream::{CompiledUpstream, Endpoint};
-use http::{HeaderMap, Method};
-use model::upstream::HealthCheck;
+use http::{HeaderMap, Method, Request};
+use http_body_util::{Either, Empty};
+use model::upstream::{HealthCheck, UpstreamProtocol};
 use tokio::{
     io::AsyncWriteExt,
     task::JoinSet,
@@ -26,7 +27,13 @@ pub async fn run(shared: Arc<Shared>, mut published: tokio::sync::watch::Receive
         for upstream in &live.snapshot.upstreams {
             let Some(check) = &upstream.doc.health_check else { continue };
             for index in 0..upstream.endpoints.len() {
-                checks.spawn_local(watch(Arc::clone(&shared), Arc::clone(&live), Arc::clone(upstream), index, check.clone()));
+                checks.spawn_local(watch(
+                    Arc::clone(&shared),
+                    Arc::clone(&live),
+                    Arc::clone(upstream),
+                    index,
+                    check.clone(),
+                ));
             }
         }
         drop(live);
@@ -36,14 +43,21 @@ pub async fn run(shared: Arc<Shared>, mut published: tokio::sync::watch::Receive
     }
 }
 
-async fn watch(shared: Arc<Shared>, live: Arc<Live>, upstream: Arc<CompiledUpstream>, index: usize, check: HealthCheck) {
+async fn watch(
+    shared: Arc<Shared>,
+    live: Arc<Live>,
+    upstream: Arc<CompiledUpstream>,
+    index: usize,
+    check: HealthCheck,
+) {
     let mut ticks = interval(check.interval.get().max(Duration::from_millis(10)));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let pools = Pools::default();
     let endpoint = &upstream.endpoints[index];
     loop {
         ticks.tick().await;
-        let answered = timeout(check.timeout.get(), ask(&shared, &live, &pools, &upstream, endpoint, &check)).await;
+        let answered =
+            timeout(check.timeout.get(), ask(&shared, &live, &pools, &upstream, endpoint, &check)).await;
         let good = answered == Ok(true);
         if let Some(healthy) = endpoint.state.health_checked(&check, good) {
             tracing::info!(upstream = %upstream.name, endpoint = %endpoint.url, healthy, "the health of an endpoint changed");
@@ -67,12 +81,22 @@ async fn ask(
         now: shared.clock.now(),
         grpc: false,
         fresh: true,
-        http1: true,
+        http1: upstream.protocol() != UpstreamProtocol::Http2,
     };
     match pools.connect(&Pool::default(), &wanted).await {
-        Ok(Connected::H1(conn)) => get(conn, endpoint, &check.path).await.is_some_and(|status| (200..400).contains(&status)),
-        _ => false,
+        Ok(Connected::H1(conn)) => is_good(get(conn, endpoint, &check.path).await),
+        Ok(Connected::H2 { mut handle, .. }) => {
+            let scheme = if endpoint.tls { "https" } else { "http" };
+            let uri = format!("{scheme}://{}{}{}", endpoint.authority, endpoint.base_path, check.path);
+            let Ok(request) = Request::get(uri).body(Either::Right(Empty::new())) else { return false };
+            is_good(handle.send(request).await.ok().map(|response| response.status().as_u16()))
+        }
+        Err(_) => false,
     }
+}
+
+fn is_good(status: Option<u16>) -> bool {
+    status.is_some_and(|status| (200..400).contains(&status))
 }
 
 async fn get(mut conn: Conn, endpoint: &Endpoint, path: &str) -> Option<u16> {

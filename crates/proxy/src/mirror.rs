@@ -78,7 +78,10 @@ pub fn start(
         None => (None, None),
         Some(length) => {
             let (sender, pieces) = mpsc::channel(PIECES);
-            (Some(Tee(sender)), Some(RequestBody::copied(Copied { pieces, length }, Patience::new(&worker.ticker, patience))))
+            (
+                Some(Tee(sender)),
+                Some(RequestBody::copied(Copied { pieces, length }, Patience::new(&worker.ticker, patience))),
+            )
         }
     };
     let mut copy = exchange.copy_of_request();

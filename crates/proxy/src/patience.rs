@@ -155,7 +155,8 @@ mod tests {
             let start = Instant::now();
             let mut patience = Patience::new(&ticker, Duration::from_millis(100));
             for _ in 0..3 {
-                let polled = tokio::time::timeout(Duration::from_millis(80), poll_fn(|cx| patience.poll(cx))).await;
+                let polled =
+                    tokio::time::timeout(Duration::from_millis(80), poll_fn(|cx| patience.poll(cx))).await;
                 assert!(polled.is_err());
                 patience.reset();
             }

@@ -102,7 +102,9 @@ impl Pool {
 
     /// Closes what has been idle for too long, or was closed by the other side.
     pub fn sweep(&self, now: Timestamp, idle_timeout: Duration) {
-        self.idle.borrow_mut().retain_mut(|conn| now.since(conn.idle_since) < idle_timeout && conn.is_reusable());
+        self.idle
+            .borrow_mut()
+            .retain_mut(|conn| now.since(conn.idle_since) < idle_timeout && conn.is_reusable());
         self.h2.borrow_mut().retain(H2Handle::is_usable);
     }
 
@@ -178,7 +180,10 @@ impl Pools {
         }
         let most = wanted.upstream.doc.max_connections.get();
         let Some(counted) = Counted::new(&wanted.endpoint.state, most) else {
-            return Err(ConnectError { reason: &reason::UPSTREAM_BUSY, detail: format!("{most} connections are open") });
+            return Err(ConnectError {
+                reason: &reason::UPSTREAM_BUSY,
+                detail: format!("{most} connections are open"),
+            });
         };
         // Cold and large: on the heap, so that every other request stays small.
         match Box::pin(timeout(wanted.timeout, self.open(wanted))).await {
@@ -209,7 +214,8 @@ impl Pools {
             reason: &reason::UPSTREAM_UNREACHABLE,
             detail: error.to_string(),
         };
-        let addresses = self.resolver.resolve(&endpoint.host, endpoint.port, wanted.now).await.map_err(unreachable)?;
+        let addresses =
+            self.resolver.resolve(&endpoint.host, endpoint.port, wanted.now).await.map_err(unreachable)?;
         let stream = connect_any(&addresses).await.map_err(unreachable)?;
         stream.set_nodelay(true).map_err(unreachable)?;
         if !endpoint.tls {
@@ -220,12 +226,14 @@ impl Pools {
         let config = wanted
             .tls
             .upstream(&wanted.upstream.doc.tls, protocol)
-            .or_else(|| wanted.tls.upstream(&wanted.upstream.doc.tls, wanted.upstream.protocol()))
             .ok_or_else(|| tls_error("no TLS configuration for this upstream".to_owned()))?;
         let name = wanted.upstream.doc.tls.server_name.as_deref().unwrap_or(&endpoint.host);
-        let name = ServerName::try_from(name.to_owned()).map_err(|_| tls_error(format!("`{name}` is no host name")))?;
-        let stream =
-            TlsConnector::from(config).connect(name, stream).await.map_err(|error| tls_error(error.to_string()))?;
+        let name = ServerName::try_from(name.to_owned())
+            .map_err(|_| tls_error(format!("`{name}` is no host name")))?;
+        let stream = TlsConnector::from(config)
+            .connect(name, stream)
+            .await
+            .map_err(|error| tls_error(error.to_string()))?;
         let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         Ok((Io::Tls(Box::new(stream)), h2))
     }

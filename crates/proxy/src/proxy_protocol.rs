@@ -32,13 +32,16 @@ async fn version_1<S: AsyncRead + Unpin>(stream: &mut S, start: &[u8]) -> io::Re
         }
         line.push(stream.read_u8().await?);
     }
-    let text = std::str::from_utf8(&line[..line.len() - 2]).map_err(|_| invalid("the PROXY line is not text"))?;
+    let text =
+        std::str::from_utf8(&line[..line.len() - 2]).map_err(|_| invalid("the PROXY line is not text"))?;
     let mut parts = text.split(' ').skip(1);
     match parts.next() {
         Some("UNKNOWN") => Ok(None),
         Some(family @ ("TCP4" | "TCP6")) => {
-            let ip: IpAddr =
-                parts.next().and_then(|ip| ip.parse().ok()).ok_or_else(|| invalid("the client address is not valid"))?;
+            let ip: IpAddr = parts
+                .next()
+                .and_then(|ip| ip.parse().ok())
+                .ok_or_else(|| invalid("the client address is not valid"))?;
             if ip.is_ipv4() != (family == "TCP4") || parts.count() != 3 {
                 return Err(invalid("expected two addresses of the family and two ports"));
             }
@@ -49,7 +52,8 @@ async fn version_1<S: AsyncRead + Unpin>(stream: &mut S, start: &[u8]) -> io::Re
 }
 
 async fn version_2<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<Option<IpAddr>> {
-    let (command, family, length) = (stream.read_u8().await?, stream.read_u8().await?, stream.read_u16().await?);
+    let (command, family, length) =
+        (stream.read_u8().await?, stream.read_u8().await?, stream.read_u16().await?);
     let length = usize::from(length);
     if length > LONGEST_BLOCK {
         return Err(invalid("the address block is too long"));
@@ -59,11 +63,19 @@ async fn version_2<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<Option<Ip
     match (command, family) {
         (0x20, _) => Ok(None),
         (0x21, 0x11) => {
-            let ip: [u8; 4] = block.get(..4).and_then(|b| b.try_into().ok()).filter(|_| length >= 12).ok_or_else(|| invalid("the IPv4 block is too short"))?;
+            let ip: [u8; 4] = block
+                .get(..4)
+                .and_then(|b| b.try_into().ok())
+                .filter(|_| length >= 12)
+                .ok_or_else(|| invalid("the IPv4 block is too short"))?;
             Ok(Some(Ipv4Addr::from(ip).into()))
         }
         (0x21, 0x21) => {
-            let ip: [u8; 16] = block.get(..16).and_then(|b| b.try_into().ok()).filter(|_| length >= 36).ok_or_else(|| invalid("the IPv6 block is too short"))?;
+            let ip: [u8; 16] = block
+                .get(..16)
+                .and_then(|b| b.try_into().ok())
+                .filter(|_| length >= 36)
+                .ok_or_else(|| invalid("the IPv6 block is too short"))?;
             Ok(Some(IpAddr::from(Ipv6Addr::from(ip)).to_canonical()))
         }
         (0x21, _) => Ok(None),

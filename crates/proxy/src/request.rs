@@ -114,7 +114,8 @@ pub fn serve(
             Ok(response) => response,
             Err(_) => {
                 tracing::error!(request = %id, "a request made the gateway panic");
-                let (status, headers, body) = answer(&Rejection::new(&reason::INTERNAL_ERROR), id, &HeaderMap::new());
+                let (status, headers, body) =
+                    answer(&Rejection::new(&reason::INTERNAL_ERROR), id, &HeaderMap::new());
                 let mut response = Response::new(ProxyBody::new(Source::Whole(body), None));
                 *response.status_mut() = status;
                 *response.headers_mut() = headers;
@@ -175,7 +176,11 @@ async fn handle(begun: Begun) -> Response<ProxyBody> {
 }
 
 /// Everything between a parsed request and an upstream's answer.
-async fn govern(finish: &mut Finish, incoming: Incoming, asked: Option<Asked>) -> Result<Answer, Box<Rejection>> {
+async fn govern(
+    finish: &mut Finish,
+    incoming: Incoming,
+    asked: Option<Asked>,
+) -> Result<Answer, Box<Rejection>> {
     let Finish { worker, conn, exchange, request_progress: progress, .. } = finish;
     let (upstream, limit) = decide(worker, exchange, asked).await?;
     if let Some(limit) = limit
@@ -204,7 +209,8 @@ async fn decide(
     exchange.operation = found.operation?;
     let before_response = rest.partition_point(|slot| slot.stage < Stage::ResponseProcessing);
     run(worker, exchange, &rest[..before_response], api.access_policies).await?;
-    let upstream = choose_upstream(exchange, &snapshot, found.api).ok_or_else(|| Rejection::new(&reason::NO_UPSTREAM))?;
+    let upstream = choose_upstream(exchange, &snapshot, found.api)
+        .ok_or_else(|| Rejection::new(&reason::NO_UPSTREAM))?;
     Ok((upstream, api.max_body_size))
 }
 
@@ -223,7 +229,8 @@ fn check(exchange: &mut Exchange, asked: Option<Asked>) -> Result<(), Box<Reject
         if authority.as_str().contains('@') {
             return Err(Rejection::new(&reason::BAD_HOST));
         }
-        let host = HeaderValue::from_str(authority.as_str()).map_err(|_| Rejection::new(&reason::BAD_HOST))?;
+        let host =
+            HeaderValue::from_str(authority.as_str()).map_err(|_| Rejection::new(&reason::BAD_HOST))?;
         exchange.headers.insert(HOST, host);
         let mut parts = std::mem::take(&mut exchange.uri).into_parts();
         (parts.scheme, parts.authority) = (None, None);
@@ -259,7 +266,8 @@ fn route(exchange: &mut Exchange, snapshot: &SnapshotRef) -> Result<Found, Box<R
         .map_err(|error| Rejection::new(&reason::BAD_PATH).detail(format!("{error:?}")))?;
     let host = exchange.headers.get(HOST).and_then(|v| v.to_str().ok()).unwrap_or("");
     let host = host_name(host);
-    let (position, length) = snapshot.index.find(&host, &decoded).ok_or_else(|| Rejection::new(&reason::NO_SUCH_API))?;
+    let (position, length) =
+        snapshot.index.find(&host, &decoded).ok_or_else(|| Rejection::new(&reason::NO_SUCH_API))?;
     let api: &CompiledApi = &snapshot.apis[position as usize];
     let below = &decoded[length..];
     let below = if below.is_empty() { "/" } else { below };
@@ -297,7 +305,12 @@ fn host_name(host: &str) -> Cow<'_, str> {
 }
 
 /// Runs policies in their order, up to the first that refuses.
-async fn run(worker: &Worker, exchange: &mut Exchange, slots: &[Slot], offset: usize) -> Result<(), Box<Rejection>> {
+async fn run(
+    worker: &Worker,
+    exchange: &mut Exchange,
+    slots: &[Slot],
+    offset: usize,
+) -> Result<(), Box<Rejection>> {
     if slots.is_empty() {
         return Ok(());
     }
@@ -393,8 +406,14 @@ fn prepare(
     let patience = snapshot.settings.limits.body_timeout.get();
     let length = body.incoming.size_hint().exact();
     let has_body = asked.is_none() && !body.incoming.is_end_stream();
-    let mut body =
-        has_body.then(|| RequestBody::new(body.incoming, body.limit, Patience::new(&worker.ticker, patience), Rc::clone(body.progress)));
+    let mut body = has_body.then(|| {
+        RequestBody::new(
+            body.incoming,
+            body.limit,
+            Patience::new(&worker.ticker, patience),
+            Rc::clone(body.progress),
+        )
+    });
     if let Some(tee) = start_mirror(worker, exchange, &extra, has_body.then_some(length), patience)
         && let Some(body) = &mut body
     {
@@ -435,7 +454,9 @@ fn refuse(exchange: &mut Exchange, rejection: &Rejection) -> Source {
 /// Lets policies see the response. One that fails turns it into an error.
 async fn process_response(worker: &Worker, exchange: &mut Exchange, mut source: Source) -> Source {
     let snapshot = exchange.snapshot.clone();
-    let Some(api) = exchange.api.and_then(|api| snapshot.apis.get(api as usize)).filter(|api| api.wants_response) else {
+    let Some(api) =
+        exchange.api.and_then(|api| snapshot.apis.get(api as usize)).filter(|api| api.wants_response)
+    else {
         return source;
     };
     let mut before = if exchange.recording { worker.now() } else { Timestamp::default() };

@@ -60,9 +60,14 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bind { listener, address, error } if error.kind() == io::ErrorKind::AddrInUse => {
-                write!(f, "listener {listener}: {address} is in use by another program; choose another port or stop it")
+                write!(
+                    f,
+                    "listener {listener}: {address} is in use by another program; choose another port or stop it"
+                )
             }
-            Self::Bind { listener, address, error } => write!(f, "listener {listener}: cannot listen on {address}: {error}"),
+            Self::Bind { listener, address, error } => {
+                write!(f, "listener {listener}: cannot listen on {address}: {error}")
+            }
             Self::Thread(error) => write!(f, "cannot start a thread: {error}"),
         }
     }
@@ -166,16 +171,21 @@ impl Server {
 
     fn listen(&self, snapshot: &Snapshot) -> Result<(), StartError> {
         let mut bound = self.bound.lock().unwrap_or_else(PoisonError::into_inner);
-        let unchanged = |name: &str, asked: SocketAddr| snapshot.listeners.iter().any(|l| l.name == name && l.address == asked);
+        let unchanged = |name: &str, asked: SocketAddr| {
+            snapshot.listeners.iter().any(|l| l.name == name && l.address == asked)
+        };
         // Bind everything new before anything old goes, so that a failure changes nothing.
         let mut fresh = Vec::new();
         for listener in &snapshot.listeners {
             if bound.get(&listener.name).is_some_and(|(asked, _)| *asked == listener.address) {
                 continue;
             }
-            let (address, sockets) = listener::bind(listener.address, self.workers.len()).map_err(|error| {
-                StartError::Bind { listener: listener.name.clone(), address: listener.address, error }
-            })?;
+            let (address, sockets) =
+                listener::bind(listener.address, self.workers.len()).map_err(|error| StartError::Bind {
+                    listener: listener.name.clone(),
+                    address: listener.address,
+                    error,
+                })?;
             fresh.push((listener, address, sockets));
         }
         bound.retain(|name, (asked, _)| {
@@ -238,7 +248,8 @@ impl Server {
         }
         self.send_all(|| Command::Stop);
         self.published.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let threads: Vec<_> = self.workers.iter_mut().filter_map(|w| w.thread.take()).chain(self.health.take()).collect();
+        let threads: Vec<_> =
+            self.workers.iter_mut().filter_map(|w| w.thread.take()).chain(self.health.take()).collect();
         let _ = tokio::task::spawn_blocking(move || threads.into_iter().for_each(|t| drop(t.join()))).await;
     }
 }
@@ -282,7 +293,11 @@ async fn run(worker: Rc<Worker>, mut commands: mpsc::UnboundedReceiver<Command>)
         match command {
             Command::Listen { name, socket } => match TcpListener::from_std(socket) {
                 Ok(listener) => {
-                    let task = tokio::task::spawn_local(listener::accept(Rc::clone(&worker), Arc::clone(&name), listener));
+                    let task = tokio::task::spawn_local(listener::accept(
+                        Rc::clone(&worker),
+                        Arc::clone(&name),
+                        listener,
+                    ));
                     if let Some(before) = listeners.insert(name, task) {
                         before.abort();
                     }
@@ -332,7 +347,11 @@ async fn look_after(worker: Rc<Worker>) {
         ticks.tick().await;
         let now = worker.now();
         let live = worker.live();
-        worker.connections.borrow().iter().for_each(|(_, state)| state.watch(now, &live.snapshot.settings.limits));
+        worker
+            .connections
+            .borrow()
+            .iter()
+            .for_each(|(_, state)| state.watch(now, &live.snapshot.settings.limits));
         // Buffers given back one by one leave whole pages behind that nobody else would return.
         if worker.parked.get() >= MANY_PARKED {
             worker.parked.set(0);

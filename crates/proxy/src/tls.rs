@@ -30,7 +30,10 @@ pub struct TlsContexts {
 
 impl TlsContexts {
     /// Reads all certificates and keys. Everything wrong with them is reported.
-    pub fn build(listeners: &[ListenerDoc], upstreams: &[(String, UpstreamTls, UpstreamProtocol)]) -> Result<Self, Diagnostics> {
+    pub fn build(
+        listeners: &[ListenerDoc],
+        upstreams: &[(String, UpstreamTls, UpstreamProtocol)],
+    ) -> Result<Self, Diagnostics> {
         let mut contexts = Self::default();
         let mut problems = Diagnostics::default();
         for (index, listener) in listeners.iter().enumerate() {
@@ -43,15 +46,21 @@ impl TlsContexts {
             }
         }
         for (path, tls, protocol) in upstreams {
-            let key = (tls.clone(), *protocol);
-            if contexts.upstreams.contains_key(&key) {
-                continue;
-            }
-            match client_config(tls, *protocol) {
-                Ok(config) => {
-                    contexts.upstreams.insert(key, Arc::new(config));
+            // Protocol upgrades need HTTP/1.1 whatever else is spoken, and a server must not be offered more.
+            for protocol in [*protocol, UpstreamProtocol::Http1] {
+                let key = (tls.clone(), protocol);
+                if contexts.upstreams.contains_key(&key) {
+                    continue;
                 }
-                Err(problem) => problems.push(problem.under(&format!("{path}.tls"))),
+                match client_config(tls, protocol) {
+                    Ok(config) => {
+                        contexts.upstreams.insert(key, Arc::new(config));
+                    }
+                    Err(problem) => {
+                        problems.push(problem.under(&format!("{path}.tls")));
+                        break;
+                    }
+                }
             }
         }
         if problems.has_errors() { Err(problems) } else { Ok(contexts) }
@@ -82,19 +91,29 @@ fn server_config(tls: &TlsDoc) -> Result<ServerConfig, Diagnostic> {
     let builder = match (tls.client_certificate, &tls.client_ca_file) {
         (ClientCertificate::None, None) => builder.with_no_client_auth(),
         (ClientCertificate::None, Some(_)) => {
-            return Err(Diagnostic::error("clientCaFile", "has no effect without `clientCertificate: requested` or `required`"));
+            return Err(Diagnostic::error(
+                "clientCaFile",
+                "has no effect without `clientCertificate: requested` or `required`",
+            ));
         }
         (_, None) => {
-            return Err(Diagnostic::error("clientCaFile", "missing, but client certificates are to be verified")
-                .help("name a PEM file with the authorities to trust"));
+            return Err(Diagnostic::error(
+                "clientCaFile",
+                "missing, but client certificates are to be verified",
+            )
+            .help("name a PEM file with the authorities to trust"));
         }
         (wanted, Some(file)) => {
             let roots = Arc::new(root_store("clientCaFile", file)?);
             let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider());
-            let verifier =
-                if wanted == ClientCertificate::Requested { verifier.allow_unauthenticated() } else { verifier };
-            let verifier =
-                verifier.build().map_err(|error| Diagnostic::error("clientCaFile", format!("{file}: {error}")))?;
+            let verifier = if wanted == ClientCertificate::Requested {
+                verifier.allow_unauthenticated()
+            } else {
+                verifier
+            };
+            let verifier = verifier
+                .build()
+                .map_err(|error| Diagnostic::error("clientCaFile", format!("{file}: {error}")))?;
             builder.with_client_cert_verifier(verifier)
         }
     };
@@ -129,7 +148,8 @@ impl ByName {
             }
             first.get_or_insert(certified);
         }
-        let first = first.ok_or_else(|| Diagnostic::error("certificates", "expected at least one certificate"))?;
+        let first =
+            first.ok_or_else(|| Diagnostic::error("certificates", "expected at least one certificate"))?;
         Ok(Self { exact, wildcard, first })
     }
 }
@@ -212,7 +232,10 @@ fn root_store(key: &str, file: &str) -> Result<RootCertStore, Diagnostic> {
     let mut store = RootCertStore::empty();
     let (added, ignored) = store.add_parsable_certificates(chain(key, file)?);
     if added == 0 {
-        return Err(Diagnostic::error(key, format!("{file}: none of its {ignored} certificates can be used as an authority")));
+        return Err(Diagnostic::error(
+            key,
+            format!("{file}: none of its {ignored} certificates can be used as an authority"),
+        ));
     }
     Ok(store)
 }
@@ -222,7 +245,8 @@ fn read(key: &str, file: &str) -> Result<Vec<u8>, Diagnostic> {
 }
 
 fn chain(key: &str, file: &str) -> Result<Vec<CertificateDer<'static>>, Diagnostic> {
-    let chain = CertificateDer::pem_slice_iter(&read(key, file)?).collect::<Result<Vec<_>, _>>().unwrap_or_default();
+    let chain =
+        CertificateDer::pem_slice_iter(&read(key, file)?).collect::<Result<Vec<_>, _>>().unwrap_or_default();
     if chain.is_empty() {
         return Err(Diagnostic::error(key, format!("{file}: found no certificate, expected PEM")));
     }
@@ -230,8 +254,9 @@ fn chain(key: &str, file: &str) -> Result<Vec<CertificateDer<'static>>, Diagnost
 }
 
 fn private_key(key: &str, file: &str) -> Result<PrivateKeyDer<'static>, Diagnostic> {
-    PrivateKeyDer::from_pem_slice(&read(key, file)?)
-        .map_err(|_| Diagnostic::error(key, format!("{file}: found no private key, expected PEM without a passphrase")))
+    PrivateKeyDer::from_pem_slice(&read(key, file)?).map_err(|_| {
+        Diagnostic::error(key, format!("{file}: found no private key, expected PEM without a passphrase"))
+    })
 }
 
 /// For upstreams with `verify: false`: any certificate will do, as the operator asked for.
@@ -256,7 +281,12 @@ impl ServerCertVerifier for AnyCertificate {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls12_signature(message, cert, dss, &provider().signature_verification_algorithms)
+        rustls::crypto::verify_tls12_signature(
+            message,
+            cert,
+            dss,
+            &provider().signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -265,7 +295,12 @@ impl ServerCertVerifier for AnyCertificate {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(message, cert, dss, &provider().signature_verification_algorithms)
+        rustls::crypto::verify_tls13_signature(
+            message,
+            cert,
+            dss,
+            &provider().signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -31,7 +31,10 @@ pub fn asked<B>(request: &Request<B>) -> Option<Asked> {
     let headers = request.headers();
     let wants = headers.get(UPGRADE)?.as_bytes().eq_ignore_ascii_case(WEBSOCKET.as_bytes());
     let says = headers.get_all(CONNECTION).iter().any(|value| {
-        value.as_bytes().split(|b| *b == b',').any(|token| token.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
+        value
+            .as_bytes()
+            .split(|b| *b == b',')
+            .any(|token| token.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
     });
     (wants && says && *request.method() == Method::GET).then_some(Asked::Http1)
 }
@@ -108,7 +111,9 @@ mod tests {
     #[test]
     fn only_websocket_is_an_upgrade() {
         let ask = |upgrade: &str, connection: &str| {
-            asked(&Request::get("/").header(UPGRADE, upgrade).header(CONNECTION, connection).body(()).unwrap())
+            asked(
+                &Request::get("/").header(UPGRADE, upgrade).header(CONNECTION, connection).body(()).unwrap(),
+            )
         };
         assert_eq!(ask("websocket", "keep-alive, Upgrade"), Some(Asked::Http1));
         assert_eq!(ask("h2c", "Upgrade, HTTP2-Settings"), None);

@@ -37,8 +37,11 @@ impl Job<'_> {
         let name = self.doc.name.clone().or_else(|| self.definition.map(|d| d.title.clone()));
         let Some(name) = name.filter(|name| !name.trim().is_empty()) else {
             problems.push(
-                Diagnostic::error(format!("{}.name", self.path), "missing, and there is no definition with a title")
-                    .help("add `name: Orders`"),
+                Diagnostic::error(
+                    format!("{}.name", self.path),
+                    "missing, and there is no definition with a title",
+                )
+                .help("add `name: Orders`"),
             );
             return None;
         };
@@ -66,9 +69,10 @@ impl Job<'_> {
             return None;
         }
         let stats_key = format!("stats:{id}");
-        let stats = self.environment.registry.keep(self.revision, stats_key.clone(), || {
-            ApiStats::new(self.environment.workers)
-        });
+        let stats = self
+            .environment
+            .registry
+            .keep(self.revision, stats_key.clone(), || ApiStats::new(self.environment.workers));
         let mut state_keys = chain.state_keys;
         state_keys.push(stats_key);
         Some(Arc::new(CompiledApi {
@@ -133,7 +137,10 @@ impl Job<'_> {
                 || (http::Method::from_bytes(operation.method.as_bytes()).is_ok()
                     && operation.method.bytes().all(|b| !b.is_ascii_lowercase()));
             if !valid_method {
-                problems.push(problem(format!("found method `{}`, expected one in capitals such as GET, or `*`", operation.method)));
+                problems.push(problem(format!(
+                    "found method `{}`, expected one in capitals such as GET, or `*`",
+                    operation.method
+                )));
                 continue;
             }
             let template = match Template::parse(&operation.path) {
@@ -161,7 +168,12 @@ impl Job<'_> {
     }
 
     /// The API's base path, and the one for calls without a version.
-    fn base_paths(&self, name: &str, version: &str, problems: &mut Diagnostics) -> Option<(String, Option<String>)> {
+    fn base_paths(
+        &self,
+        name: &str,
+        version: &str,
+        problems: &mut Diagnostics,
+    ) -> Option<(String, Option<String>)> {
         let Some(written) = &self.doc.base_path else {
             // A slash inside a name would look like one more segment.
             let (name, version) = (name.trim().replace('/', "-"), version.trim().replace('/', "-"));
@@ -197,19 +209,29 @@ impl Job<'_> {
             };
             // A policy that may be there once: the global one wins, and the API's own is inert.
             if !kind.repeatable && chain.iter().any(|(_, names)| names.kind == kind.type_name) {
-                problems.push(
-                    Diagnostic::warning(path, format!("`{}` has no effect: it may be there once, and an earlier or global one wins", doc.kind)),
-                );
+                problems.push(Diagnostic::warning(
+                    path,
+                    format!(
+                        "`{}` has no effect: it may be there once, and an earlier or global one wins",
+                        doc.kind
+                    ),
+                ));
                 continue;
             }
-            let namesakes = chain.iter().filter(|(_, n)| n.level == level && *n.name == *doc.display_name()).count();
+            let namesakes =
+                chain.iter().filter(|(_, n)| n.level == level && *n.name == *doc.display_name()).count();
             cx.scope = format!("{id}/{}/{}/{namesakes}", level.name(), doc.display_name());
             match kind.compile(doc.config.clone(), &mut cx) {
                 Ok(policy) => {
                     let wants_response = policy.get().wants_response();
                     chain.push((
                         Slot { stage: kind.stage, policy, wants_response },
-                        PolicyNames { kind: kind.type_name, name: doc.display_name().into(), stage: kind.stage, level },
+                        PolicyNames {
+                            kind: kind.type_name,
+                            name: doc.display_name().into(),
+                            stage: kind.stage,
+                            level,
+                        },
                     ));
                 }
                 Err(found) => {

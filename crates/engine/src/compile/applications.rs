@@ -24,8 +24,10 @@ pub(super) fn compile(config: &ConfigDoc, problems: &mut Diagnostics) -> Applica
         for (place, api) in doc.apis.iter().enumerate() {
             // Names that come from definitions are not known here; a typo among written ones is.
             if all_named && !api_names.contains(api.as_str()) {
-                let mut problem =
-                    Diagnostic::error(format!("{path}.apis[{place}]"), format!("found `{api}`, which is no API"));
+                let mut problem = Diagnostic::error(
+                    format!("{path}.apis[{place}]"),
+                    format!("found `{api}`, which is no API"),
+                );
                 if let Some(near) = model::diagnostic::nearest(api, api_names.iter().copied()) {
                     problem = problem.help(format!("did you mean `{near}`?"));
                 }
@@ -67,7 +69,10 @@ fn key_entry(key: &model::ApiKeyDoc, application: u32) -> Result<(KeyHash, KeyEn
     let expires = match &key.expires {
         None => None,
         Some(text) => Some(parse_time(text).ok_or_else(|| {
-            Diagnostic::error("expires", format!("found `{text}`, expected a time such as 2027-01-31T12:00:00Z"))
+            Diagnostic::error(
+                "expires",
+                format!("found `{text}`, expected a time such as 2027-01-31T12:00:00Z"),
+            )
         })?),
     };
     Ok((hash, KeyEntry { application, expires }))

@@ -64,7 +64,11 @@ impl<'a> Upstreams<'a> {
             match self.endpoint(&doc, endpoint) {
                 Ok(endpoint) => endpoints.push(endpoint),
                 Err(problem) => {
-                    let at = if doc.name == endpoint.url { path.to_owned() } else { format!("{path}.endpoints[{index}].url") };
+                    let at = if doc.name == endpoint.url {
+                        path.to_owned()
+                    } else {
+                        format!("{path}.endpoints[{index}].url")
+                    };
                     problems.push(problem.under(&at));
                     failed = true;
                 }
@@ -73,8 +77,11 @@ impl<'a> Upstreams<'a> {
         if failed {
             return None;
         }
-        let state: Arc<UpstreamState> =
-            self.environment.registry.keep(self.revision, format!("upstream:{}", doc.name), UpstreamState::default);
+        let state: Arc<UpstreamState> = self.environment.registry.keep(
+            self.revision,
+            format!("upstream:{}", doc.name),
+            UpstreamState::default,
+        );
         let position = u32::try_from(self.list.len()).ok()?;
         self.by_name.insert(doc.name.clone(), position);
         self.list.push(Arc::new(CompiledUpstream::new(doc, endpoints, state)));
@@ -104,13 +111,22 @@ impl<'a> Upstreams<'a> {
             return Err(expected("expected a URL with a host"));
         }
         let port = match authority.port() {
-            None if authority.as_str().ends_with(':') => return Err(expected("expected a port after the colon")),
-            None => if tls { 443 } else { 80 },
+            None if authority.as_str().ends_with(':') => {
+                return Err(expected("expected a port after the colon"));
+            }
+            None => {
+                if tls {
+                    443
+                } else {
+                    80
+                }
+            }
             Some(port) => port.as_u16(),
         };
         // Connections may be shared by everything that would open them in the same way.
         let key = format!("endpoint:{tls}:{host}:{port}:{:?}:{:?}", upstream.protocol, upstream.tls);
-        let state: Arc<EndpointState> = self.environment.registry.keep(self.revision, key, EndpointState::default);
+        let state: Arc<EndpointState> =
+            self.environment.registry.keep(self.revision, key, EndpointState::default);
         let id = self.next_endpoint;
         self.next_endpoint += 1;
         Ok(Endpoint {

@@ -142,7 +142,8 @@ impl ApiIndex {
         }
         let named = |names: &[&str], key: &str| names.iter().any(|n| n.eq_ignore_ascii_case(key));
         let exact = self.exact.iter_mut().filter(|(key, _)| named(&exact, key)).map(|(_, paths)| paths);
-        let wildcard = self.wildcard.iter_mut().filter(|(key, _)| named(&wildcard, key)).map(|(_, paths)| paths);
+        let wildcard =
+            self.wildcard.iter_mut().filter(|(key, _)| named(&wildcard, key)).map(|(_, paths)| paths);
         exact.chain(wildcard).collect()
     }
 
@@ -211,9 +212,14 @@ mod tests {
     fn the_longest_base_path_wins() {
         let places = [place(0, &[], ""), place(1, &[], "/a"), place(2, &[], "/a/b")];
         let index = ApiIndex::build(&places, DefaultVersion::Newest).unwrap();
-        for (path, expect) in
-            [("/", (0, 0)), ("/x", (0, 0)), ("/a", (1, 2)), ("/ab", (0, 0)), ("/a/c", (1, 2)), ("/a/b/c", (2, 4))]
-        {
+        for (path, expect) in [
+            ("/", (0, 0)),
+            ("/x", (0, 0)),
+            ("/a", (1, 2)),
+            ("/ab", (0, 0)),
+            ("/a/c", (1, 2)),
+            ("/a/b/c", (2, 4)),
+        ] {
             assert_eq!(index.find("any", path), Some(expect), "{path}");
         }
     }

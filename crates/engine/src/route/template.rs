@@ -34,7 +34,8 @@ impl Pattern {
     }
 
     pub fn matches(&self, segment: &str) -> bool {
-        let Some(rest) = segment.strip_prefix(&*self.prefix).and_then(|r| r.strip_suffix(&*self.suffix)) else {
+        let Some(rest) = segment.strip_prefix(&*self.prefix).and_then(|r| r.strip_suffix(&*self.suffix))
+        else {
             return false;
         };
         let mut rest = rest;
@@ -113,7 +114,8 @@ fn parse_segment(text: &str) -> Result<Segment, TemplateError> {
     check_literal(rest)?;
     literals.last_mut().expect("starts with one").push_str(rest);
     if literals.len() == 1 {
-        let literal = super::path::decode(&literals[0], false).map(Into::into).unwrap_or_else(|_| literals[0].clone());
+        let literal =
+            super::path::decode(&literals[0], false).map(Into::into).unwrap_or_else(|_| literals[0].clone());
         return Ok(Segment::Literal(literal.into()));
     }
     let suffix = literals.pop().unwrap_or_default();

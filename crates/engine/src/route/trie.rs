@@ -33,8 +33,11 @@ impl Methods {
 
     /// The operation for a method. HEAD is answered by the operation for GET when it has none of its own.
     pub fn find(&self, method: &Method) -> Option<u32> {
-        let exact = |wanted: &Method| self.exact.iter().find(|(m, _)| m == wanted).map(|(_, operation)| *operation);
-        exact(method).or_else(|| if *method == Method::HEAD { exact(&Method::GET) } else { None }).or(self.any)
+        let exact =
+            |wanted: &Method| self.exact.iter().find(|(m, _)| m == wanted).map(|(_, operation)| *operation);
+        exact(method)
+            .or_else(|| if *method == Method::HEAD { exact(&Method::GET) } else { None })
+            .or(self.any)
     }
 
     /// The value of `Allow` for a method that is not there.
@@ -90,7 +93,9 @@ impl OperationTrie {
         let mut at = 0;
         for segment in &template.segments {
             at = match segment {
-                Segment::Rest => return self.nodes[at].rest.get_or_insert_default().insert(method, operation),
+                Segment::Rest => {
+                    return self.nodes[at].rest.get_or_insert_default().insert(method, operation);
+                }
                 segment => self.child(at, segment) as usize,
             };
         }
@@ -178,7 +183,10 @@ mod tests {
         let mut trie = OperationTrie::default();
         for (index, operation) in operations.iter().enumerate() {
             let (method, path) = operation.split_once(' ').unwrap();
-            assert!(trie.insert(&Template::parse(path).unwrap(), method, u32::try_from(index).unwrap()), "{operation}");
+            assert!(
+                trie.insert(&Template::parse(path).unwrap(), method, u32::try_from(index).unwrap()),
+                "{operation}"
+            );
         }
         trie
     }
@@ -213,7 +221,10 @@ mod tests {
         }
         assert_eq!(trie.find(&Method::HEAD, "/pets/7", true), OperationMatch::Found(0));
         assert_eq!(trie.find(&Method::OPTIONS, "/pets/7", true), OperationMatch::Options);
-        assert_eq!(trie.find(&Method::DELETE, "/pets/7", true), OperationMatch::OtherMethod("GET, HEAD, OPTIONS".into()));
+        assert_eq!(
+            trie.find(&Method::DELETE, "/pets/7", true),
+            OperationMatch::OtherMethod("GET, HEAD, OPTIONS".into())
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::Args;
 
-use super::{fail, print};
+use super::{count, fail, print};
 use crate::{Source, gateway};
 
 #[derive(Debug, Args)]
@@ -24,17 +24,16 @@ impl Check {
                 }
                 let config = &loaded.input.config;
                 print(format_args!(
-                    "{name}: valid; {} APIs, {} upstreams, {} applications, {} warnings",
-                    config.apis.len(),
-                    config.upstreams.len(),
-                    config.applications.len(),
-                    warnings.len()
+                    "{name}: valid; {}, {}, {}, {}",
+                    count(config.apis.len(), "API"),
+                    count(config.upstreams.len(), "upstream"),
+                    count(config.applications.len(), "application"),
+                    count(warnings.len(), "warning")
                 ));
                 ExitCode::SUCCESS
             }
             Err(problems) => {
-                let count = problems.0.len();
-                fail(format_args!("{problems}\n\n{name}: {count} problem{}", if count == 1 { "" } else { "s" }))
+                fail(format_args!("{problems}\n\n{name}: {}", count(problems.0.len(), "problem")))
             }
         }
     }

@@ -7,7 +7,7 @@ use comfy_table::{Table, presets::NOTHING};
 use model::Diagnostic;
 use serde::Serialize;
 
-use super::{fail, print};
+use super::{count, fail, print};
 use crate::config::definitions;
 
 #[derive(Debug, Args)]
@@ -68,7 +68,15 @@ impl Import {
 
     fn print_table(&self, reports: &[Report]) {
         let mut table = Table::new();
-        table.load_style(NOTHING).set_header(["file", "format", "title", "version", "operations", "warnings", "ms"]);
+        table.load_style(NOTHING).set_header([
+            "file",
+            "format",
+            "title",
+            "version",
+            "operations",
+            "warnings",
+            "ms",
+        ]);
         for report in reports {
             let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
             table.add_row([
@@ -94,7 +102,7 @@ impl Import {
         }
         let warnings: usize = reports.iter().map(|r| r.warnings.len()).sum();
         if warnings > 0 && !self.warnings {
-            print(format_args!("\n{warnings} warnings; --warnings prints them"));
+            print(format_args!("\n{}; --warnings prints them", count(warnings, "warning")));
         }
     }
 }

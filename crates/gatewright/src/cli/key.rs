@@ -17,7 +17,10 @@ pub fn run() -> ExitCode {
     let key = make(&random);
     print(format_args!("key   {key}\nhash  sha256:{}\n", hex(&sha256(key.as_bytes()))));
     print("The key is shown only now: give it to the application. The hash goes into the configuration:");
-    print(format_args!("\napplications:\n  - name: …\n    apiKeys:\n      - hash: sha256:{}", hex(&sha256(key.as_bytes()))));
+    print(format_args!(
+        "\napplications:\n  - name: …\n    apiKeys:\n      - hash: sha256:{}",
+        hex(&sha256(key.as_bytes()))
+    ));
     ExitCode::SUCCESS
 }
 

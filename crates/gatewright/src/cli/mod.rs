@@ -82,3 +82,8 @@ fn fail(message: impl std::fmt::Display) -> ExitCode {
     let _ = writeln!(std::io::stderr(), "{message}");
     ExitCode::FAILURE
 }
+
+/// A number and its noun, in the plural unless there is one.
+fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}

@@ -9,7 +9,7 @@ use http_body_util::{BodyExt, Full};
 use model::event::TransactionEvent;
 use serde_json::Value;
 
-use super::{fail, print};
+use super::{count, fail, print};
 use crate::{Explanation, client, ops::Question};
 
 /// The gateway that is asked.
@@ -29,16 +29,18 @@ impl Target {
     }
 
     async fn ask(&self, request: Request<Full<Bytes>>) -> Result<Bytes, String> {
-        let response = client::send(request)
-            .await
-            .map_err(|error| format!("no gateway answers at {}: {error}; is it running, and is --gateway right?", self.gateway))?;
+        let response = client::send(request).await.map_err(|error| {
+            format!("no gateway answers at {}: {error}; is it running, and is --gateway right?", self.gateway)
+        })?;
         let status = response.status();
         let body = client::whole(response).await.map_err(|error| error.to_string())?;
         if status.is_success() || status == StatusCode::SERVICE_UNAVAILABLE {
             return Ok(body);
         }
         let problem: Value = serde_json::from_slice(&body).unwrap_or_default();
-        Err(problem["detail"].as_str().map_or_else(|| format!("the gateway answered {status}"), str::to_owned))
+        Err(problem["detail"]
+            .as_str()
+            .map_or_else(|| format!("the gateway answered {status}"), str::to_owned))
     }
 
     async fn get(&self, path: &str) -> Result<Bytes, String> {
@@ -87,8 +89,10 @@ impl Explain {
         match (self.what.as_slice(), self.dry_run) {
             ([id], false) => self.target.get(&format!("/explain/{id}")).await,
             ([method, url], true) => {
-                let headers = self.headers.iter().map(|header| split_header(header)).collect::<Result<_, _>>()?;
-                let question = Question { method: method.clone(), url: url.clone(), headers, client: self.client };
+                let headers =
+                    self.headers.iter().map(|header| split_header(header)).collect::<Result<_, _>>()?;
+                let question =
+                    Question { method: method.clone(), url: url.clone(), headers, client: self.client };
                 let body = serde_json::to_vec(&question).map_err(|e| e.to_string())?;
                 let request = Request::post(self.target.url("/explain"))
                     .header(http::header::CONTENT_TYPE, "application/json")
@@ -96,7 +100,10 @@ impl Explain {
                     .map_err(|e| e.to_string())?;
                 self.target.ask(request).await
             }
-            (_, true) => Err("with --dry-run a method and a URL are needed: gatewright explain --dry-run GET /gateway/…".to_owned()),
+            (_, true) => Err(
+                "with --dry-run a method and a URL are needed: gatewright explain --dry-run GET /gateway/…"
+                    .to_owned(),
+            ),
             (_, false) => Err("one request id is needed; for a method and a URL add --dry-run".to_owned()),
         }
     }
@@ -220,10 +227,11 @@ impl Events {
             return Ok(());
         }
         let event: TransactionEvent = serde_json::from_value(event.clone()).map_err(|e| e.to_string())?;
-        let time = time::OffsetDateTime::from_unix_timestamp_nanos(i128::from(event.creation_date) * 1_000_000)
-            .ok()
-            .and_then(|t| t.format(&time::format_description::well_known::Rfc3339).ok())
-            .unwrap_or_default();
+        let time =
+            time::OffsetDateTime::from_unix_timestamp_nanos(i128::from(event.creation_date) * 1_000_000)
+                .ok()
+                .and_then(|t| t.format(EVENT_TIME).ok())
+                .unwrap_or_default();
         print(format_args!(
             "{time}  {}  {} {:<6} {}  {} {}  {} ms  {}  {}",
             event.correlation_id,
@@ -240,9 +248,19 @@ impl Events {
     }
 }
 
+/// RFC 3339, always with milliseconds, so that columns stay in line.
+const EVENT_TIME: &[time::format_description::BorrowedFormatItem<'_>] =
+    time::macros::format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+
 fn encode(text: &str) -> String {
     text.bytes()
-        .map(|b| if b.is_ascii_alphanumeric() || b"-._~/:".contains(&b) { char::from(b).to_string() } else { format!("%{b:02X}") })
+        .map(|b| {
+            if b.is_ascii_alphanumeric() || b"-._~/:".contains(&b) {
+                char::from(b).to_string()
+            } else {
+                format!("%{b:02X}")
+            }
+        })
         .collect()
 }
 
@@ -262,7 +280,9 @@ impl Status {
             print(String::from_utf8_lossy(&body));
             return ExitCode::SUCCESS;
         }
-        let Ok(status) = serde_json::from_slice::<Value>(&body) else { return fail("the gateway's answer is not understood") };
+        let Ok(status) = serde_json::from_slice::<Value>(&body) else {
+            return fail("the gateway's answer is not understood");
+        };
         print_status(&status);
         // Scripts see by the exit code that the latest configuration is not the one that is served.
         if status["configuration"]["failure"].is_null() { ExitCode::SUCCESS } else { ExitCode::from(2) }
@@ -273,13 +293,23 @@ fn print_status(status: &Value) {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let configuration = &status["configuration"];
     print(format_args!("gatewright {}, revision {}", text(&status["version"]), configuration["revision"]));
+    let number = |key: &str, noun: &str| {
+        count(status[key].as_u64().and_then(|n| usize::try_from(n).ok()).unwrap_or_default(), noun)
+    };
     print(format_args!(
-        "{} APIs, {} applications, {} connections, {} requests in progress",
-        status["apis"], status["applications"], status["connections"], status["requestsInProgress"]
+        "{}, {}, {}, {} in progress",
+        number("apis", "API"),
+        number("applications", "application"),
+        number("connections", "connection"),
+        number("requestsInProgress", "request")
     ));
     for listener in status["listeners"].as_array().into_iter().flatten() {
         let scheme = if listener["tls"] == true { "https" } else { "http" };
-        print(format_args!("listener  {:<12} {scheme}://{}", text(&listener["name"]), text(&listener["address"])));
+        print(format_args!(
+            "listener  {:<12} {scheme}://{}",
+            text(&listener["name"]),
+            text(&listener["address"])
+        ));
     }
     for upstream in status["upstreams"].as_array().into_iter().flatten() {
         for endpoint in upstream["endpoints"].as_array().into_iter().flatten() {
@@ -288,7 +318,11 @@ fn print_status(status: &Value) {
                 (true, false) => "suspended",
                 (false, _) => "unhealthy",
             };
-            print(format_args!("upstream  {:<12} {} {state}", text(&upstream["name"]), text(&endpoint["url"])));
+            print(format_args!(
+                "upstream  {:<12} {} {state}",
+                text(&upstream["name"]),
+                text(&endpoint["url"])
+            ));
         }
     }
     for warning in configuration["warnings"].as_array().into_iter().flatten() {
@@ -303,7 +337,8 @@ fn print_status(status: &Value) {
 }
 
 fn diagnostic(value: &Value) -> String {
-    let part = |key: &str, after: &str| value[key].as_str().map_or(String::new(), |text| format!("{text}{after}"));
+    let part =
+        |key: &str, after: &str| value[key].as_str().map_or(String::new(), |text| format!("{text}{after}"));
     let line = value["line"].as_u64().map_or(String::new(), |line| format!("{line}:"));
     let file = part("file", ":");
     let place = if file.is_empty() { String::new() } else { format!("{file}{line} ") };

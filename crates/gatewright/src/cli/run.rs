@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{fail, print};
+use super::{count, fail, print};
 use crate::{Gateway, Source, StartError, StartOptions};
 
 #[derive(Debug, Args)]
@@ -27,6 +27,8 @@ impl Run {
                     print(format_args!("listening on {scheme}://{} ({})", listener.address, listener.name));
                 }
                 print(format_args!("operations on http://{}", gateway.operations()));
+                let served = gateway.snapshot().map_or(0, |snapshot| snapshot.apis.len());
+                print(format_args!("{} served", count(served, "API")));
                 until_stopped(gateway).await
             }
             Err(error) => fail_to_start(&error),
@@ -39,12 +41,13 @@ pub fn fail_to_start(error: &StartError) -> ExitCode {
         StartError::Config(problems) => problems.0.len(),
         _ => 1,
     };
-    fail(format_args!("{error}\n\nnot started: {found} problem{}", if found == 1 { "" } else { "s" }))
+    fail(format_args!("{error}\n\nnot started: {}", count(found, "problem")))
 }
 
 /// SIGHUP reloads; SIGTERM and SIGINT stop, a second time at once.
 pub async fn until_stopped(gateway: Gateway) -> ExitCode {
-    let signals = (signal(SignalKind::hangup()), signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    let signals =
+        (signal(SignalKind::hangup()), signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
     let (Ok(mut hangup), Ok(mut terminate), Ok(mut interrupt)) = signals else {
         return fail("cannot listen for signals");
     };

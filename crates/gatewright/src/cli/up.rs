@@ -9,7 +9,7 @@ use std::{
 use clap::Args;
 use model::{ApiDoc, ConfigDoc, ListenerDoc, Operation, api::ParameterLocation};
 
-use super::{fail, print, run};
+use super::{count, fail, print, run};
 use crate::{
     Gateway, Source, StartOptions,
     config::{default_listener, definitions},
@@ -109,20 +109,25 @@ fn in_use(directory: &std::path::Path) -> bool {
 }
 
 fn welcome(gateway: &Gateway, operations: &[Operation], warnings: usize) {
-    let (Some(snapshot), Some(listener)) = (gateway.snapshot(), gateway.listeners().into_iter().next()) else { return };
+    let (Some(snapshot), Some(listener)) = (gateway.snapshot(), gateway.listeners().into_iter().next())
+    else {
+        return;
+    };
     let Some(api) = snapshot.apis.first() else { return };
     let base = format!("http://{}{}", listener.address, encode(&api.base_path));
     let upstream = snapshot.bindings.first().and_then(|b| snapshot.upstreams.get(b.upstream? as usize));
-    let target = upstream.and_then(|u| u.endpoints.first()).map_or("nothing yet: add --upstream URL", |e| &e.url);
+    let target =
+        upstream.and_then(|u| u.endpoints.first()).map_or("nothing yet: add --upstream URL", |e| &e.url);
     let operations_flag = match gateway.operations().port() {
         9080 => String::new(),
         port => format!(" --gateway http://127.0.0.1:{port}"),
     };
     print(format_args!(
-        "{} {} is served: {} operations, {warnings} warnings",
+        "{} {} is served: {}, {}",
         api.names.name,
         api.names.version,
-        api.names.operations.len()
+        count(api.names.operations.len(), "operation"),
+        count(warnings, "warning")
     ));
     print(format_args!("\n  API       {base}"));
     print(format_args!("  upstream  {target}"));
@@ -152,7 +157,11 @@ fn curl(base: &str, operations: &[Operation]) -> String {
     let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
     let method = if operation.method == "GET" { String::new() } else { format!("-X {} ", operation.method) };
     let url = format!("{base}{path}{query}");
-    if url.contains(['&', '?', '(', ')', '\'', '*', ';']) { format!("curl -i {method}'{url}'") } else { format!("curl -i {method}{url}") }
+    if url.contains(['&', '?', '(', ')', '\'', '*', ';']) {
+        format!("curl -i {method}'{url}'")
+    } else {
+        format!("curl -i {method}{url}")
+    }
 }
 
 /// Percent-encodes what a path may not hold.
@@ -160,7 +169,23 @@ fn encode(path: &str) -> String {
     let mut out = String::with_capacity(path.len());
     for byte in path.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'.' | b'_' | b'~' | b':' | b'@' | b'!' | b'$' | b'(' | b')' | b',' | b'=' | b'+' => {
+            b'a'..=b'z'
+            | b'A'..=b'Z'
+            | b'0'..=b'9'
+            | b'/'
+            | b'-'
+            | b'.'
+            | b'_'
+            | b'~'
+            | b':'
+            | b'@'
+            | b'!'
+            | b'$'
+            | b'('
+            | b')'
+            | b','
+            | b'='
+            | b'+' => {
                 out.push(char::from(byte));
             }
             byte => out.push_str(&format!("%{byte:02X}")),
@@ -176,7 +201,10 @@ mod tests {
     #[test]
     fn a_relative_server_is_found_where_the_document_was() {
         let servers = ["/api/v3".to_owned()];
-        assert_eq!(server_of(&servers, "https://a.example/openapi.json").as_deref(), Some("https://a.example/api/v3"));
+        assert_eq!(
+            server_of(&servers, "https://a.example/openapi.json").as_deref(),
+            Some("https://a.example/api/v3")
+        );
         assert_eq!(server_of(&servers, "openapi.json"), None);
         assert_eq!(server_of(&["https://b/".to_owned()], "x.json").as_deref(), Some("https://b/"));
     }

@@ -13,7 +13,10 @@ use model::{ConfigDoc, Diagnostic, Diagnostics};
 use crate::client;
 
 /// Loads all definitions; the second value names the files they were read from.
-pub(super) async fn load(config: &ConfigDoc, problems: &mut Diagnostics) -> (Vec<Option<Arc<Definition>>>, Vec<PathBuf>) {
+pub(super) async fn load(
+    config: &ConfigDoc,
+    problems: &mut Diagnostics,
+) -> (Vec<Option<Arc<Definition>>>, Vec<PathBuf>) {
     let mut definitions = Vec::with_capacity(config.apis.len());
     let mut files = Vec::new();
     for (index, api) in config.apis.iter().enumerate() {
@@ -45,13 +48,15 @@ pub async fn read(location: &str) -> Result<Definition, String> {
         let bytes = client::fetch(location).await.map_err(|error| format!("{location}: {error}"))?;
         // References of a document from the network lead nowhere: they could reach into places that its author
         // cannot reach, but this machine can.
-        return definition::import(location, &bytes, &NoLoader).map_err(|error| format!("{location}: {error}"));
+        return definition::import(location, &bytes, &NoLoader)
+            .map_err(|error| format!("{location}: {error}"));
     }
     let path = PathBuf::from(location);
     let name = location.to_owned();
     let imported = tokio::task::spawn_blocking(move || {
         let bytes = std::fs::read(&path).map_err(|error| format!("{name}: {error}"))?;
-        definition::import(&name, &bytes, &FileLoader::beside(&path)).map_err(|error| format!("{name}: {error}"))
+        definition::import(&name, &bytes, &FileLoader::beside(&path))
+            .map_err(|error| format!("{name}: {error}"))
     });
     imported.await.map_err(|error| format!("{location}: the import failed: {error}"))?
 }

@@ -79,7 +79,9 @@ fn folder(path: &Path) -> Result<Vec<PathBuf>, Diagnostics> {
     let entries = fs::read_dir(path).map_err(|error| unreadable(path, &error))?;
     let mut files: Vec<PathBuf> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.is_file() && path.extension().is_some_and(|e| e == "yaml" || e == "yml" || e == "json"))
+        .filter(|path| {
+            path.is_file() && path.extension().is_some_and(|e| e == "yaml" || e == "yml" || e == "json")
+        })
         .collect();
     files.sort();
     if files.is_empty() {
@@ -107,7 +109,10 @@ fn read_file(path: &Path, in_folder: bool, read: &mut Read) -> Result<(), Diagno
     let text = fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
     let parsed = yaml::parse(&text).map_err(|d| Diagnostics::from(here(d)))?;
     if parsed.value.is_null() {
-        return Err(here(Diagnostic::error("", "the file is empty").help("`gatewright schema` shows what it may hold")).into());
+        return Err(here(
+            Diagnostic::error("", "the file is empty").help("`gatewright schema` shows what it may hold"),
+        )
+        .into());
     }
     let is_definition = |key| parsed.value.get(key).is_some();
     if is_definition("openapi") || is_definition("swagger") {
@@ -122,7 +127,11 @@ fn read_file(path: &Path, in_folder: bool, read: &mut Read) -> Result<(), Diagno
     }
     read.files.push(path.to_owned());
     let has_settings = parsed.value.get("settings").is_some();
+    let whole = parsed.value.clone();
     let document: ConfigDoc = check::parse(parsed.value).map_err(|problems| {
+        // The full schema looks into the policies as well, so that everything is said at once.
+        let full = check::check(&policies::config_schema(), &whole);
+        let problems = if full.len() > problems.0.len() { Diagnostics(full) } else { problems };
         Diagnostics(
             problems
                 .0
@@ -138,7 +147,11 @@ fn read_file(path: &Path, in_folder: bool, read: &mut Read) -> Result<(), Diagno
     if has_settings {
         if let Some(other) = read.origins.settings.replace(file) {
             let other = &read.origins.files[other].0;
-            return Err(here(Diagnostic::error("settings", format!("are in {other} already; one file may have them"))).into());
+            return Err(here(Diagnostic::error(
+                "settings",
+                format!("are in {other} already; one file may have them"),
+            ))
+            .into());
         }
         read.config.settings = document.settings;
     }

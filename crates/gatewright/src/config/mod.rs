@@ -50,7 +50,9 @@ pub async fn load(source: &Source) -> Result<Loaded, Diagnostics> {
             let read = files::read(path)?;
             (read.config, read.origins, read.files, directory_of(path))
         }
-        Source::Memory { config, directory } => ((**config).clone(), Origins::default(), Vec::new(), directory.clone()),
+        Source::Memory { config, directory } => {
+            ((**config).clone(), Origins::default(), Vec::new(), directory.clone())
+        }
     };
     let mut problems = Diagnostics::default();
     resolve::paths(&mut config, &directory);
@@ -65,7 +67,8 @@ pub async fn load(source: &Source) -> Result<Loaded, Diagnostics> {
     if problems.has_errors() {
         return Err(problems);
     }
-    let compiled = definitions.iter().map(|d| d.as_ref().map(|d| Arc::new(definitions::for_engine(d)))).collect();
+    let compiled =
+        definitions.iter().map(|d| d.as_ref().map(|d| Arc::new(definitions::for_engine(d)))).collect();
     let input = Input { config, definitions: compiled };
     Ok(Loaded { input, definitions, warnings: problems.0, files, origins })
 }

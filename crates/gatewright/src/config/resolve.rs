@@ -25,7 +25,10 @@ pub(super) fn paths(config: &mut ConfigDoc, directory: &Path) {
         }
     }
     for tls in config.upstreams.iter_mut().map(|u| &mut u.tls) {
-        [&mut tls.ca_file, &mut tls.certificate_file, &mut tls.key_file].into_iter().flatten().for_each(absolute);
+        [&mut tls.ca_file, &mut tls.certificate_file, &mut tls.key_file]
+            .into_iter()
+            .flatten()
+            .for_each(absolute);
     }
     config.settings.data_directory.iter_mut().for_each(absolute);
     config.settings.access_log.path.iter_mut().filter(|path| *path != "stdout").for_each(absolute);
@@ -37,8 +40,11 @@ pub(super) fn certificate_files(config: &ConfigDoc) -> Vec<PathBuf> {
         let files = tls.certificates.iter().flat_map(|c| [&c.certificate_file, &c.key_file]);
         files.chain(&tls.client_ca_file)
     });
-    let upstreams =
-        config.upstreams.iter().flat_map(|u| [&u.tls.ca_file, &u.tls.certificate_file, &u.tls.key_file]).flatten();
+    let upstreams = config
+        .upstreams
+        .iter()
+        .flat_map(|u| [&u.tls.ca_file, &u.tls.certificate_file, &u.tls.key_file])
+        .flatten();
     listeners.chain(upstreams).map(PathBuf::from).collect()
 }
 
@@ -50,7 +56,10 @@ pub(super) fn secrets(config: &mut ConfigDoc, problems: &mut Diagnostics) {
             match read(secret) {
                 Ok(value) => *secret = secret.resolved(value),
                 Err(problem) => {
-                    problems.push(Diagnostic::error(format!("applications[{index}].apiKeys[{place}].value"), problem));
+                    problems.push(Diagnostic::error(
+                        format!("applications[{index}].apiKeys[{place}].value"),
+                        problem,
+                    ));
                 }
             }
         }
@@ -59,8 +68,9 @@ pub(super) fn secrets(config: &mut ConfigDoc, problems: &mut Diagnostics) {
 
 fn read(secret: &Secret) -> Result<String, String> {
     let value = match secret.source() {
-        Some(SecretSource::Env(name)) => std::env::var(name)
-            .map_err(|_| format!("the environment variable {name} is not set, or is no text; set it before starting"))?,
+        Some(SecretSource::Env(name)) => std::env::var(name).map_err(|_| {
+            format!("the environment variable {name} is not set, or is no text; set it before starting")
+        })?,
         Some(SecretSource::File(path)) => {
             fs::read_to_string(path).map_err(|error| format!("the file {path} cannot be read: {error}"))?
         }

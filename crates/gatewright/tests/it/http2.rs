@@ -53,6 +53,34 @@ async fn a_request_over_http2_becomes_plain_http1_upstream() {
 }
 
 #[tokio::test]
+async fn a_length_that_lies_over_http2_never_becomes_a_request_upstream() {
+    let upstream = Upstream::echo().start().await;
+    let gw = Gateway::serving(api("/a", &upstream)).await;
+    for (said, sent) in [("10", "abc"), ("1", "abc"), ("x", "abc"), ("-1", "")] {
+        let stream = gw.connect().await.into_stream();
+        let (sender, connection) = h2::client::handshake(stream).await.unwrap();
+        tokio::spawn(connection);
+        let mut sender = sender.ready().await.unwrap();
+        let url = format!("http://{}/a", gw.address());
+        let request = hyper::Request::post(url).header("content-length", said).body(()).unwrap();
+        let (answer, mut body) = sender.send_request(request, false).unwrap();
+        let _ = body.send_data(sent.into(), true);
+        let answer = testkit::wait::soon("an answer or a reset", answer).await;
+        assert!(answer.is_err() || answer.is_ok_and(|a| a.status().is_client_error()), "{said} for {sent:?}");
+    }
+    assert_eq!(upstream.count(), 0);
+}
+
+#[tokio::test]
+async fn a_host_with_a_user_is_refused_over_http2_too() {
+    let upstream = Upstream::echo().start().await;
+    let gw = Gateway::serving(api("/a", &upstream)).await;
+    let response = gw.http2().await.try_send(get("/a").header("host", "me@shop.example")).await;
+    assert!(response.is_err() || response.is_ok_and(|r| r.reason() == "bad_host"));
+    assert_eq!(upstream.count(), 0);
+}
+
+#[tokio::test]
 async fn errors_of_the_gateway_read_the_same_over_http2() {
     let upstream = Upstream::echo().start().await;
     let gw = Gateway::serving(api("/a", &upstream)).await;
@@ -124,6 +152,25 @@ async fn an_http2_connection_that_its_upstream_closes_is_replaced() {
     })
     .await;
     assert_eq!(gw.get("/a").await.status(), 502, "nobody listens on {address}");
+}
+
+#[tokio::test]
+async fn a_stale_http2_connection_is_tried_again_for_get() {
+    // Answers the first request on each connection, and closes instead of answering the second one.
+    let upstream = Upstream::raw(|stream| async move {
+        let Ok(mut connection) = h2::server::handshake(stream.into_io()).await else { return };
+        if let Some(Ok((_, mut respond))) = connection.accept().await {
+            let _ = respond.send_response(hyper::Response::new(()), true);
+        }
+        let _second = connection.accept().await;
+    });
+    let upstream = upstream.start().await;
+    let doc = json!({ "endpoints": [{ "url": upstream.url() }], "protocol": "http2" });
+    let gw = Gateway::serving(Config::from(api("/a", "up")).upstream("up", doc).one_worker()).await;
+    assert_eq!(gw.get("/a").await.status(), 200);
+    let second = gw.get("/a").await;
+    assert_eq!(second.status(), 200, "{}", second.text());
+    assert_eq!(upstream.connections(), 2);
 }
 
 /// A gRPC message: no compression, a length, the bytes.

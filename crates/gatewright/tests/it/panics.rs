@@ -48,7 +48,13 @@ impl Filter for PanicFilter {
 static KINDS: &[PolicyKind] = &[PolicyKind::of::<Panics>()];
 
 async fn panicking(upstream: &Upstream) -> Gateway {
-    std::panic::set_hook(Box::new(|_| ()));
+    // The gateway's threads panic on purpose here; everybody else is heard.
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if !std::thread::current().name().is_some_and(|name| name.starts_with("worker-")) {
+            usual(info);
+        }
+    }));
     let config =
         Config::from(api("/a", upstream).policy("panics", json!({}))).policy_kinds(KINDS).one_worker();
     Gateway::serving(config).await

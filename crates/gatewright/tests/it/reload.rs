@@ -80,6 +80,35 @@ async fn a_change_holds_from_the_next_request_on_and_not_before() {
 }
 
 #[tokio::test]
+async fn a_stream_in_progress_outlives_its_api() {
+    use http_body_util::BodyExt;
+    let go_on = Arc::new(Notify::new());
+    let signal = Arc::clone(&go_on);
+    let upstream = Upstream::service(move |_, _| {
+        let signal = Arc::clone(&signal);
+        async move {
+            let (pieces, body) = body::pieces();
+            tokio::spawn(async move {
+                pieces.send("before ").await;
+                signal.notified().await;
+                pieces.send("after").await;
+            });
+            Response::new(body)
+        }
+    });
+    let upstream = upstream.start().await;
+    let gw = Gateway::serving(api("/a", &upstream)).await;
+    let mut client = gw.http1().await;
+    let mut answer = client.open("/a").await.unwrap();
+    let first = soon("the first piece", answer.body_mut().frame()).await.unwrap().unwrap();
+    assert_eq!(first.into_data().unwrap(), "before ");
+    gw.apply(Config::new()).await.unwrap();
+    go_on.notify_one();
+    assert_eq!(soon("the rest", answer.into_body().collect()).await.unwrap().to_bytes(), "after");
+    assert_eq!(client.send("/a").await.status(), 404);
+}
+
+#[tokio::test]
 async fn an_api_that_is_gone_is_not_found_any_more() {
     let upstream = Upstream::text("ok").start().await;
     let both = Config::new().api(api("/a", &upstream)).api(api("/b", &upstream));

@@ -10,6 +10,7 @@ async fn an_api_is_found_at_its_default_address() {
     let response = gw.get("/gateway/Pet%20Shop/2.0/pets/7?a=b").await;
     assert_eq!((response.status(), response.json()["path"].as_str()), (200, Some("/pets/7?a=b")));
     assert_eq!(gw.get("/gateway/Pet%20Shop/2.0").await.json()["path"], "/");
+    assert_eq!(gw.get("/gateway/Pet%20Shop/2.0?a=b").await.json()["path"], "/?a=b");
     assert_eq!(gw.get("/elsewhere").await.reason(), "no_such_api");
 }
 

@@ -166,6 +166,34 @@ async fn an_upstream_may_answer_in_pieces_of_one_byte() {
 }
 
 #[tokio::test]
+async fn an_upstreams_head_may_be_large_but_not_without_end() {
+    for (size, status) in [(60 * 1024, 200), (300 * 1024, 502)] {
+        let upstream = Upstream::raw(move |mut stream| async move {
+            stream.head().await;
+            let head =
+                format!("HTTP/1.1 200 OK\r\nX-Large: {}\r\nContent-Length: 0\r\n\r\n", "x".repeat(size));
+            stream.write(head).await;
+            stream.stall().await;
+        });
+        let upstream = upstream.start().await;
+        let gw = Gateway::serving(api("/a", &upstream)).await;
+        let response = gw.get("/a").await;
+        assert_eq!(response.status(), status);
+        assert_eq!(response.header("x-large").len(), if status == 200 { size } else { 0 });
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_may_be_a_name() {
+    let upstream = Upstream::text("ok").start().await;
+    let url = format!("http://localhost:{}", upstream.address().port());
+    let gw = Gateway::serving(api("/a", &*url)).await;
+    assert_eq!(gw.get("/a").await.text(), "ok");
+    gw.apply(api("/a", "http://no-such-host.invalid")).await.unwrap();
+    assert_eq!(gw.get("/a").await.reason(), "upstream_unreachable");
+}
+
+#[tokio::test]
 async fn bytes_after_an_answer_do_not_become_the_next_answer() {
     let upstream = Upstream::raw(|mut stream| async move {
         while !stream.head().await.is_empty() {

@@ -118,8 +118,12 @@ impl Quota {
                 let allowed = count < limit;
                 let used = count + u64::from(allowed);
                 let seconds = left.div_ceil(SECOND);
-                let taken =
-                    Taken { allowed, remaining: limit - used, reset_seconds: seconds, retry_seconds: seconds };
+                let taken = Taken {
+                    allowed,
+                    remaining: limit - used,
+                    reset_seconds: seconds,
+                    retry_seconds: seconds,
+                };
                 (taken, number << 32 | used)
             }
             Self::Sliding { limit, window } => {
@@ -138,7 +142,9 @@ impl Quota {
                     allowed,
                     remaining: limit.saturating_sub(weighted + current),
                     reset_seconds: (left + window).div_ceil(SECOND),
-                    retry_seconds: sliding_wait(limit, previous, current, left, window).div_ceil(SECOND).max(1),
+                    retry_seconds: sliding_wait(limit, previous, current, left, window)
+                        .div_ceil(SECOND)
+                        .max(1),
                 };
                 (taken, number << (2 * COUNT_BITS) | previous << COUNT_BITS | current)
             }
@@ -188,7 +194,8 @@ fn share(count: u64, part: u64, whole: u64) -> u64 {
 /// Nanoseconds until one more request fits.
 fn sliding_wait(limit: u64, previous: u64, current: u64, left: u64, window: u64) -> u64 {
     // The weight of `count` falls below `room` when less than this part of the window is left.
-    let left_when = |count: u64, room: u64| if count == 0 { window } else { share(window, room, count).min(window) };
+    let left_when =
+        |count: u64, room: u64| if count == 0 { window } else { share(window, room, count).min(window) };
     if current < limit {
         left.saturating_sub(left_when(previous, limit - current))
     } else {
@@ -259,9 +266,11 @@ mod tests {
 
     #[test]
     fn looking_does_not_count() {
-        for algorithm in
-            [RateLimitAlgorithm::FixedWindow, RateLimitAlgorithm::SlidingWindow, RateLimitAlgorithm::TokenBucket]
-        {
+        for algorithm in [
+            RateLimitAlgorithm::FixedWindow,
+            RateLimitAlgorithm::SlidingWindow,
+            RateLimitAlgorithm::TokenBucket,
+        ] {
             let quota = quota(algorithm, 1, "1h");
             let counter = Counter::default();
             assert!((0..3).all(|_| quota.take(&counter, at(1_000), true).allowed));
@@ -274,15 +283,19 @@ mod tests {
 
     #[test]
     fn workers_together_never_allow_more_than_the_limit() {
-        for algorithm in
-            [RateLimitAlgorithm::FixedWindow, RateLimitAlgorithm::SlidingWindow, RateLimitAlgorithm::TokenBucket]
-        {
+        for algorithm in [
+            RateLimitAlgorithm::FixedWindow,
+            RateLimitAlgorithm::SlidingWindow,
+            RateLimitAlgorithm::TokenBucket,
+        ] {
             let quota = quota(algorithm, 1_000, "1h");
             let counter = Arc::new(Counter::default());
             let workers: Vec<_> = (0..4)
                 .map(|_| {
                     let counter = Arc::clone(&counter);
-                    std::thread::spawn(move || (0..1_000).filter(|_| quota.take(&counter, at(1_000), false).allowed).count())
+                    std::thread::spawn(move || {
+                        (0..1_000).filter(|_| quota.take(&counter, at(1_000), false).allowed).count()
+                    })
                 })
                 .collect();
             let allowed: usize = workers.into_iter().map(|w| w.join().unwrap()).sum();
@@ -293,9 +306,14 @@ mod tests {
     #[test]
     fn limits_that_cannot_be_kept_are_refused() {
         let new = |algorithm, limit, window: &str, burst: Option<u32>| {
-            Quota::new(algorithm, NonZeroU32::new(limit).unwrap(), window.parse().unwrap(), burst.and_then(NonZeroU32::new))
-                .map_err(|d| d.path)
-                .map(|_| ())
+            Quota::new(
+                algorithm,
+                NonZeroU32::new(limit).unwrap(),
+                window.parse().unwrap(),
+                burst.and_then(NonZeroU32::new),
+            )
+            .map_err(|d| d.path)
+            .map(|_| ())
         };
         assert_eq!(new(RateLimitAlgorithm::FixedWindow, 1, "0s", None), Err("window".into()));
         assert_eq!(new(RateLimitAlgorithm::FixedWindow, 1, "1s", Some(2)), Err("burst".into()));

@@ -170,11 +170,20 @@ impl Try<'_> {
             }
         };
         if response.status == StatusCode::SWITCHING_PROTOCOLS {
-            let same = |value: &http::HeaderValue| value.as_bytes().eq_ignore_ascii_case(WEBSOCKET.as_bytes());
+            let same =
+                |value: &http::HeaderValue| value.as_bytes().eq_ignore_ascii_case(WEBSOCKET.as_bytes());
             if !response.upgrade.as_ref().is_some_and(same) {
-                return Err(Failure::new(&reason::UPGRADE_REFUSED, "switched to another protocol than the one asked for"));
+                return Err(Failure::new(
+                    &reason::UPGRADE_REFUSED,
+                    "switched to another protocol than the one asked for",
+                ));
             }
-            return Ok(Answer { status: response.status, headers: response.headers, source: Source::Empty, tunnel: Some(conn) });
+            return Ok(Answer {
+                status: response.status,
+                headers: response.headers,
+                source: Source::Empty,
+                tunnel: Some(conn),
+            });
         }
         let mut reader = BodyReader::new(response.framing);
         let max_idle = self.upstream.doc.keep_alive.max_idle;
@@ -285,7 +294,10 @@ impl Wait {
             if !sender.is_done() {
                 match sender.poll(cx, &mut conn.io) {
                     Poll::Ready(Err(SendError::Client(error))) => {
-                        return Poll::Ready(Err(Failure::new(error.0, "the request body did not come to its end")));
+                        return Poll::Ready(Err(Failure::new(
+                            error.0,
+                            "the request body did not come to its end",
+                        )));
                     }
                     // An upstream may answer and close before it has read everything: look for the answer first.
                     Poll::Ready(Err(SendError::Io(error))) => broken = Some(error),
@@ -316,13 +328,17 @@ impl Wait {
         loop {
             match conn.poll_fill(cx, HEAD_ROOM) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(0)) => return Poll::Ready(Err(self.broke(sender, "closed without an answer".to_owned()))),
+                Poll::Ready(Ok(0)) => {
+                    return Poll::Ready(Err(self.broke(sender, "closed without an answer".to_owned())));
+                }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(self.broke(sender, error.to_string()))),
                 Poll::Ready(Ok(_)) => self.received = true,
             }
             loop {
                 let response = match h1::parse(&mut conn.read, to_head) {
-                    Err(h1::Invalid(what)) => return Poll::Ready(Err(Failure::new(&reason::UPSTREAM_INVALID, what))),
+                    Err(h1::Invalid(what)) => {
+                        return Poll::Ready(Err(Failure::new(&reason::UPSTREAM_INVALID, what)));
+                    }
                     Ok(None) => break,
                     Ok(Some(response)) => response,
                 };
@@ -338,7 +354,10 @@ impl Wait {
                 }
                 self.interim += 1;
                 if self.interim > MOST_INTERIM {
-                    return Poll::Ready(Err(Failure::new(&reason::UPSTREAM_INVALID, "too many interim answers")));
+                    return Poll::Ready(Err(Failure::new(
+                        &reason::UPSTREAM_INVALID,
+                        "too many interim answers",
+                    )));
                 }
                 sender.holding = false;
             }
@@ -355,7 +374,11 @@ impl Wait {
         failure
     }
 
-    fn poll_timers(&mut self, cx: &mut Context<'_>, sender: &mut Sender) -> Poll<Result<h1::Response, Failure>> {
+    fn poll_timers(
+        &mut self,
+        cx: &mut Context<'_>,
+        sender: &mut Sender,
+    ) -> Poll<Result<h1::Response, Failure>> {
         if sender.holding {
             if self.hold.poll(cx).is_ready() {
                 sender.holding = false;

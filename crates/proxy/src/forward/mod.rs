@@ -102,7 +102,10 @@ pub async fn forward(
                 }
                 upstream.failed(index, worker.now());
                 let elsewhere = upstream.endpoints.len() > tried.len() + 1;
-                if !(elsewhere && may_repeat(&exchange.method, outgoing) && take_retry(&mut retries_left, &pool, upstream)) {
+                if !(elsewhere
+                    && may_repeat(&exchange.method, outgoing)
+                    && take_retry(&mut retries_left, &pool, upstream))
+                {
                     return Ok(answer);
                 }
                 tried.push(index);
@@ -180,7 +183,11 @@ fn limits(exchange: &Exchange, upstream: &CompiledUpstream, index: usize) -> Lim
             [doc.connect_timeout, api.and_then(|a| a.connect_timeout)],
             timeouts.connect,
         ),
-        read: pick(endpoint.read_timeout, [doc.read_timeout, api.and_then(|a| a.read_timeout)], timeouts.read),
+        read: pick(
+            endpoint.read_timeout,
+            [doc.read_timeout, api.and_then(|a| a.read_timeout)],
+            timeouts.read,
+        ),
     }
 }
 

@@ -129,7 +129,8 @@ impl BodyReader {
         match &mut self.state {
             State::ChunkSize => {
                 let size = chunk_size(line).ok_or(ReadError::Invalid)?;
-                self.state = if size == 0 { State::Trailers(HeaderMap::new()) } else { State::ChunkData(size) };
+                self.state =
+                    if size == 0 { State::Trailers(HeaderMap::new()) } else { State::ChunkData(size) };
             }
             State::ChunkEnd if line.is_empty() => self.state = State::ChunkSize,
             State::Trailers(trailers) if line.is_empty() => {
@@ -140,8 +141,8 @@ impl BodyReader {
             State::Trailers(trailers) => {
                 let colon = memchr(b':', line).ok_or(ReadError::Invalid)?;
                 let name = HeaderName::from_bytes(&line[..colon]).map_err(|_| ReadError::Invalid)?;
-                let value =
-                    HeaderValue::from_bytes(line[colon + 1..].trim_ascii()).map_err(|_| ReadError::Invalid)?;
+                let value = HeaderValue::from_bytes(line[colon + 1..].trim_ascii())
+                    .map_err(|_| ReadError::Invalid)?;
                 // Framing in a trailer comes too late to be honest.
                 let framing = name == http::header::CONTENT_LENGTH || crate::headers::is_hop_by_hop(&name);
                 if trailers.len() >= MOST_TRAILERS {

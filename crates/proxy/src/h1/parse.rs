@@ -52,7 +52,10 @@ pub fn parse(buffer: &mut BytesMut, to_head_request: bool) -> Result<Option<Resp
         Err(httparse::Error::TooManyHeaders) => return Err(Invalid("more than 128 headers")),
         Err(_) => return Err(Invalid("the head is not HTTP/1")),
     };
-    let status = response.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or(Invalid("the status is not valid"))?;
+    let status = response
+        .code
+        .and_then(|code| StatusCode::from_u16(code).ok())
+        .ok_or(Invalid("the status is not valid"))?;
     let http10 = response.version == Some(0);
     // Positions, since the buffer is cut off below and the parsed slices borrow it.
     let base = buffer.as_ptr() as usize;
@@ -84,7 +87,8 @@ fn build(
     let mut connection_names: Vec<HeaderName> = Vec::new();
     let mut upgrade = None;
     for (name_start, name_end, value_start, value_end) in spans {
-        let name = HeaderName::from_bytes(&head[*name_start..*name_end]).map_err(|_| Invalid("a header name is not valid"))?;
+        let name = HeaderName::from_bytes(&head[*name_start..*name_end])
+            .map_err(|_| Invalid("a header name is not valid"))?;
         let value = HeaderValue::from_maybe_shared(head.slice(*value_start..*value_end))
             .map_err(|_| Invalid("a header value is not valid"))?;
         if name == CONTENT_LENGTH {
@@ -134,7 +138,13 @@ fn build(
         Some(length) => ResponseFraming::Length(length),
         None => ResponseFraming::UntilClose,
     };
-    Ok(Response { status, headers, framing, keep_alive: !close && framing != ResponseFraming::UntilClose, upgrade })
+    Ok(Response {
+        status,
+        headers,
+        framing,
+        keep_alive: !close && framing != ResponseFraming::UntilClose,
+        upgrade,
+    })
 }
 
 fn decimal(value: &[u8]) -> Option<u64> {
@@ -154,15 +164,30 @@ mod tests {
     fn the_end_of_a_body_is_found_by_the_rules() {
         for (text, head, framing, keep_alive) in [
             ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", false, ResponseFraming::Length(5), true),
-            ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\n", false, ResponseFraming::Length(5), true),
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\n",
+                false,
+                ResponseFraming::Length(5),
+                true,
+            ),
             ("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n", false, ResponseFraming::Chunked, true),
             ("HTTP/1.1 200 OK\r\n\r\n", false, ResponseFraming::UntilClose, false),
             ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", true, ResponseFraming::None, true),
             ("HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", false, ResponseFraming::None, true),
             ("HTTP/1.1 204 No Content\r\n\r\n", false, ResponseFraming::None, true),
-            ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", false, ResponseFraming::None, false),
+            (
+                "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+                false,
+                ResponseFraming::None,
+                false,
+            ),
             ("HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\n", false, ResponseFraming::Length(1), false),
-            ("HTTP/1.0 200 OK\r\nContent-Length: 1\r\nConnection: keep-alive\r\n\r\n", false, ResponseFraming::Length(1), true),
+            (
+                "HTTP/1.0 200 OK\r\nContent-Length: 1\r\nConnection: keep-alive\r\n\r\n",
+                false,
+                ResponseFraming::Length(1),
+                true,
+            ),
         ] {
             let response = read(text, head).unwrap().unwrap();
             assert_eq!((response.framing, response.keep_alive), (framing, keep_alive), "{text:?}");

@@ -47,7 +47,17 @@ impl Sender {
     pub fn new(head: BytesMut, body: Option<RequestBody>, chunked: bool, holding: bool) -> Self {
         let has_body = body.is_some();
         let piece = Bytes::new();
-        Self { out: head, piece, body, chunked, chunk_open: false, holding, done: false, started: false, has_body }
+        Self {
+            out: head,
+            piece,
+            body,
+            chunked,
+            chunk_open: false,
+            holding,
+            done: false,
+            started: false,
+            has_body,
+        }
     }
 
     pub fn is_done(&self) -> bool {

@@ -29,6 +29,11 @@ impl Stream {
         (self.io, self.record)
     }
 
+    /// The stream itself, for scripts that speak another protocol; nothing may have been read from it yet.
+    pub fn into_io(self) -> TcpStream {
+        self.io
+    }
+
     async fn fill(&mut self) -> bool {
         matches!(self.io.read_buf(&mut self.buffer).await, Ok(1..))
     }
