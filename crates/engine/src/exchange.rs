@@ -209,6 +209,9 @@ impl Exchange {
     /// Takes a parameter out of the query, so that the upstream does not see it.
     pub fn remove_query_parameter(&mut self, name: &str) {
         let Some(query) = self.uri.query() else { return };
+        if self.query_parameter(name).is_none() {
+            return;
+        }
         let rest: Vec<&str> = query
             .split('&')
             .filter(|pair| pair.split_once('=').map_or(*pair, |(key, _)| key) != name)

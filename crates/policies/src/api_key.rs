@@ -107,14 +107,16 @@ impl Identifier {
         } else if !self.query.is_empty()
             && let Some(key) = exchange.query_parameter(&self.query)
         {
-            let hash = sha256(key.as_bytes());
-            exchange.remove_query_parameter(&self.query);
-            hash
+            sha256(key.as_bytes())
         } else if self.allow_anonymous {
             return Ok(Outcome::Skipped);
         } else {
             return Err(refuse(&MISSING));
         };
+        // Also one that was not looked at: keys do not belong into logs, nor upstream.
+        if !self.query.is_empty() {
+            exchange.remove_query_parameter(&self.query);
+        }
         let snapshot = exchange.snapshot.clone();
         let Some(entry) = snapshot.applications.by_key(&hash) else { return Err(refuse(&UNKNOWN)) };
         let Some(application) = snapshot.applications.get(entry.application) else {

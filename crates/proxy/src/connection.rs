@@ -28,7 +28,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use crate::{
     answer::raw_answer,
-    guard::{Guard, HeadLimits},
+    guard::{Guard, HeadLimits, Violation},
     headers::{self, ForwardedBy},
     request,
     worker::{LocalExec, Worker},
@@ -48,7 +48,7 @@ pub struct ConnState {
     between_requests: AtomicBool,
     parked: AtomicBool,
     order: AtomicU8,
-    violation: OnceLock<&'static Reason>,
+    violation: OnceLock<Violation>,
     waker: AtomicWaker,
 }
 
@@ -163,12 +163,19 @@ impl ConnInfo {
         }
     }
 
+    /// What was wrong with the body of the current request.
+    pub fn flaw_in_body(&self) -> Option<&'static Reason> {
+        self.state.violation.get().filter(|violation| violation.in_body).map(|violation| violation.reason)
+    }
+
     pub fn become_tunnel(&self) {
         self.state.tunnel.store(true, Relaxed);
     }
 }
 
 /// The client's stream, with the guard in front of whoever reads.
+///
+/// Lines of a head are shown only when they are whole: the HTTP library has its own way to refuse half of one.
 struct GuardedIo<S> {
     io: S,
     guard: Guard,
@@ -176,6 +183,10 @@ struct GuardedIo<S> {
     clock: engine::Clock,
     /// Bytes that were read to find out which protocol this is.
     rewind: Rewind,
+    /// The beginning of a line whose end has not come.
+    held: Vec<u8>,
+    /// Bytes that may be shown and did not fit.
+    ready: Vec<u8>,
 }
 
 #[derive(Default)]
@@ -184,50 +195,76 @@ struct Rewind {
     filled: usize,
 }
 
+impl Rewind {
+    fn give(&mut self, buf: &mut ReadBuf<'_>) {
+        let take = self.filled.min(buf.remaining());
+        buf.put_slice(&self.bytes[..take]);
+        self.bytes.copy_within(take..self.filled, 0);
+        self.filled -= take;
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for GuardedIo<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let me = &mut *self;
         let before = buf.filled().len();
-        if me.rewind.filled > 0 {
-            let take = me.rewind.filled.min(buf.remaining());
-            buf.put_slice(&me.rewind.bytes[..take]);
-            me.rewind.bytes.copy_within(take..me.rewind.filled, 0);
-            me.rewind.filled -= take;
-        } else if me.state.violation.get().is_some() {
-            return me.refuse();
-        } else {
-            match Pin::new(&mut me.io).poll_read(cx, buf) {
-                Poll::Ready(Ok(())) => {}
-                other => return other,
+        loop {
+            if !me.ready.is_empty() {
+                let take = me.ready.len().min(buf.remaining());
+                buf.put_slice(&me.ready[..take]);
+                me.ready.drain(..take);
+                return Poll::Ready(Ok(()));
             }
-        }
-        if me.state.tunnel.load(Relaxed) {
-            return Poll::Ready(Ok(()));
-        }
-        if let Err(reason) = me.guard.feed(&buf.filled()[before..]) {
-            // What came is never shown to the parser, not even the part before the flaw.
+            if let Some(violation) = me.state.violation.get() {
+                return me.refuse(violation);
+            }
+            if me.rewind.filled > 0 {
+                me.rewind.give(buf);
+            } else {
+                match Pin::new(&mut me.io).poll_read(cx, buf) {
+                    Poll::Ready(Ok(())) => {}
+                    other => return other,
+                }
+            }
+            if me.state.tunnel.load(Relaxed) || buf.filled().len() == before {
+                return Poll::Ready(Ok(()));
+            }
+            if let Err(violation) = me.guard.feed(&buf.filled()[before..]) {
+                // Whole requests before the flaw are shown, and nothing of what follows.
+                let held = std::mem::take(&mut me.held);
+                me.ready = if violation.clean > 0 { held } else { Vec::new() };
+                me.ready.extend_from_slice(&buf.filled()[before..before + violation.clean]);
+                buf.set_filled(before);
+                let _ = me.state.violation.set(violation);
+                continue;
+            }
+            me.look_at_the_time();
+            let unfinished = me.guard.unfinished();
+            if unfinished == 0 && me.held.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            let mut all = std::mem::take(&mut me.held);
+            all.extend_from_slice(&buf.filled()[before..]);
             buf.set_filled(before);
-            let _ = me.state.violation.set(reason);
-            return me.refuse();
+            me.held = all.split_off(all.len() - unfinished.min(all.len()));
+            me.ready = all;
         }
-        me.state.between_requests.store(me.guard.between_requests(), Relaxed);
-        if !me.guard.inside_head() {
-            me.state.head_since.store(0, Relaxed);
-        } else if me.state.head_since.load(Relaxed) == 0 {
-            me.state.head_since.store(me.clock.now().0, Relaxed);
-        }
-        Poll::Ready(Ok(()))
     }
 }
 
 impl<S> GuardedIo<S> {
-    fn refuse(&self) -> Poll<io::Result<()>> {
+    fn look_at_the_time(&self) {
+        self.state.between_requests.store(self.guard.between_requests(), Relaxed);
+        if !self.guard.inside_head() {
+            self.state.head_since.store(0, Relaxed);
+        } else if self.state.head_since.load(Relaxed) == 0 {
+            self.state.head_since.store(self.clock.now().0, Relaxed);
+        }
+    }
+
+    fn refuse(&self, violation: &Violation) -> Poll<io::Result<()>> {
         // A request before this one still gets its answer; its end polls this again.
-        if self.state.is_busy() {
+        if self.state.is_busy() && !violation.in_body {
             return Poll::Pending;
         }
         Poll::Ready(Err(io::ErrorKind::InvalidData.into()))
@@ -246,6 +283,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for GuardedIo<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // The HTTP library takes a refused read for the end; the refusal is still to be written.
+        if self.state.violation.get().is_some_and(|violation| !violation.in_body) {
+            return Poll::Ready(Ok(()));
+        }
         Pin::new(&mut self.io).poll_shutdown(cx)
     }
 
@@ -287,6 +328,8 @@ where
         state: Arc::clone(&state),
         clock: worker.shared.clock.clone(),
         rewind: Rewind::default(),
+        held: Vec::new(),
+        ready: Vec::new(),
     };
     loop {
         // Nothing but the socket is held until there is something to read.
@@ -420,7 +463,10 @@ where
     let parts = Pin::into_inner(connection).into_parts()?;
     let mut guarded = parts.io.into_inner();
     if let Some(violation) = state.violation.get() {
-        refuse_raw(worker, &mut guarded.io, violation).await;
+        // A flaw in a body was the answer to its request.
+        if !violation.in_body {
+            refuse_raw(worker, &mut guarded.io, violation.reason).await;
+        }
         return None;
     }
     match end {
@@ -516,11 +562,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Replay<S> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.rewind.filled > 0 {
-            let me = &mut *self;
-            let take = me.rewind.filled.min(buf.remaining());
-            buf.put_slice(&me.rewind.bytes[..take]);
-            me.rewind.bytes.copy_within(take..me.rewind.filled, 0);
-            me.rewind.filled -= take;
+            self.rewind.give(buf);
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.io).poll_read(cx, buf)

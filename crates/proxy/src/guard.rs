@@ -15,6 +15,16 @@ pub struct HeadLimits {
     pub head_size: usize,
 }
 
+/// Bytes that must not be shown to anybody.
+#[derive(Debug, Clone, Copy)]
+pub struct Violation {
+    pub reason: &'static Reason,
+    /// How many of the bytes belong to whole requests before the flaw.
+    pub clean: usize,
+    /// The flaw is in the body of a request whose head was fine.
+    pub in_body: bool,
+}
+
 /// Where in the stream of requests we are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum At {
@@ -68,9 +78,25 @@ impl Guard {
     }
 
     /// Takes in the next bytes; `Err` means that they must not be shown to anybody.
-    pub fn feed(&mut self, mut bytes: &[u8]) -> Result<(), &'static Reason> {
+    pub fn feed(&mut self, all: &[u8]) -> Result<(), Violation> {
+        let mut bytes = all;
+        let mut clean = 0;
         while !bytes.is_empty() {
-            bytes = match self.at {
+            bytes = self.step(bytes).map_err(|reason| {
+                let in_body = !matches!(self.at, At::RequestLine | At::Headers);
+                Violation { reason, clean, in_body }
+            })?;
+            if self.between_requests() {
+                clean = all.len() - bytes.len();
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in a line or a piece of a body, and returns what follows.
+    fn step<'a>(&mut self, bytes: &'a [u8]) -> Result<&'a [u8], &'static Reason> {
+        Ok({
+            match self.at {
                 At::Body(left) => {
                     let (rest, left) = skip(bytes, left);
                     self.at = if left == 0 { self.next_request() } else { At::Body(left) };
@@ -85,7 +111,7 @@ impl Guard {
                     let Some(end) = memchr(b'\n', bytes) else {
                         self.check_partial(bytes)?;
                         self.partial.extend_from_slice(bytes);
-                        return Ok(());
+                        return Ok(&[]);
                     };
                     let (line, rest) = bytes.split_at(end + 1);
                     if self.partial.is_empty() {
@@ -98,9 +124,8 @@ impl Guard {
                     }
                     rest
                 }
-            };
-        }
-        Ok(())
+            }
+        })
     }
 
     /// A line that goes on for ever must not be collected for ever.
@@ -278,6 +303,11 @@ impl Guard {
         self.at == At::RequestLine && self.partial.is_empty()
     }
 
+    /// How many of the last bytes belong to a line that has not ended.
+    pub fn unfinished(&self) -> usize {
+        self.partial.len()
+    }
+
     /// How many request heads have come in whole.
     #[cfg(test)]
     fn heads(&self) -> u64 {
@@ -335,10 +365,10 @@ mod tests {
     fn feed(text: &str) -> Result<u64, &'static str> {
         // Whole, and byte by byte: where the bytes are cut must not matter.
         let mut whole = Guard::new(LIMITS);
-        let at_once = whole.feed(text.as_bytes()).map(|()| whole.heads()).map_err(|r| r.code);
+        let at_once = whole.feed(text.as_bytes()).map(|()| whole.heads()).map_err(|v| v.reason.code);
         let mut slow = Guard::new(LIMITS);
         let in_pieces =
-            text.bytes().try_for_each(|b| slow.feed(&[b])).map(|()| slow.heads()).map_err(|r| r.code);
+            text.bytes().try_for_each(|b| slow.feed(&[b])).map(|()| slow.heads()).map_err(|v| v.reason.code);
         assert_eq!(at_once, in_pieces, "{text:?}");
         at_once
     }
@@ -429,6 +459,16 @@ mod tests {
             assert_eq!(feed(&body(chunks)), Err(code), "{chunks:?}");
         }
         assert_eq!(feed(&body(&format!("3;{}\r\n", "x".repeat(300)))), Err("bad_request"));
+    }
+
+    #[test]
+    fn whole_requests_before_a_flaw_are_clean() {
+        let good = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+        let violation = Guard::new(LIMITS).feed(format!("{good}GET / HTTP/1.1\r\n bad\r\n").as_bytes()).unwrap_err();
+        assert_eq!((violation.clean, violation.in_body), (good.len(), false));
+        let head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let violation = Guard::new(LIMITS).feed(format!("{good}{head}zz\r\n").as_bytes()).unwrap_err();
+        assert_eq!((violation.clean, violation.in_body), (good.len(), true));
     }
 
     #[test]

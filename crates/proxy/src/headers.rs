@@ -39,19 +39,16 @@ pub fn is_hop_by_hop(name: &HeaderName) -> bool {
 
 /// Takes away what belongs to one connection, also what `Connection` names.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    if let Some(connection) = headers.remove(CONNECTION)
-        && let Ok(names) = connection.to_str()
-    {
-        for name in names.split(',').map(str::trim) {
-            // Naming a header that is needed to understand the message would be a way to hide it.
-            if !name.is_empty()
-                && !["host", "content-length", "content-type", "authorization", "cookie"]
-                    .iter()
-                    .any(|kept| name.eq_ignore_ascii_case(kept))
-                && !name.to_ascii_lowercase().starts_with("x-forwarded-")
-            {
-                headers.remove(name);
-            }
+    if headers.contains_key(CONNECTION) {
+        let named: Vec<HeaderName> = headers
+            .get_all(CONNECTION)
+            .iter()
+            .flat_map(|value| value.as_bytes().split(|b| *b == b','))
+            .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+            .filter(may_be_named)
+            .collect();
+        for name in named {
+            headers.remove(name);
         }
     }
     if headers.keys().any(is_hop_by_hop) {
@@ -62,6 +59,12 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
             headers.remove(name);
         }
     }
+}
+
+/// Naming a header that is needed to understand the message would be a way to hide it.
+fn may_be_named(name: &HeaderName) -> bool {
+    !matches!(name.as_str(), "host" | "content-length" | "content-type" | "authorization" | "cookie")
+        && !name.as_str().starts_with("x-forwarded-")
 }
 
 /// What the upstream is told about the client.

@@ -68,6 +68,8 @@ impl Drop for Finish {
                 (None, false) => Some(&reason::CLIENT_GONE),
             };
         }
+        // Whatever the share of requests that are recorded: those that failed are what somebody will ask about.
+        exchange.recording |= exchange.reason.is_some();
         let ended = self.worker.now();
         let measures = Measures {
             ended,
@@ -161,7 +163,12 @@ async fn handle(begun: Begun) -> Response<ProxyBody> {
             exchange.response_headers = answer.headers;
             (answer.source, answer.tunnel)
         }
-        Err(rejection) => (refuse(exchange, &rejection), None),
+        Err(mut rejection) => {
+            if let Some(flaw) = finish.conn.flaw_in_body() {
+                rejection.reason = flaw;
+            }
+            (refuse(exchange, &rejection), None)
+        }
     };
     let source = process_response(&finish.worker, exchange, source).await;
     let mut response = respond(exchange);
@@ -224,6 +231,10 @@ fn check(exchange: &mut Exchange, asked: Option<Asked>) -> Result<(), Box<Reject
     {
         return Err(Rejection::new(&reason::EXPECTATION_FAILED));
     }
+    // It asks about the server as a whole, and there is no path to look up.
+    if exchange.uri.path() == "*" {
+        return Err(Rejection::new(&reason::NO_SUCH_API));
+    }
     // Absolute form and HTTP/2 carry the host in the target; it wins over Host (RFC 9112, 3.2.2).
     if let Some(authority) = exchange.uri.authority() {
         if authority.as_str().contains('@') {
@@ -282,7 +293,7 @@ fn route(exchange: &mut Exchange, snapshot: &SnapshotRef) -> Result<Found, Box<R
     };
     let base_length = match &decoded {
         Cow::Borrowed(_) => length,
-        Cow::Owned(decoded) => raw_length(path, &decoded[..length]),
+        Cow::Owned(decoded) => raw_length(path, &decoded[..length], matching.decode_all_delimiters_in_uri),
     };
     exchange.api = Some(position);
     exchange.base_length = base_length;
@@ -290,9 +301,13 @@ fn route(exchange: &mut Exchange, snapshot: &SnapshotRef) -> Result<Found, Box<R
 }
 
 /// How much of the undecoded path the base path takes: as many segments as it has.
-fn raw_length(path: &str, base: &str) -> usize {
+fn raw_length(path: &str, base: &str, all_delimiters: bool) -> usize {
     let segments = base.bytes().filter(|b| *b == b'/').count();
-    path.bytes().enumerate().filter(|(_, b)| *b == b'/').map(|(at, _)| at).nth(segments).unwrap_or(path.len())
+    let is_slash = |at: usize| {
+        let rest = &path.as_bytes()[at..];
+        rest[0] == b'/' || (all_delimiters && rest.len() >= 3 && rest[..3].eq_ignore_ascii_case(b"%2f"))
+    };
+    (0..path.len()).filter(|at| is_slash(*at)).nth(segments).unwrap_or(path.len())
 }
 
 /// The host without its port, in lower case.

@@ -43,7 +43,7 @@ pub struct EventStore {
     /// Number of files set aside. It is changed by who holds the writer.
     set_aside: AtomicU64,
     /// Holds the lock for as long as the store lives. Dropped last.
-    _lock: File,
+    lock: File,
 }
 
 #[derive(Default)]
@@ -82,7 +82,7 @@ impl EventStore {
             readers: Semaphore::new(READERS),
             followers: broadcast::Sender::new(FOLLOWED),
             set_aside: AtomicU64::new(0),
-            _lock: lock,
+            lock,
         })
     }
 
@@ -253,6 +253,8 @@ impl EventStore {
             result =
                 result.and(day.close().await.map_err(|error| StoreError::database("close", path, error)));
         }
+        // Somebody may still hold on to this store; the directory is free for another one all the same.
+        let _ = self.lock.unlock();
         result
     }
 

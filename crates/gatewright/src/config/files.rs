@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use model::{ConfigDoc, Diagnostic, Diagnostics, check, yaml};
+use model::{ConfigDoc, Diagnostic, Diagnostics, check, diagnostic::Severity, yaml};
 
 /// Largest configuration file.
 const LARGEST: u64 = 64 << 20;
@@ -124,6 +124,11 @@ fn read_file(path: &Path, in_folder: bool, read: &mut Read) -> Result<(), Diagno
                 .help(format!("`gatewright up {name}` serves it, `apis: [{{definition: {name}}}]` uses it")),
         )
         .into());
+    }
+    // What is odd in a definition is used as far as it goes; what is odd in a configuration was not meant.
+    if !parsed.warnings.is_empty() {
+        let odd = parsed.warnings.into_iter().map(|d| Diagnostic { severity: Severity::Error, ..here(d) });
+        return Err(Diagnostics(odd.collect()));
     }
     read.files.push(path.to_owned());
     let has_settings = parsed.value.get("settings").is_some();

@@ -2,6 +2,7 @@
 
 mod balancing;
 mod configuration;
+mod docs;
 mod errors;
 mod events;
 mod explain;

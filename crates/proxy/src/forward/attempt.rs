@@ -155,6 +155,7 @@ impl Try<'_> {
                 hold: Patience::new(&worker.ticker, CONTINUE_PATIENCE),
                 interim: 0,
                 received: false,
+                deaf: false,
             };
             let wants_upgrade = outgoing.upgrade.is_some();
             poll_fn(|cx| wait.poll(cx, &mut conn, &mut sender, to_head, wants_upgrade)).await
@@ -236,8 +237,7 @@ impl Try<'_> {
         match timeout(self.limits.read, handle.send(request)).await {
             Err(_) => Err(Failure::new(&reason::UPSTREAM_READ_TIMEOUT, "no answer over HTTP/2 in time")),
             Ok(Err(error)) => {
-                let failure = Failure::new(&reason::UPSTREAM_BROKE, format!("HTTP/2: {error}"));
-                Err(if error.is_canceled() || error.is_closed() { failure.unanswered() } else { failure })
+                Err(Failure::new(&reason::UPSTREAM_BROKE, format!("HTTP/2: {error}")).unanswered())
             }
             Ok(Ok(response)) => {
                 let (mut head, incoming) = response.into_parts();
@@ -278,6 +278,8 @@ struct Wait {
     hold: Patience,
     interim: u8,
     received: bool,
+    /// The upstream takes no more of the request.
+    deaf: bool,
 }
 
 impl Wait {
@@ -290,8 +292,7 @@ impl Wait {
         wants_upgrade: bool,
     ) -> Poll<Result<h1::Response, Failure>> {
         loop {
-            let mut broken = None;
-            if !sender.is_done() {
+            if !sender.is_done() && !self.deaf {
                 match sender.poll(cx, &mut conn.io) {
                     Poll::Ready(Err(SendError::Client(error))) => {
                         return Poll::Ready(Err(Failure::new(
@@ -299,8 +300,9 @@ impl Wait {
                             "the request body did not come to its end",
                         )));
                     }
-                    // An upstream may answer and close before it has read everything: look for the answer first.
-                    Poll::Ready(Err(SendError::Io(error))) => broken = Some(error),
+                    // An upstream may answer and close before it has read everything. What it has said is read
+                    // before its silence is taken for an answer.
+                    Poll::Ready(Err(SendError::Io(_))) => self.deaf = true,
                     Poll::Ready(Ok(())) | Poll::Pending => {}
                 }
             }
@@ -309,9 +311,6 @@ impl Wait {
                 Poll::Ready(result) => return Poll::Ready(result),
                 Poll::Pending if held && !sender.holding => continue,
                 Poll::Pending => {}
-            }
-            if let Some(error) = broken {
-                return Poll::Ready(Err(self.broke(sender, error.to_string())));
             }
             return self.poll_timers(cx, sender);
         }
@@ -387,7 +386,7 @@ impl Wait {
             return Poll::Pending;
         }
         // While the client delivers its body, its own pauses are limited; the upstream is waited for otherwise.
-        if !sender.is_done() && !sender.is_blocked() {
+        if !sender.is_done() && !sender.is_blocked() && !self.deaf {
             self.patience.reset();
             return Poll::Pending;
         }

@@ -111,11 +111,11 @@ pub async fn forward(
                 tried.push(index);
             }
             Err(failure) => {
-                if failure.blames_endpoint {
-                    upstream.failed(index, worker.now());
-                }
                 // A kept connection that was closed meanwhile says nothing about the endpoint.
                 let stale = reused && failure.unanswered;
+                if failure.blames_endpoint && !stale {
+                    upstream.failed(index, worker.now());
+                }
                 let safe = failure.unsent || (failure.unanswered && may_repeat(&exchange.method, outgoing));
                 let elsewhere = stale || upstream.endpoints.len() > tried.len() + 1;
                 if safe && elsewhere && (stale || take_retry(&mut retries_left, &pool, upstream)) {

@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use http::{
     HeaderMap, HeaderName, HeaderValue, StatusCode,
-    header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING},
+    header::{CONNECTION, CONTENT_LENGTH, TRAILER, TRANSFER_ENCODING},
 };
 use smallvec::SmallVec;
 
@@ -101,7 +101,8 @@ fn build(
             }
             continue;
         }
-        if !is_hop_by_hop(&name) {
+        // Trailers are announced to whoever wants them, and that may be the client.
+        if !is_hop_by_hop(&name) || name == TRAILER {
             headers.append(name, value);
             continue;
         }
