@@ -81,6 +81,10 @@ impl ConnState {
     pub fn end(&self, now: Timestamp) {
         self.requests.store(self.requests.load(Relaxed).saturating_sub(1), Relaxed);
         self.idle_since.store(now.0, Relaxed);
+        if self.violation.get().is_some() {
+            // The refusal of the next request has waited for the answer to this one.
+            self.waker.wake();
+        }
     }
 
     fn is_busy(&self) -> bool {
@@ -205,7 +209,11 @@ impl Rewind {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for GuardedIo<S> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let me = &mut *self;
         let before = buf.filled().len();
         loop {
@@ -475,8 +483,23 @@ where
             refuse_raw(worker, &mut guarded.io, &reason::REQUEST_TIMEOUT).await;
             None
         }
-        _ => None,
+        _ => {
+            // The client is still sending a body that nobody wanted to read to its end.
+            if !guarded.guard.between_requests() {
+                let _ = tokio::time::timeout(LINGER, discard(&mut guarded.io)).await;
+            }
+            None
+        }
     }
+}
+
+/// How long a client may go on sending after its answer, which closing at once would take from it.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Reads and forgets. Closing with unread bytes would reset the connection and take the answer with it.
+async fn discard<S: AsyncRead + Unpin>(io: &mut S) {
+    let mut rest = vec![0; 16 * 1024];
+    while io.read(&mut rest).await.is_ok_and(|read| read > 0) {}
 }
 
 /// Answers what the HTTP library was never shown, and makes sure that the client can read the answer.
@@ -494,16 +517,10 @@ async fn refuse_raw<S: AsyncRead + AsyncWrite + Unpin>(
     let farewell = async {
         io.write_all(&bytes).await?;
         io.shutdown().await?;
-        // Closing with unread bytes would reset the connection and take the answer with it.
-        let mut rest = vec![0; 4096];
-        for _ in 0..64 {
-            if io.read(&mut rest).await? == 0 {
-                break;
-            }
-        }
+        discard(io).await;
         io::Result::Ok(())
     };
-    let _ = tokio::time::timeout(Duration::from_secs(1), farewell).await;
+    let _ = tokio::time::timeout(LINGER, farewell).await;
 }
 
 async fn serve_http2<S>(worker: &Rc<Worker>, info: &Rc<ConnInfo>, io: S, limits: &Limits)

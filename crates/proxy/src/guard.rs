@@ -21,7 +21,7 @@ pub struct Violation {
     pub reason: &'static Reason,
     /// How many of the bytes belong to whole requests before the flaw.
     pub clean: usize,
-    /// The flaw is in the body of a request whose head was fine.
+    /// The flaw is in the body of a request whose head was fine, and has been shown.
     pub in_body: bool,
 }
 
@@ -81,13 +81,15 @@ impl Guard {
     pub fn feed(&mut self, all: &[u8]) -> Result<(), Violation> {
         let mut bytes = all;
         let mut clean = 0;
+        let mut head_came_before = !matches!(self.at, At::RequestLine | At::Headers);
         while !bytes.is_empty() {
             bytes = self.step(bytes).map_err(|reason| {
-                let in_body = !matches!(self.at, At::RequestLine | At::Headers);
-                Violation { reason, clean, in_body }
+                // A head that came with the flaw has not been shown to anybody either.
+                Violation { reason, clean, in_body: head_came_before }
             })?;
             if self.between_requests() {
                 clean = all.len() - bytes.len();
+                head_came_before = false;
             }
         }
         Ok(())
@@ -464,11 +466,16 @@ mod tests {
     #[test]
     fn whole_requests_before_a_flaw_are_clean() {
         let good = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-        let violation = Guard::new(LIMITS).feed(format!("{good}GET / HTTP/1.1\r\n bad\r\n").as_bytes()).unwrap_err();
+        let violation =
+            Guard::new(LIMITS).feed(format!("{good}GET / HTTP/1.1\r\n bad\r\n").as_bytes()).unwrap_err();
         assert_eq!((violation.clean, violation.in_body), (good.len(), false));
         let head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
         let violation = Guard::new(LIMITS).feed(format!("{good}{head}zz\r\n").as_bytes()).unwrap_err();
-        assert_eq!((violation.clean, violation.in_body), (good.len(), true));
+        assert_eq!((violation.clean, violation.in_body), (good.len(), false));
+        let mut guard = Guard::new(LIMITS);
+        guard.feed(head.as_bytes()).unwrap();
+        let violation = guard.feed(b"zz\r\n").unwrap_err();
+        assert_eq!((violation.clean, violation.in_body), (0, true));
     }
 
     #[test]

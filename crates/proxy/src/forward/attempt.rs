@@ -302,7 +302,7 @@ impl Wait {
                     }
                     // An upstream may answer and close before it has read everything. What it has said is read
                     // before its silence is taken for an answer.
-                    Poll::Ready(Err(SendError::Io(_))) => self.deaf = true,
+                    Poll::Ready(Err(SendError::Io)) => self.deaf = true,
                     Poll::Ready(Ok(())) | Poll::Pending => {}
                 }
             }

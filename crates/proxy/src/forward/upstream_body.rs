@@ -49,7 +49,7 @@ impl UpstreamBody {
                     return Poll::Ready(Some(Err(BrokenOff(error.0))));
                 }
                 // The upstream has heard enough; what it answers still counts.
-                SendError::Io(_) => self.release.max_idle = None,
+                SendError::Io => self.release.max_idle = None,
             }
         }
         match self.reader.poll_frame(cx, conn) {

@@ -17,7 +17,7 @@ use crate::body::{RequestBody, RequestError};
 #[derive(Debug)]
 pub enum SendError {
     /// The upstream does not take it.
-    Io(io::Error),
+    Io,
     /// The client does not deliver it.
     Client(RequestError),
 }
@@ -91,16 +91,16 @@ impl Sender {
                 if self.body.is_none() {
                     self.done = true;
                     // Only TLS has anything left to flush.
-                    return Pin::new(io).poll_flush(cx).map_err(SendError::Io);
+                    return Pin::new(io).poll_flush(cx).map_err(|_| SendError::Io);
                 }
                 if blocked {
                     return Poll::Pending;
                 }
                 continue;
             }
-            ready!(self.poll_write(cx, io)).map_err(SendError::Io)?;
+            ready!(self.poll_write(cx, io)).map_err(|_| SendError::Io)?;
             if blocked && matches!(io, Io::Tls(_)) {
-                let _ = Pin::new(&mut *io).poll_flush(cx).map_err(SendError::Io)?;
+                let _ = Pin::new(&mut *io).poll_flush(cx).map_err(|_| SendError::Io)?;
             }
         }
         Poll::Ready(Ok(()))
