@@ -17,6 +17,9 @@ pub struct Gauges {
     pub reloads_failed: u64,
 }
 
+/// Name, help, and where the value is found.
+type Counter = (&'static str, &'static str, fn(&Totals) -> u64);
+
 /// All metrics as text.
 pub fn render(snapshot: &Snapshot, gauges: &Gauges) -> String {
     let mut out = String::with_capacity(4_096);
@@ -68,7 +71,7 @@ fn write_all(out: &mut String, snapshot: &Snapshot, gauges: &Gauges) -> Result {
         )?;
         writeln!(out, "gatewright_request_duration_seconds_count{{{labels}}} {count}")?;
     }
-    let counters: [(&str, &str, fn(&Totals) -> u64); 4] = [
+    let counters: [Counter; 4] = [
         ("gatewright_request_bytes_total", "Bytes of request bodies.", |t| t.request_bytes),
         ("gatewright_response_bytes_total", "Bytes of response bodies.", |t| t.response_bytes),
         ("gatewright_refused_total", "Requests that the gateway answered itself, with an error.", |t| {

@@ -6,16 +6,12 @@ use std::{
     net::{IpAddr, SocketAddr},
     pin::Pin,
     rc::Rc,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed},
-    },
-    task::{Context, Poll, Waker},
+    sync::{Arc, atomic::Ordering::Relaxed},
+    task::{Poll, Waker},
     time::Duration,
 };
 
-use atomic_waker::AtomicWaker;
-use engine::{Client, Reason, Rejection, Timestamp, reason};
+use engine::{Client, Reason, Rejection, reason};
 use http::HeaderMap;
 use hyper::{
     server::conn::{http1, http2},
@@ -28,118 +24,16 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use crate::{
     answer::raw_answer,
-    guard::{Guard, HeadLimits, Violation},
+    conn_state::{ConnState, Order},
+    guard::HeadLimits,
+    guarded::{GuardedIo, Replay},
     headers::{self, ForwardedBy},
     request,
     worker::{LocalExec, Worker},
 };
 
-/// What is known about a connection, also by those who watch over it.
-#[derive(Debug, Default)]
-pub struct ConnState {
-    requests: AtomicU32,
-    /// When a request head began to come in; 0 while none is.
-    head_since: AtomicU64,
-    /// When the connection became idle.
-    idle_since: AtomicU64,
-    tunnel: AtomicBool,
-    write_blocked: AtomicBool,
-    /// The bytes so far end exactly at the end of a request.
-    between_requests: AtomicBool,
-    parked: AtomicBool,
-    order: AtomicU8,
-    violation: OnceLock<Violation>,
-    waker: AtomicWaker,
-}
-
-/// What a connection is told to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-enum Order {
-    None = 0,
-    /// Give back memory; there is nothing to do.
-    Park = 1,
-    /// Finish what is in progress and close.
-    Finish = 2,
-    /// The head took too long.
-    HeadTimeout = 3,
-    /// Close now.
-    Close = 4,
-}
-
 /// Header lines that hyper has room for by default.
 const FREE_HEADERS: usize = 100;
-/// How long a connection is idle before its buffers are given back.
-const PARK_AFTER: Duration = Duration::from_secs(1);
-
-impl ConnState {
-    pub fn begin(&self) {
-        self.requests.store(self.requests.load(Relaxed) + 1, Relaxed);
-        self.head_since.store(0, Relaxed);
-    }
-
-    pub fn end(&self, now: Timestamp) {
-        self.requests.store(self.requests.load(Relaxed).saturating_sub(1), Relaxed);
-        self.idle_since.store(now.0, Relaxed);
-        if self.violation.get().is_some() {
-            // The refusal of the next request has waited for the answer to this one.
-            self.waker.wake();
-        }
-    }
-
-    fn is_busy(&self) -> bool {
-        self.requests.load(Relaxed) > 0 || self.tunnel.load(Relaxed)
-    }
-
-    fn give(&self, order: Order) {
-        // Orders only get stricter.
-        if (order as u8) > self.order.load(Relaxed) {
-            self.order.store(order as u8, Relaxed);
-            self.waker.wake();
-        }
-    }
-
-    /// There is something to do after all.
-    fn forget_park(&self) {
-        let _ = self.order.compare_exchange(Order::Park as u8, Order::None as u8, Relaxed, Relaxed);
-    }
-
-    /// Finish what is in progress, then close.
-    pub fn drain(&self) {
-        self.give(Order::Finish);
-    }
-
-    fn order(&self) -> Order {
-        match self.order.load(Relaxed) {
-            1 => Order::Park,
-            2 => Order::Finish,
-            3 => Order::HeadTimeout,
-            4 => Order::Close,
-            _ => Order::None,
-        }
-    }
-
-    /// Looks after time limits; called for every connection a few times each second.
-    pub fn watch(&self, now: Timestamp, limits: &Limits) {
-        if self.is_busy() {
-            return;
-        }
-        let since = |since: &AtomicU64| now.since(Timestamp(since.load(Relaxed)));
-        if self.head_since.load(Relaxed) != 0 {
-            if since(&self.head_since) > limits.header_timeout.get() {
-                self.give(Order::HeadTimeout);
-            }
-        } else if since(&self.idle_since) > limits.keep_alive_timeout.get() {
-            self.give(Order::Close);
-        } else if since(&self.idle_since) > PARK_AFTER
-            && self.between_requests.load(Relaxed)
-            && !self.parked.load(Relaxed)
-            && !self.write_blocked.load(Relaxed)
-        {
-            self.give(Order::Park);
-        }
-    }
-}
 
 /// Who is at the other end.
 #[derive(Debug)]
@@ -177,142 +71,6 @@ impl ConnInfo {
     }
 }
 
-/// The client's stream, with the guard in front of whoever reads.
-///
-/// Lines of a head are shown only when they are whole: the HTTP library has its own way to refuse half of one.
-struct GuardedIo<S> {
-    io: S,
-    guard: Guard,
-    state: Arc<ConnState>,
-    clock: engine::Clock,
-    /// Bytes that were read to find out which protocol this is.
-    rewind: Rewind,
-    /// The beginning of a line whose end has not come.
-    held: Vec<u8>,
-    /// Bytes that may be shown and did not fit.
-    ready: Vec<u8>,
-}
-
-#[derive(Default)]
-struct Rewind {
-    bytes: [u8; 24],
-    filled: usize,
-}
-
-impl Rewind {
-    fn give(&mut self, buf: &mut ReadBuf<'_>) {
-        let take = self.filled.min(buf.remaining());
-        buf.put_slice(&self.bytes[..take]);
-        self.bytes.copy_within(take..self.filled, 0);
-        self.filled -= take;
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for GuardedIo<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let me = &mut *self;
-        let before = buf.filled().len();
-        loop {
-            if !me.ready.is_empty() {
-                let take = me.ready.len().min(buf.remaining());
-                buf.put_slice(&me.ready[..take]);
-                me.ready.drain(..take);
-                return Poll::Ready(Ok(()));
-            }
-            if let Some(violation) = me.state.violation.get() {
-                return me.refuse(violation);
-            }
-            if me.rewind.filled > 0 {
-                me.rewind.give(buf);
-            } else {
-                match Pin::new(&mut me.io).poll_read(cx, buf) {
-                    Poll::Ready(Ok(())) => {}
-                    other => return other,
-                }
-            }
-            if me.state.tunnel.load(Relaxed) || buf.filled().len() == before {
-                return Poll::Ready(Ok(()));
-            }
-            if let Err(violation) = me.guard.feed(&buf.filled()[before..]) {
-                // Whole requests before the flaw are shown, and nothing of what follows.
-                let held = std::mem::take(&mut me.held);
-                me.ready = if violation.clean > 0 { held } else { Vec::new() };
-                me.ready.extend_from_slice(&buf.filled()[before..before + violation.clean]);
-                buf.set_filled(before);
-                let _ = me.state.violation.set(violation);
-                continue;
-            }
-            me.look_at_the_time();
-            let unfinished = me.guard.unfinished();
-            if unfinished == 0 && me.held.is_empty() {
-                return Poll::Ready(Ok(()));
-            }
-            let mut all = std::mem::take(&mut me.held);
-            all.extend_from_slice(&buf.filled()[before..]);
-            buf.set_filled(before);
-            me.held = all.split_off(all.len() - unfinished.min(all.len()));
-            me.ready = all;
-        }
-    }
-}
-
-impl<S> GuardedIo<S> {
-    fn look_at_the_time(&self) {
-        self.state.between_requests.store(self.guard.between_requests(), Relaxed);
-        if !self.guard.inside_head() {
-            self.state.head_since.store(0, Relaxed);
-        } else if self.state.head_since.load(Relaxed) == 0 {
-            self.state.head_since.store(self.clock.now().0, Relaxed);
-        }
-    }
-
-    fn refuse(&self, violation: &Violation) -> Poll<io::Result<()>> {
-        // A request before this one still gets its answer; its end polls this again.
-        if self.state.is_busy() && !violation.in_body {
-            return Poll::Pending;
-        }
-        Poll::Ready(Err(io::ErrorKind::InvalidData.into()))
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for GuardedIo<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.io).poll_write(cx, buf);
-        self.state.write_blocked.store(polled.is_pending(), Relaxed);
-        polled
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // The HTTP library takes a refused read for the end; the refusal is still to be written.
-        if self.state.violation.get().is_some_and(|violation| !violation.in_body) {
-            return Poll::Ready(Ok(()));
-        }
-        Pin::new(&mut self.io).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
-        self.state.write_blocked.store(polled.is_pending(), Relaxed);
-        polled
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
-    }
-}
-
 /// Serves a connection until it ends. `alpn_h2` is known when TLS negotiated a protocol.
 pub async fn serve<S>(worker: Rc<Worker>, info: Rc<ConnInfo>, io: S, alpn_h2: Option<bool>)
 where
@@ -330,15 +88,7 @@ where
         header_count: usize::from(limits.header_count.get()),
         head_size: limits.header_size.as_usize(),
     };
-    let mut guarded = GuardedIo {
-        io,
-        guard: Guard::new(head_limits),
-        state: Arc::clone(&state),
-        clock: worker.shared.clock.clone(),
-        rewind: Rewind::default(),
-        held: Vec::new(),
-        ready: Vec::new(),
-    };
+    let mut guarded = GuardedIo::new(io, head_limits, &state, worker.shared.clock.clone());
     loop {
         // Nothing but the socket is held until there is something to read.
         let is_new = !state.parked.load(Relaxed);
@@ -564,52 +314,6 @@ where
         Poll::Pending
     })
     .await;
-}
-
-/// A stream whose first bytes have been read already.
-struct Replay<S> {
-    rewind: Rewind,
-    io: S,
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Replay<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if self.rewind.filled > 0 {
-            self.rewind.give(buf);
-            return Poll::Ready(Ok(()));
-        }
-        Pin::new(&mut self.io).poll_read(cx, buf)
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Replay<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.io.is_write_vectored()
-    }
 }
 
 /// A connection in its worker's list, for as long as it lives.

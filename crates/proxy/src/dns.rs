@@ -16,8 +16,11 @@ const FRESH: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Default)]
 pub struct Resolver {
-    known: RefCell<HashMap<Box<str>, (Timestamp, Vec<IpAddr>)>>,
+    known: RefCell<HashMap<Box<str>, Answer>>,
 }
+
+/// When it was asked for, and what came back.
+type Answer = (Timestamp, Vec<IpAddr>);
 
 impl Resolver {
     pub async fn resolve(&self, host: &str, port: u16, now: Timestamp) -> io::Result<Vec<SocketAddr>> {

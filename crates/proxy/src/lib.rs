@@ -3,10 +3,12 @@
 
 mod answer;
 mod body;
+mod conn_state;
 mod connection;
 mod dns;
 mod forward;
 mod guard;
+mod guarded;
 mod h1;
 mod h2;
 mod headers;

@@ -11,7 +11,8 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
-    connection::{self, ConnInfo, ConnState},
+    conn_state::ConnState,
+    connection::{self, ConnInfo},
     headers::{ForwardedBy, address_value},
     proxy_protocol,
     worker::Worker,

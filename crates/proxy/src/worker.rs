@@ -20,7 +20,7 @@ use engine::{
 use slab::Slab;
 use tokio::sync::{Notify, mpsc, watch};
 
-use crate::{connection::ConnState, patience::Ticker, pool::Pools, tls::TlsContexts};
+use crate::{conn_state::ConnState, patience::Ticker, pool::Pools, tls::TlsContexts};
 
 /// What is served: a snapshot and the TLS that goes with it.
 pub struct Live {
