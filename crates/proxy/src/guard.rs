@@ -111,15 +111,15 @@ impl Guard {
                 }
                 At::RequestLine | At::Headers | At::ChunkSize | At::ChunkEnd | At::Trailers => {
                     let Some(end) = memchr(b'\n', bytes) else {
-                        self.check_partial(bytes)?;
+                        self.check_length(bytes)?;
                         self.partial.extend_from_slice(bytes);
                         return Ok(&[]);
                     };
                     let (line, rest) = bytes.split_at(end + 1);
+                    self.check_length(line)?;
                     if self.partial.is_empty() {
                         self.line(line)?;
                     } else {
-                        self.check_partial(line)?;
                         self.partial.extend_from_slice(line);
                         let line = std::mem::take(&mut self.partial);
                         self.line(&line)?;
@@ -130,12 +130,15 @@ impl Guard {
         })
     }
 
-    /// A line that goes on for ever must not be collected for ever.
-    fn check_partial(&self, more: &[u8]) -> Result<(), &'static Reason> {
-        let length = self.partial.len() + more.len();
+    /// A line that goes on for ever must not be collected for ever. Asked before anything else about a line, whole or
+    /// not, so that where the bytes were cut makes no difference.
+    fn check_length(&self, more: &[u8]) -> Result<(), &'static Reason> {
+        let text = more.strip_suffix(b"\n").unwrap_or(more);
+        let last = if text.is_empty() { self.partial.last() } else { text.last() };
+        let length = self.partial.len() + text.len() - usize::from(last == Some(&b'\r'));
         match self.at {
             At::RequestLine if length > self.limits.request_line => Err(&reason::REQUEST_LINE_TOO_LONG),
-            At::Headers | At::Trailers if self.head.size + length > self.limits.head_size => {
+            At::Headers | At::Trailers if self.head.size + length + 2 > self.limits.head_size => {
                 Err(&reason::HEADERS_TOO_LARGE)
             }
             At::ChunkSize | At::ChunkEnd if length > LONGEST_CHUNK_LINE => Err(&reason::BAD_REQUEST),
@@ -169,9 +172,6 @@ impl Guard {
         if line.is_empty() {
             self.head.lines += 1;
             return if self.head.lines > MOST_EMPTY_LINES { Err(&reason::BAD_REQUEST) } else { Ok(()) };
-        }
-        if line.len() > self.limits.request_line {
-            return Err(&reason::REQUEST_LINE_TOO_LONG);
         }
         let mut parts = line.split(|b| *b == b' ');
         let (Some(method), Some(target), Some(version), None) =
@@ -262,9 +262,6 @@ impl Guard {
     }
 
     fn chunk_size(&mut self, line: &[u8]) -> Result<(), &'static Reason> {
-        if line.len() > LONGEST_CHUNK_LINE {
-            return Err(&reason::BAD_REQUEST);
-        }
         let digits = line.iter().position(|b| !b.is_ascii_hexdigit()).unwrap_or(line.len());
         let (size, extension) = line.split_at(digits);
         // Fifteen digits cannot overflow; extensions are allowed and ignored, as long as they are text.
@@ -461,6 +458,54 @@ mod tests {
             assert_eq!(feed(&body(chunks)), Err(code), "{chunks:?}");
         }
         assert_eq!(feed(&body(&format!("3;{}\r\n", "x".repeat(300)))), Err("bad_request"));
+    }
+
+    /// Small and repeatable: a fuzzer that runs with every test run.
+    #[test]
+    fn no_bytes_make_it_panic_and_cuts_never_change_its_mind() {
+        let words = [
+            "GET",
+            "POST",
+            " ",
+            "/",
+            "/a",
+            "HTTP/1.1",
+            "\r\n",
+            "\n",
+            "\r",
+            "Host: a",
+            "Host",
+            ":",
+            "Content-Length: 5",
+            "0",
+            "Transfer-Encoding: chunked",
+            "5",
+            "hello",
+            "ffffffffffffffff",
+            ";",
+            "X: y",
+            "\0",
+            "\u{ff}",
+            "\t",
+            ",",
+        ];
+        let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut next = |below: usize| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            usize::try_from(random % below as u64).unwrap()
+        };
+        for _ in 0..20_000 {
+            let mut text = String::new();
+            if next(2) == 0 {
+                text.push_str("POST / HTTP/1.1\r\nHost: a\r\n");
+            }
+            for _ in 0..next(12) {
+                text.push_str(words[next(words.len())]);
+            }
+            let _ = feed(&text);
+        }
     }
 
     #[test]

@@ -12,29 +12,68 @@ use http::{
 };
 use smallvec::SmallVec;
 
-pub static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-pub static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 pub static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 static X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 static X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
-static HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
+
+static HOP_BY_HOP: [HeaderName; 10] = [
+    CONNECTION,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    TE,
+    TRAILER,
+    PROXY_AUTHENTICATE,
+    PROXY_AUTHORIZATION,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    HeaderName::from_static("http2-settings"),
+];
 
 /// Headers that belong to one connection (RFC 9110, 7.6.1), and never go further.
 pub fn is_hop_by_hop(name: &HeaderName) -> bool {
-    // Standard names compare as one byte, so this is cheap for the headers that are common.
-    *name == CONNECTION
-        || *name == TRANSFER_ENCODING
-        || *name == UPGRADE
-        || *name == TE
-        || *name == TRAILER
-        || *name == PROXY_AUTHENTICATE
-        || *name == PROXY_AUTHORIZATION
-        || *name == KEEP_ALIVE
-        || *name == PROXY_CONNECTION
-        || *name == HTTP2_SETTINGS
+    matches!(
+        name.as_str(),
+        "connection"
+            | "transfer-encoding"
+            | "upgrade"
+            | "te"
+            | "trailer"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "keep-alive"
+            | "proxy-connection"
+            | "http2-settings"
+    )
+}
+
+/// Which headers that matter between hops a request has. One look at each name instead of a search for each of them:
+/// most requests have none.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Seen {
+    pub hop_by_hop: bool,
+    /// What proxies tell of the client.
+    pub of_client: bool,
+    pub expect: bool,
+    pub request_id: bool,
+}
+
+impl Seen {
+    pub fn look(headers: &HeaderMap) -> Self {
+        let mut seen = Self::default();
+        for name in headers.keys() {
+            match name.as_str() {
+                "expect" => seen.expect = true,
+                "x-request-id" => seen.request_id = true,
+                "forwarded" | "x-real-ip" => seen.of_client = true,
+                text if text.starts_with("x-forwarded-") => seen.of_client = true,
+                _ => seen.hop_by_hop |= is_hop_by_hop(name),
+            }
+        }
+        seen
+    }
 }
 
 /// Takes away what belongs to one connection, also what `Connection` names.
@@ -51,13 +90,8 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
             headers.remove(name);
         }
     }
-    if headers.keys().any(is_hop_by_hop) {
-        for name in [&TRANSFER_ENCODING, &UPGRADE, &TE, &TRAILER, &PROXY_AUTHENTICATE, &PROXY_AUTHORIZATION] {
-            headers.remove(name);
-        }
-        for name in [&CONNECTION, &KEEP_ALIVE, &PROXY_CONNECTION, &HTTP2_SETTINGS] {
-            headers.remove(name);
-        }
+    for name in &HOP_BY_HOP {
+        headers.remove(name);
     }
 }
 
@@ -83,10 +117,10 @@ pub type Extra = SmallVec<[(HeaderName, HeaderValue); 4]>;
 /// words are carried on, anybody else's are lost, `Forwarded` included.
 ///
 /// They are not put back into the map: growing it for three headers costs more than writing them.
-pub fn forwarded(headers: &mut HeaderMap, client: &Client, by: &ForwardedBy) -> Extra {
+pub fn forwarded(headers: &mut HeaderMap, seen: Seen, client: &Client, by: &ForwardedBy) -> Extra {
     let mut extra = Extra::new();
     let host = headers.get(HOST).cloned();
-    if !headers.keys().any(tells_of_client) {
+    if !seen.of_client {
         extra.push((X_FORWARDED_FOR.clone(), client_address(client, by)));
         extra.push((X_FORWARDED_PROTO.clone(), scheme(client)));
         extra.extend(host.map(|host| (X_FORWARDED_HOST.clone(), host)));
@@ -116,11 +150,6 @@ pub fn forwarded(headers: &mut HeaderMap, client: &Client, by: &ForwardedBy) -> 
     extra.push((X_FORWARDED_PROTO.clone(), proto.unwrap_or_else(|| scheme(client))));
     extra.extend(named.or(host).map(|host| (X_FORWARDED_HOST.clone(), host)));
     extra
-}
-
-/// Headers in which proxies tell of the client.
-fn tells_of_client(name: &HeaderName) -> bool {
-    *name == FORWARDED || name.as_str().starts_with("x-forwarded-") || *name == X_REAL_IP
 }
 
 fn client_address(client: &Client, by: &ForwardedBy) -> HeaderValue {
@@ -209,7 +238,9 @@ mod tests {
             ("x-real-ip", "9.9.9.9"),
         ]);
         let (client, by) = client("10.0.0.1");
-        let extra: HeaderMap = forwarded(&mut headers, &client, &by).into_iter().collect();
+        let seen = Seen::look(&headers);
+        assert!(seen.of_client && !seen.hop_by_hop);
+        let extra: HeaderMap = forwarded(&mut headers, seen, &client, &by).into_iter().collect();
         assert_eq!(extra["x-forwarded-for"], "10.0.0.1");
         assert_eq!(extra["x-forwarded-proto"], "http");
         assert_eq!(extra["x-forwarded-host"], "api.example.com");
@@ -221,7 +252,9 @@ mod tests {
         let mut headers = map(&[("x-forwarded-for", "9.9.9.9"), ("x-forwarded-proto", "https")]);
         let (client, mut by) = client("10.0.0.1");
         by.trusted = true;
-        let extra: HeaderMap = forwarded(&mut headers, &client, &by).into_iter().collect();
+        let seen = Seen::look(&headers);
+        assert!(seen.of_client && !seen.hop_by_hop);
+        let extra: HeaderMap = forwarded(&mut headers, seen, &client, &by).into_iter().collect();
         assert_eq!(extra["x-forwarded-for"], "9.9.9.9, 10.0.0.1");
         assert_eq!(extra["x-forwarded-proto"], "https");
         assert!(headers.is_empty());

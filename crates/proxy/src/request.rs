@@ -14,7 +14,7 @@ use engine::{
 use futures_util::FutureExt;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, Uri,
-    header::{ALLOW, EXPECT, HOST, RETRY_AFTER, TE, UPGRADE},
+    header::{ALLOW, EXPECT, HOST, RETRY_AFTER, TE},
 };
 use http_body::Body;
 use hyper::{body::Incoming, upgrade::OnUpgrade};
@@ -407,15 +407,19 @@ fn prepare(
     asked: Option<Asked>,
 ) -> Outgoing {
     let snapshot = exchange.snapshot.clone();
-    let trailers_welcome = exchange.headers.get(TE).is_some_and(|te| te.as_bytes().starts_with(b"trailers"));
-    let expect_continue = exchange.headers.contains_key(EXPECT);
+    let seen = headers::Seen::look(&exchange.headers);
+    let trailers_welcome =
+        seen.hop_by_hop && exchange.headers.get(TE).is_some_and(|te| te.as_bytes().starts_with(b"trailers"));
     if asked == Some(Asked::ExtendedConnect) {
         upgrade::as_http1(exchange, worker.random_bytes());
     }
-    exchange.headers.remove(UPGRADE);
-    headers::strip_hop_by_hop(&mut exchange.headers);
-    let mut extra = headers::forwarded(&mut exchange.headers, &exchange.client, &conn.forwarded_by);
-    exchange.headers.remove(&X_REQUEST_ID);
+    if seen.hop_by_hop {
+        headers::strip_hop_by_hop(&mut exchange.headers);
+    }
+    if seen.request_id {
+        exchange.headers.remove(&X_REQUEST_ID);
+    }
+    let mut extra = headers::forwarded(&mut exchange.headers, seen, &exchange.client, &conn.forwarded_by);
     extra.push((X_REQUEST_ID.clone(), id_value(exchange.id)));
 
     let patience = snapshot.settings.limits.body_timeout.get();
@@ -435,7 +439,7 @@ fn prepare(
         body.tee(tee);
     }
     let upgrade = asked.map(|_| upgrade::WEBSOCKET);
-    Outgoing { upstream, extra, has_body, body, upgrade, expect_continue, trailers_welcome }
+    Outgoing { upstream, extra, has_body, body, upgrade, expect_continue: seen.expect, trailers_welcome }
 }
 
 fn start_mirror(
