@@ -200,6 +200,10 @@ where
         if polled.is_ready() {
             return Poll::Ready(Order::None);
         }
+        if state.order() != Order::None {
+            // Being woken used up the registration, and a stricter order may follow.
+            state.waker.register(cx.waker());
+        }
         match state.order() {
             Order::Finish if !finishing => {
                 finishing = true;
