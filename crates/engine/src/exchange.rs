@@ -9,10 +9,13 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 use smallvec::SmallVec;
 
-use crate::{CompiledApi, Outcome, Reason, Snapshot, Timestamp, keys::Application, reason::Rejection};
+use crate::{
+    CompiledApi, Outcome, Payload, Reason, Snapshot, Timestamp, keys::Application, reason::Rejection,
+};
 
 /// A worker's own handle on the snapshot. Cloning it per request touches no memory that other cores write.
 pub type SnapshotRef = Rc<Arc<Snapshot>>;
@@ -120,6 +123,10 @@ pub struct Exchange {
     pub status: StatusCode,
     /// Headers of the response, once there is one.
     pub response_headers: HeaderMap,
+    /// Body of the request, where a policy of the operation asks for it.
+    pub request_payload: Option<Payload>,
+    /// Body of the response, where a policy of the operation asks for it, or a policy made it.
+    pub response_payload: Option<Payload>,
     /// Position of the API in the snapshot.
     pub api: Option<u32>,
     /// Position of the operation in the API.
@@ -161,6 +168,8 @@ impl Exchange {
             headers: head.headers,
             status: StatusCode::OK,
             response_headers: HeaderMap::new(),
+            request_payload: None,
+            response_payload: None,
             api: None,
             operation: None,
             base_length: 0,
@@ -224,6 +233,14 @@ impl Exchange {
             parts.path_and_query = Some(path_and_query);
             self.uri = Uri::from_parts(parts).unwrap_or_default();
         }
+    }
+
+    /// Answers the request here: no further policy of the request runs and no upstream is called.
+    pub fn answer_with(&mut self, status: StatusCode, headers: HeaderMap, body: impl Into<Bytes>) -> Outcome {
+        self.status = status;
+        self.response_headers = headers;
+        self.response_payload = Some(Payload::new(body));
+        Outcome::Answered
     }
 
     /// Leaves a remark in the decision record, on the policy that is running.

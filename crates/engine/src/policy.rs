@@ -78,9 +78,37 @@ pub trait Filter: Send + Sync {
         Step::Done(Ok(Outcome::Skipped))
     }
 
-    /// Whether `response` has anything to do.
-    fn wants_response(&self) -> bool {
-        false
+    /// What it has to see.
+    fn needs(&self) -> Needs {
+        Needs::default()
+    }
+}
+
+/// What a policy has to see. Bodies that no policy of an operation asks for stream past.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// The whole body of the request, in `Exchange::request_payload`.
+    pub request_body: bool,
+    /// `Filter::response` is called.
+    pub response: bool,
+    /// The whole body of the response, in `Exchange::response_payload`.
+    pub response_body: bool,
+}
+
+impl Needs {
+    /// It wants to be called for responses, and no body.
+    pub const RESPONSE: Self = Self { request_body: false, response: true, response_body: false };
+}
+
+impl std::ops::BitOr for Needs {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self {
+            request_body: self.request_body | other.request_body,
+            response: self.response | other.response,
+            response_body: self.response_body | other.response_body,
+        }
     }
 }
 
@@ -103,6 +131,8 @@ pub enum Outcome {
     Changed,
     /// It had nothing to do.
     Skipped,
+    /// It answered the request itself, with `Exchange::answer_with`; no upstream is called.
+    Answered,
 }
 
 /// A policy type, without its type: what the list of all policies holds.

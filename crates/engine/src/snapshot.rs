@@ -6,7 +6,7 @@ use http::Method;
 use model::{ListenerDoc, Settings};
 
 use crate::{
-    Compiled, Stage,
+    Compiled, Needs, Stage,
     journal::{ApiNames, Catalog},
     keys::Applications,
     route::{ApiIndex, OperationMatch, OperationTrie},
@@ -51,12 +51,10 @@ pub struct CompiledApi {
     /// Decoded base path, without a slash at the end.
     pub base_path: Box<str>,
     pub versionless_path: Option<Box<str>>,
-    /// Policies, in the order of their stages.
-    pub chain: Box<[Slot]>,
-    /// How many policies of the chain belong to identify & access and what comes before it.
-    pub access_policies: usize,
-    /// The chain has policies that want responses.
-    pub wants_response: bool,
+    /// Chains of policies; the first is for requests that match no operation.
+    pub(crate) chains: Box<[Chain]>,
+    /// Position of each operation's chain.
+    pub(crate) operation_chains: Box<[u32]>,
     pub stats: Arc<ApiStats>,
     pub max_body_size: Option<u64>,
     /// `None` passes every path and method on.
@@ -65,14 +63,57 @@ pub struct CompiledApi {
     pub(crate) state_keys: Vec<String>,
 }
 
+/// The policies of an operation, in the order of their stages.
+pub struct Chain {
+    slots: Box<[Slot]>,
+    access: usize,
+    before_response: usize,
+    pub needs: Needs,
+}
+
+impl Chain {
+    pub(crate) fn new(slots: Vec<Slot>) -> Self {
+        Self {
+            access: slots.partition_point(|slot| slot.stage <= Stage::IdentifyAndAccess),
+            before_response: slots.partition_point(|slot| slot.stage < Stage::ResponseProcessing),
+            needs: slots.iter().fold(Needs::default(), |needs, slot| needs | slot.needs),
+            slots: slots.into(),
+        }
+    }
+
+    /// What decides whether the caller may use the API at all.
+    pub fn access(&self) -> &[Slot] {
+        &self.slots[..self.access]
+    }
+
+    /// What comes after it, before the upstream.
+    pub fn processing(&self) -> &[Slot] {
+        &self.slots[self.access..self.before_response]
+    }
+
+    /// What sees responses.
+    pub fn response(&self) -> impl Iterator<Item = &Slot> {
+        self.slots.iter().filter(|slot| slot.needs.response)
+    }
+}
+
 /// One policy of a chain.
+#[derive(Clone)]
 pub struct Slot {
+    /// Position in the API's names of policies.
+    pub position: u16,
     pub stage: Stage,
     pub policy: Compiled,
-    pub wants_response: bool,
+    pub needs: Needs,
 }
 
 impl CompiledApi {
+    /// The policies of an operation, or of requests that match none.
+    pub fn chain(&self, operation: Option<u32>) -> &Chain {
+        let position = operation.and_then(|operation| self.operation_chains.get(operation as usize));
+        &self.chains[position.map_or(0, |position| *position as usize)]
+    }
+
     /// Finds the operation for a decoded path below the base path.
     pub fn operation(&self, method: &Method, path: &str, strict_trailing_slash: bool) -> OperationMatch {
         match &self.operations {

@@ -156,6 +156,7 @@ fn policies(batch: &Batch, finished: &Finished) -> Vec<ExplainedPolicy> {
                 Some(StepResult::Let(Outcome::Passed)) => ("passed", None),
                 Some(StepResult::Let(Outcome::Changed)) => ("changed", None),
                 Some(StepResult::Let(Outcome::Skipped)) => ("skipped", None),
+                Some(StepResult::Let(Outcome::Answered)) => ("answered", None),
                 Some(StepResult::Refused(reason)) => ("refused", Some(reason.code.to_owned())),
             };
             ExplainedPolicy {

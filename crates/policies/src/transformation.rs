@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use engine::{CompileCx, Compiled, Exchange, Filter, Outcome, Policy, Reason, Stage, Step};
+use engine::{CompileCx, Compiled, Exchange, Filter, Needs, Outcome, Policy, Reason, Stage, Step};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use model::Diagnostic;
 use schemars::JsonSchema;
@@ -79,8 +79,8 @@ impl Filter for ResponseChange {
         Step::Done(Ok(Outcome::Changed))
     }
 
-    fn wants_response(&self) -> bool {
-        true
+    fn needs(&self) -> Needs {
+        Needs::RESPONSE
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, panic::AssertUnwindSafe, rc::Rc, sync::Arc};
 
 use engine::{
-    Client, CompiledApi, Exchange, Rejection, RequestId, SnapshotRef, Stage, Step, Timestamp, Verdict,
+    Client, CompiledApi, Exchange, Rejection, RequestId, SnapshotRef, Step, Timestamp, Verdict,
     exchange::{StepRecord, StepResult},
     journal::Measures,
     reason::{self, Origin},
@@ -210,12 +210,12 @@ async fn decide(
     let snapshot = exchange.snapshot.clone();
     let found = route(exchange, &snapshot)?;
     let api = &snapshot.apis[found.api as usize];
+    exchange.operation = found.operation.as_ref().map_or(None, |operation| *operation);
+    let chain = api.chain(exchange.operation);
     // Whether a method exists is told only to those who may use the API.
-    let (access, rest) = api.chain.split_at(api.access_policies);
-    run(worker, exchange, access, 0).await?;
-    exchange.operation = found.operation?;
-    let before_response = rest.partition_point(|slot| slot.stage < Stage::ResponseProcessing);
-    run(worker, exchange, &rest[..before_response], api.access_policies).await?;
+    run(worker, exchange, chain.access()).await?;
+    found.operation?;
+    run(worker, exchange, chain.processing()).await?;
     let upstream = choose_upstream(exchange, &snapshot, found.api)
         .ok_or_else(|| Rejection::new(&reason::NO_UPSTREAM))?;
     Ok((upstream, api.max_body_size))
@@ -320,23 +320,18 @@ fn host_name(host: &str) -> Cow<'_, str> {
 }
 
 /// Runs policies in their order, up to the first that refuses.
-async fn run(
-    worker: &Worker,
-    exchange: &mut Exchange,
-    slots: &[Slot],
-    offset: usize,
-) -> Result<(), Box<Rejection>> {
+async fn run(worker: &Worker, exchange: &mut Exchange, slots: &[Slot]) -> Result<(), Box<Rejection>> {
     if slots.is_empty() {
         return Ok(());
     }
     let mut before = if exchange.recording { worker.now() } else { Timestamp::default() };
-    for (position, slot) in slots.iter().enumerate() {
+    for slot in slots {
         let verdict = match slot.policy.get().request(exchange) {
             Step::Done(verdict) => verdict,
             Step::Later(future) => future.await,
         };
         if exchange.recording {
-            before = note_step(worker, exchange, offset + position, false, &verdict, before);
+            before = note_step(worker, exchange, slot.position, false, &verdict, before);
         }
         verdict?;
     }
@@ -347,7 +342,7 @@ async fn run(
 fn note_step(
     worker: &Worker,
     exchange: &mut Exchange,
-    policy: usize,
+    policy: u16,
     on_response: bool,
     verdict: &Verdict,
     before: Timestamp,
@@ -359,7 +354,7 @@ fn note_step(
     };
     let note = exchange.take_note();
     exchange.steps.push(StepRecord {
-        policy: u16::try_from(policy).unwrap_or(u16::MAX),
+        policy,
         on_response,
         result,
         nanos: u32::try_from(now.since(before).as_nanos()).unwrap_or(u32::MAX),
@@ -473,19 +468,19 @@ fn refuse(exchange: &mut Exchange, rejection: &Rejection) -> Source {
 /// Lets policies see the response. One that fails turns it into an error.
 async fn process_response(worker: &Worker, exchange: &mut Exchange, mut source: Source) -> Source {
     let snapshot = exchange.snapshot.clone();
-    let Some(api) =
-        exchange.api.and_then(|api| snapshot.apis.get(api as usize)).filter(|api| api.wants_response)
-    else {
+    let Some(api) = exchange.api.and_then(|api| snapshot.apis.get(api as usize)) else { return source };
+    let chain = api.chain(exchange.operation);
+    if !chain.needs.response {
         return source;
-    };
+    }
     let mut before = if exchange.recording { worker.now() } else { Timestamp::default() };
-    for (position, slot) in api.chain.iter().enumerate().filter(|(_, slot)| slot.wants_response) {
+    for slot in chain.response() {
         let verdict = match slot.policy.get().response(exchange) {
             Step::Done(verdict) => verdict,
             Step::Later(future) => future.await,
         };
         if exchange.recording {
-            before = note_step(worker, exchange, position, true, &verdict, before);
+            before = note_step(worker, exchange, slot.position, true, &verdict, before);
         }
         if let Err(rejection) = verdict {
             source = refuse(exchange, &rejection);

@@ -11,10 +11,9 @@ use model::{ApiDoc, ConfigDoc, Diagnostic, Diagnostics, Operation, PolicyDoc, di
 
 use super::{ApiDefinition, CompileCx, Environment};
 use crate::{
-    Stage,
     journal::{ApiNames, Level, OperationNames, PolicyNames},
     route::{OperationTrie, Template, decode},
-    snapshot::{CompiledApi, Slot},
+    snapshot::{self, CompiledApi, Slot},
     stats::ApiStats,
 };
 
@@ -86,9 +85,8 @@ impl Job<'_> {
             doc: self.doc.clone(),
             base_path: base_path.into(),
             versionless_path: versionless_path.map(Into::into),
-            access_policies: chain.slots.iter().take_while(|s| s.stage <= Stage::IdentifyAndAccess).count(),
-            wants_response: chain.slots.iter().any(|s| s.wants_response),
-            chain: chain.slots.into(),
+            chains: [snapshot::Chain::new(chain.slots)].into(),
+            operation_chains: [].into(),
             stats,
             max_body_size: self.doc.max_body_size.or(self.config.settings.limits.body_size).map(|s| s.get()),
             operations,
@@ -223,9 +221,9 @@ impl Job<'_> {
             cx.scope = format!("{id}/{}/{}/{namesakes}", level.name(), doc.display_name());
             match kind.compile(doc.config.clone(), &mut cx) {
                 Ok(policy) => {
-                    let wants_response = policy.get().wants_response();
+                    let needs = policy.get().needs();
                     chain.push((
-                        Slot { stage: kind.stage, policy, wants_response },
+                        Slot { position: 0, stage: kind.stage, policy, needs },
                         PolicyNames {
                             kind: kind.type_name,
                             name: doc.display_name().into(),
@@ -244,6 +242,9 @@ impl Job<'_> {
             return None;
         }
         chain.sort_by_key(|(slot, _)| slot.stage);
+        for (position, (slot, _)) in (0_u16..).zip(&mut chain) {
+            slot.position = position;
+        }
         let (slots, names) = chain.into_iter().unzip();
         Some(Chain { slots, names, state_keys: cx.state_keys })
     }

@@ -1,6 +1,6 @@
 //! A panic is the trouble of one request.
 
-use engine::{CompileCx, Compiled, Exchange, Filter, Policy, PolicyKind, Reason, Stage, Step};
+use engine::{CompileCx, Compiled, Exchange, Filter, Needs, Policy, PolicyKind, Reason, Stage, Step};
 use model::Diagnostic;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -40,8 +40,8 @@ impl Filter for PanicFilter {
         Step::Done(Ok(engine::Outcome::Passed))
     }
 
-    fn wants_response(&self) -> bool {
-        true
+    fn needs(&self) -> Needs {
+        Needs::RESPONSE
     }
 }
 
