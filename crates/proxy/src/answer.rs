@@ -78,7 +78,7 @@ pub fn answer(
     (status, headers, body)
 }
 
-/// The same as bytes, for a request that the HTTP library never saw. The connection closes after it.
+/// The same as bytes, for what is no request. The connection closes after it.
 pub fn raw_answer(rejection: &Rejection, id: RequestId) -> Vec<u8> {
     let (status, headers, body) = answer(rejection, id, &HeaderMap::new());
     let mut out =

@@ -15,6 +15,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use crate::{
+    downstream::ClientBody,
     forward::UpstreamBody,
     mirror::{Copied, Tee},
     patience::Patience,
@@ -41,9 +42,42 @@ pub struct RequestProgress {
     touched: Cell<bool>,
 }
 
+/// A request's body as its connection delivers it.
+#[derive(Debug)]
+pub enum Inbound {
+    Http1(Option<ClientBody>),
+    Http2(Incoming),
+}
+
+impl Inbound {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, &'static Reason>>> {
+        match self {
+            Self::Http1(None) => Poll::Ready(None),
+            Self::Http1(Some(body)) => body.poll_frame(cx),
+            Self::Http2(body) => {
+                Pin::new(body).poll_frame(cx).map(|frame| frame.map(|f| f.map_err(|_| &reason::CLIENT_GONE)))
+            }
+        }
+    }
+
+    pub fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Http1(body) => body.as_ref().is_none_or(ClientBody::is_end_stream),
+            Self::Http2(body) => body.is_end_stream(),
+        }
+    }
+
+    pub fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Http1(body) => body.as_ref().map_or(SizeHint::with_exact(0), ClientBody::size_hint),
+            Self::Http2(body) => body.size_hint(),
+        }
+    }
+}
+
 #[derive(Debug)]
 enum From {
-    Client(Incoming),
+    Client(Inbound),
     /// What a tee copied from a client's body.
     Copy(Copied),
 }
@@ -60,13 +94,13 @@ pub struct RequestBody {
 
 impl RequestBody {
     pub fn new(
-        incoming: Incoming,
+        inbound: Inbound,
         limit: Option<u64>,
         patience: Patience,
         progress: Rc<RequestProgress>,
     ) -> Self {
         let limit = limit.unwrap_or(u64::MAX);
-        Self { from: From::Client(incoming), limit, patience, progress, tee: None }
+        Self { from: From::Client(inbound), limit, patience, progress, tee: None }
     }
 
     /// The body of a mirrored request.
@@ -101,8 +135,8 @@ impl Body for RequestBody {
         let me = &mut *self;
         me.progress.touched.set(true);
         let polled = match &mut me.from {
-            From::Client(incoming) => Pin::new(incoming).poll_frame(cx).map_err(|_| ()),
-            From::Copy(copied) => copied.poll_frame(cx),
+            From::Client(inbound) => inbound.poll_frame(cx),
+            From::Copy(copied) => copied.poll_frame(cx).map_err(|()| &reason::CLIENT_GONE),
         };
         match polled {
             Poll::Ready(Some(Ok(frame))) => {
@@ -119,7 +153,7 @@ impl Body for RequestBody {
                 }
                 Poll::Ready(Some(Ok(frame)))
             }
-            Poll::Ready(Some(Err(_))) => me.fail(&reason::CLIENT_GONE),
+            Poll::Ready(Some(Err(reason))) => me.fail(reason),
             Poll::Ready(None) => {
                 if let Some(tee) = me.tee.take() {
                     tee.finish();
@@ -135,14 +169,14 @@ impl Body for RequestBody {
 
     fn is_end_stream(&self) -> bool {
         match &self.from {
-            From::Client(incoming) => incoming.is_end_stream(),
+            From::Client(inbound) => inbound.is_end_stream(),
             From::Copy(_) => false,
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.from {
-            From::Client(incoming) => incoming.size_hint(),
+            From::Client(inbound) => inbound.size_hint(),
             From::Copy(copied) => copied.size_hint(),
         }
     }
@@ -178,12 +212,13 @@ impl ProxyBody {
         let mut body = Self { source, finish };
         // A body that ends before it begins is never polled.
         if body.is_end_stream() {
-            body.ended();
+            body.finish();
         }
         body
     }
 
-    fn ended(&mut self) {
+    /// The answer has come to its end, as far as the client is concerned.
+    pub fn finish(&mut self) {
         if let Some(mut finish) = self.finish.take() {
             finish.complete = true;
         }
@@ -215,7 +250,7 @@ impl Body for ProxyBody {
                     finish.response_bytes += data.len() as u64;
                 }
                 if me.is_end_stream() {
-                    me.ended();
+                    me.finish();
                 }
             }
             Poll::Ready(Some(Err(BrokenOff(reason)))) => {
@@ -223,7 +258,7 @@ impl Body for ProxyBody {
                     finish.broken = Some(reason);
                 }
             }
-            Poll::Ready(None) => me.ended(),
+            Poll::Ready(None) => me.finish(),
             Poll::Pending => {}
         }
         polled

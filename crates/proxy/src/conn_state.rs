@@ -1,18 +1,13 @@
 //! What a connection is doing, seen by those who watch over it: the worker's time limits, draining, parking.
 
 use std::{
-    sync::{
-        OnceLock,
-        atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed},
-    },
+    sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed},
     time::Duration,
 };
 
 use atomic_waker::AtomicWaker;
 use engine::Timestamp;
 use model::settings::Limits;
-
-use crate::guard::Violation;
 
 /// What is known about a connection, also by those who watch over it.
 #[derive(Debug, Default)]
@@ -23,12 +18,8 @@ pub struct ConnState {
     /// When the connection became idle.
     pub(crate) idle_since: AtomicU64,
     pub(crate) tunnel: AtomicBool,
-    pub(crate) write_blocked: AtomicBool,
-    /// The bytes so far end exactly at the end of a request.
-    pub(crate) between_requests: AtomicBool,
     pub(crate) parked: AtomicBool,
     pub(crate) order: AtomicU8,
-    pub(crate) violation: OnceLock<Violation>,
     pub(crate) waker: AtomicWaker,
 }
 
@@ -59,10 +50,6 @@ impl ConnState {
     pub fn end(&self, now: Timestamp) {
         self.requests.store(self.requests.load(Relaxed).saturating_sub(1), Relaxed);
         self.idle_since.store(now.0, Relaxed);
-        if self.violation.get().is_some() {
-            // The refusal of the next request has waited for the answer to this one.
-            self.waker.wake();
-        }
     }
 
     pub fn is_busy(&self) -> bool {
@@ -109,11 +96,7 @@ impl ConnState {
             }
         } else if since(&self.idle_since) > limits.keep_alive_timeout.get() {
             self.give(Order::Close);
-        } else if since(&self.idle_since) > PARK_AFTER
-            && self.between_requests.load(Relaxed)
-            && !self.parked.load(Relaxed)
-            && !self.write_blocked.load(Relaxed)
-        {
+        } else if since(&self.idle_since) > PARK_AFTER && !self.parked.load(Relaxed) {
             self.give(Order::Park);
         }
     }

@@ -13,6 +13,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::{
     conn_state::ConnState,
     connection::{self, ConnInfo},
+    downstream::ClientIo,
     headers::{ForwardedBy, address_value},
     proxy_protocol,
     worker::Worker,
@@ -110,7 +111,7 @@ async fn admit(worker: Rc<Worker>, name: Arc<str>, mut stream: TcpStream, peer: 
     let Some(tls) = live.tls.listener(&name).cloned() else {
         drop(live);
         counted_out.keep_counting();
-        return connection::serve(worker, info(false), stream, None).await;
+        return connection::serve(worker, info(false), ClientIo::Plain(stream), None).await;
     };
     drop(live);
     // On the heap, like everything that cleartext connections have no use for.
@@ -118,7 +119,8 @@ async fn admit(worker: Rc<Worker>, name: Arc<str>, mut stream: TcpStream, peer: 
         Ok(Ok(stream)) => {
             let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
             counted_out.keep_counting();
-            Box::pin(connection::serve(worker, info(true), stream, Some(h2))).await;
+            let io = ClientIo::Tls(Box::new(stream));
+            Box::pin(connection::serve(worker, info(true), io, Some(h2))).await;
         }
         Ok(Err(error)) => tracing::debug!(listener = %name, %peer, %error, "the TLS handshake failed"),
         Err(_) => {}

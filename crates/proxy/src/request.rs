@@ -15,16 +15,17 @@ use futures_util::FutureExt;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, Uri,
     header::{ALLOW, EXPECT, HOST, RETRY_AFTER, TE},
+    request::Parts,
 };
-use http_body::Body;
-use hyper::{body::Incoming, upgrade::OnUpgrade};
+use hyper::upgrade::OnUpgrade;
 use tokio::sync::watch;
 
 use crate::{
-    answer::{answer, id_value},
-    body::{ProxyBody, RequestBody, RequestProgress, Source},
+    answer::{answer, id_value, raw_answer},
+    body::{Inbound, ProxyBody, RequestBody, RequestProgress, Source},
     connection::ConnInfo,
     forward::{self, Answer, Outgoing},
+    h1::Conn,
     headers::{self, Extra, X_REQUEST_ID},
     mirror,
     patience::Patience,
@@ -49,6 +50,23 @@ pub struct Finish {
 }
 
 impl Finish {
+    fn new(worker: &Rc<Worker>, conn: &Rc<ConnInfo>, head: Parts) -> Box<Self> {
+        let now = worker.now();
+        let id = worker.next_id(now);
+        let mut finish = Box::new(Self {
+            exchange: Exchange::new(id, now, conn.client(&head.headers), worker.snapshot(), head),
+            admitted: false,
+            worker: Rc::clone(worker),
+            conn: Rc::clone(conn),
+            request_progress: Rc::default(),
+            response_bytes: 0,
+            complete: false,
+            broken: None,
+        });
+        finish.exchange.recording = worker.wants_record(id);
+        finish
+    }
+
     /// Becomes true when a stop has lasted too long.
     pub fn forced_stop(&self) -> watch::Receiver<bool> {
         self.worker.forced_stop()
@@ -97,8 +115,15 @@ impl Drop for Finish {
 /// A request as it came, before anything was decided about it.
 struct Begun {
     finish: Box<Finish>,
-    incoming: Incoming,
-    asked: Option<(Asked, OnUpgrade)>,
+    inbound: Inbound,
+    asked: Option<(Asked, Option<OnUpgrade>)>,
+}
+
+/// What goes back to the client.
+pub struct Reply {
+    pub response: Response<ProxyBody>,
+    /// After the response the connection belongs to the client and this upstream. Over HTTP/1 only.
+    pub tunnel: Option<(Conn, Box<Finish>)>,
 }
 
 /// Answers a request. A panic on the way is this request's 500 and nobody else's.
@@ -107,13 +132,15 @@ struct Begun {
 pub fn serve(
     worker: &Rc<Worker>,
     conn: &Rc<ConnInfo>,
-    request: Request<Incoming>,
-) -> impl Future<Output = Response<ProxyBody>> + use<> {
-    let begun = begin(worker, conn, request);
+    head: Parts,
+    inbound: Inbound,
+    upgrade: Option<OnUpgrade>,
+) -> impl Future<Output = Reply> + use<> {
+    let begun = begin(worker, conn, head, inbound, upgrade);
     let id = begun.finish.exchange.id;
     async move {
         match AssertUnwindSafe(handle(begun)).catch_unwind().await {
-            Ok(response) => response,
+            Ok(reply) => reply,
             Err(_) => {
                 tracing::error!(request = %id, "a request made the gateway panic");
                 let (status, headers, body) =
@@ -121,38 +148,51 @@ pub fn serve(
                 let mut response = Response::new(ProxyBody::new(Source::Whole(body), None));
                 *response.status_mut() = status;
                 *response.headers_mut() = headers;
-                response
+                Reply { response, tunnel: None }
             }
         }
     }
 }
 
-fn begin(worker: &Rc<Worker>, conn: &Rc<ConnInfo>, mut request: Request<Incoming>) -> Begun {
-    let asked = upgrade::asked(&request).map(|asked| (asked, hyper::upgrade::on(&mut request)));
-    let (head, incoming) = request.into_parts();
-    let now = worker.now();
-    let id = worker.next_id(now);
-    let mut finish = Box::new(Finish {
-        exchange: Exchange::new(id, now, conn.client(&head.headers), worker.snapshot(), head),
-        admitted: worker.begin(),
-        worker: Rc::clone(worker),
-        conn: Rc::clone(conn),
-        request_progress: Rc::default(),
-        response_bytes: 0,
-        complete: false,
-        broken: None,
-    });
+fn begin(
+    worker: &Rc<Worker>,
+    conn: &Rc<ConnInfo>,
+    head: Parts,
+    inbound: Inbound,
+    upgrade: Option<OnUpgrade>,
+) -> Begun {
+    let asked = upgrade::asked(&head).map(|asked| (asked, upgrade));
+    let mut finish = Finish::new(worker, conn, head);
+    finish.admitted = worker.begin();
     if finish.admitted {
         conn.state.begin();
     }
-    finish.exchange.recording = worker.wants_record(id);
-    Begun { finish, incoming, asked }
+    Begun { finish, inbound, asked }
 }
 
-async fn handle(begun: Begun) -> Response<ProxyBody> {
-    let Begun { mut finish, incoming, asked } = begun;
+/// Answers what is no request: the bytes of the answer, after which the connection closes. It leaves an event like any
+/// other, with as much of its head as was understood.
+pub fn refuse_malformed(
+    worker: &Rc<Worker>,
+    conn: &Rc<ConnInfo>,
+    so_far: Option<(Method, Uri)>,
+    reason: &'static engine::Reason,
+) -> Vec<u8> {
+    let (mut head, ()) = Request::new(()).into_parts();
+    (head.method, head.uri) = so_far.unwrap_or_default();
+    let mut finish = Finish::new(worker, conn, head);
+    let rejection = Rejection::new(reason);
+    finish.exchange.refuse(&rejection);
+    let bytes = raw_answer(&rejection, finish.exchange.id);
+    finish.response_bytes = bytes.len() as u64;
+    finish.complete = true;
+    bytes
+}
+
+async fn handle(begun: Begun) -> Reply {
+    let Begun { mut finish, inbound, asked } = begun;
     let result = if finish.admitted {
-        govern(&mut finish, incoming, asked.as_ref().map(|(asked, _)| *asked)).await
+        govern(&mut finish, inbound, asked.as_ref().map(|(asked, _)| *asked)).await
     } else {
         Err(Rejection::new(&reason::OVERLOADED).header(RETRY_AFTER, HeaderValue::from_static("1")))
     };
@@ -163,12 +203,7 @@ async fn handle(begun: Begun) -> Response<ProxyBody> {
             exchange.response_headers = answer.headers;
             (answer.source, answer.tunnel)
         }
-        Err(mut rejection) => {
-            if let Some(flaw) = finish.conn.flaw_in_body() {
-                rejection.reason = flaw;
-            }
-            (refuse(exchange, &rejection), None)
-        }
+        Err(rejection) => (refuse(exchange, &rejection), None),
     };
     let source = process_response(&finish.worker, exchange, source).await;
     let mut response = respond(exchange);
@@ -176,26 +211,33 @@ async fn handle(begun: Begun) -> Response<ProxyBody> {
         upgrade::switched(asked, &mut response);
         exchange.status = response.status();
         finish.conn.become_tunnel();
-        upgrade::tunnel(client, upstream, finish);
-        return response.map(|()| ProxyBody::new(Source::Empty, None));
+        let response = response.map(|()| ProxyBody::new(Source::Empty, None));
+        let tunnel = match client {
+            None => Some((upstream, finish)),
+            Some(client) => {
+                upgrade::tunnel_later(client, upstream, finish);
+                None
+            }
+        };
+        return Reply { response, tunnel };
     }
-    response.map(|()| ProxyBody::new(source, Some(finish)))
+    Reply { response: response.map(|()| ProxyBody::new(source, Some(finish))), tunnel: None }
 }
 
 /// Everything between a parsed request and an upstream's answer.
 async fn govern(
     finish: &mut Finish,
-    incoming: Incoming,
+    inbound: Inbound,
     asked: Option<Asked>,
 ) -> Result<Answer, Box<Rejection>> {
     let Finish { worker, conn, exchange, request_progress: progress, .. } = finish;
     let (upstream, limit) = decide(worker, exchange, asked).await?;
     if let Some(limit) = limit
-        && incoming.size_hint().lower() > limit
+        && inbound.size_hint().lower() > limit
     {
         return Err(Rejection::new(&reason::BODY_TOO_LARGE));
     }
-    let body = ClientBody { incoming, limit, progress };
+    let body = Unread { inbound, limit, progress };
     let mut outgoing = prepare(worker, conn, exchange, body, upstream, asked);
     forward::forward(worker, exchange, &mut outgoing).await
 }
@@ -221,7 +263,7 @@ async fn decide(
     Ok((upstream, api.max_body_size))
 }
 
-/// What the HTTP library lets through and we do not.
+/// What is valid HTTP, and what we do not serve.
 fn check(exchange: &mut Exchange, asked: Option<Asked>) -> Result<(), Box<Rejection>> {
     if exchange.method == Method::CONNECT && asked != Some(Asked::ExtendedConnect) {
         return Err(Rejection::new(&reason::CONNECT_REFUSED));
@@ -386,8 +428,8 @@ fn in_share(id: RequestId, share: model::Percent) -> bool {
 }
 
 /// The client's body before anybody has read from it.
-struct ClientBody<'a> {
-    incoming: Incoming,
+struct Unread<'a> {
+    inbound: Inbound,
     limit: Option<u64>,
     progress: &'a Rc<RequestProgress>,
 }
@@ -397,7 +439,7 @@ fn prepare(
     worker: &Rc<Worker>,
     conn: &ConnInfo,
     exchange: &mut Exchange,
-    body: ClientBody<'_>,
+    body: Unread<'_>,
     upstream: u32,
     asked: Option<Asked>,
 ) -> Outgoing {
@@ -418,11 +460,11 @@ fn prepare(
     extra.push((X_REQUEST_ID.clone(), id_value(exchange.id)));
 
     let patience = snapshot.settings.limits.body_timeout.get();
-    let length = body.incoming.size_hint().exact();
-    let has_body = asked.is_none() && !body.incoming.is_end_stream();
+    let length = body.inbound.size_hint().exact();
+    let has_body = asked.is_none() && !body.inbound.is_end_stream();
     let mut body = has_body.then(|| {
         RequestBody::new(
-            body.incoming,
+            body.inbound,
             body.limit,
             Patience::new(&worker.ticker, patience),
             Rc::clone(body.progress),

@@ -3,12 +3,13 @@
 
 use engine::Exchange;
 use http::{
-    HeaderValue, Method, Request, Response, StatusCode,
+    HeaderValue, Method, Response, StatusCode,
     header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE},
+    request::Parts,
 };
 use hyper::{ext::Protocol, upgrade::OnUpgrade};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncWriteExt, copy_bidirectional};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy_bidirectional};
 
 use crate::{h1::Conn, request::Finish};
 
@@ -23,12 +24,12 @@ pub enum Asked {
 pub const WEBSOCKET: &str = "websocket";
 
 /// Whether a request asks for WebSocket.
-pub fn asked<B>(request: &Request<B>) -> Option<Asked> {
-    if *request.method() == Method::CONNECT {
-        let protocol = request.extensions().get::<Protocol>()?;
+pub fn asked(head: &Parts) -> Option<Asked> {
+    if head.method == Method::CONNECT {
+        let protocol = head.extensions.get::<Protocol>()?;
         return protocol.as_str().eq_ignore_ascii_case(WEBSOCKET).then_some(Asked::ExtendedConnect);
     }
-    let headers = request.headers();
+    let headers = &head.headers;
     let wants = headers.get(UPGRADE)?.as_bytes().eq_ignore_ascii_case(WEBSOCKET.as_bytes());
     let says = headers.get_all(CONNECTION).iter().any(|value| {
         value
@@ -36,7 +37,7 @@ pub fn asked<B>(request: &Request<B>) -> Option<Asked> {
             .split(|b| *b == b',')
             .any(|token| token.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
     });
-    (wants && says && *request.method() == Method::GET).then_some(Asked::Http1)
+    (wants && says && head.method == Method::GET).then_some(Asked::Http1)
 }
 
 /// Turns an extended CONNECT into the GET that an HTTP/1.1 upstream expects.
@@ -75,27 +76,37 @@ pub fn switched(asked: Asked, response: &mut Response<()>) {
     }
 }
 
-/// Joins both sides, once the client's side has been handed over.
-pub fn tunnel(client: OnUpgrade, mut conn: Conn, mut finish: Box<Finish>) {
-    let mut forced = finish.forced_stop();
+/// Joins both sides over HTTP/2, once the client's side has been handed over.
+pub fn tunnel_later(client: OnUpgrade, upstream: Conn, finish: Box<Finish>) {
     tokio::task::spawn_local(async move {
-        let Ok(client) = client.await else { return };
-        let mut client = TokioIo::new(client);
-        let early = std::mem::take(&mut conn.read);
-        if !early.is_empty() && client.write_all(&early).await.is_err() {
-            return;
-        }
-        let copied = tokio::select! {
-            copied = copy_bidirectional(&mut client, &mut conn.io) => copied.ok(),
-            // A tunnel never drains by itself.
-            _ = forced.wait_for(|forced| *forced) => None,
-        };
-        if let Some((up, down)) = copied {
-            finish.request_progress.bytes.set(up);
-            finish.response_bytes = down;
-            finish.complete = true;
+        if let Ok(client) = client.await {
+            tunnel(TokioIo::new(client), &[], upstream, finish).await;
         }
     });
+}
+
+/// Joins both sides until one of them ends. `early` are bytes of the client that have come already.
+pub async fn tunnel(
+    mut client: impl AsyncRead + AsyncWrite + Unpin,
+    early: &[u8],
+    mut upstream: Conn,
+    mut finish: Box<Finish>,
+) {
+    let mut forced = finish.forced_stop();
+    let late = std::mem::take(&mut upstream.read);
+    if upstream.io.write_all(early).await.is_err() || client.write_all(&late).await.is_err() {
+        return;
+    }
+    let copied = tokio::select! {
+        copied = copy_bidirectional(&mut client, &mut upstream.io) => copied.ok(),
+        // A tunnel never drains by itself.
+        _ = forced.wait_for(|forced| *forced) => None,
+    };
+    if let Some((up, down)) = copied {
+        finish.request_progress.bytes.set(up + early.len() as u64);
+        finish.response_bytes = down + late.len() as u64;
+        finish.complete = true;
+    }
 }
 
 #[cfg(test)]
@@ -111,9 +122,9 @@ mod tests {
     #[test]
     fn only_websocket_is_an_upgrade() {
         let ask = |upgrade: &str, connection: &str| {
-            asked(
-                &Request::get("/").header(UPGRADE, upgrade).header(CONNECTION, connection).body(()).unwrap(),
-            )
+            let request =
+                http::Request::get("/").header(UPGRADE, upgrade).header(CONNECTION, connection).body(());
+            asked(&request.unwrap().into_parts().0)
         };
         assert_eq!(ask("websocket", "keep-alive, Upgrade"), Some(Asked::Http1));
         assert_eq!(ask("h2c", "Upgrade, HTTP2-Settings"), None);

@@ -80,6 +80,8 @@ pub struct Worker {
     journal_filled: Notify,
     random: Cell<u64>,
     buffers: RefCell<Vec<BytesMut>>,
+    /// The current second, and how it is written in a Date header.
+    date: RefCell<(u64, Rc<str>)>,
 }
 
 /// Finished requests that are handed over together.
@@ -108,6 +110,7 @@ impl Worker {
             journal_filled: Notify::new(),
             random: Cell::new(seed | 1),
             buffers: RefCell::default(),
+            date: RefCell::new((0, "".into())),
         })
     }
 
@@ -222,6 +225,17 @@ impl Worker {
             tokio::time::sleep(BATCH_WAIT).await;
             self.flush();
         }
+    }
+
+    /// What a Date header says now.
+    pub fn date(&self) -> Rc<str> {
+        let second = self.now().millis() / 1_000;
+        let mut date = self.date.borrow_mut();
+        if date.0 != second {
+            let moment = std::time::UNIX_EPOCH + Duration::from_secs(second);
+            *date = (second, httpdate::fmt_http_date(moment).into());
+        }
+        Rc::clone(&date.1)
     }
 
     pub fn take_buffer(&self) -> BytesMut {

@@ -3,12 +3,14 @@
 
 mod body;
 mod conn;
+mod decode;
 mod encode;
 mod parse;
 mod send;
 
 pub use body::{BodyReader, ReadError};
 pub use conn::{Conn, Counted, Io};
+pub use decode::{Decoded, Decoder, Flaw, decimal};
 pub use encode::{Framing, Head, encode_head};
 pub use parse::{Invalid, Response, parse};
 pub use send::{SendError, Sender};

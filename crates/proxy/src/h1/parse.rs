@@ -7,6 +7,7 @@ use http::{
 };
 use smallvec::SmallVec;
 
+use super::decode::decimal;
 use crate::headers::is_hop_by_hop;
 
 /// How the end of a response body is found.
@@ -146,11 +147,6 @@ fn build(
         keep_alive: !close && framing != ResponseFraming::UntilClose,
         upgrade,
     })
-}
-
-fn decimal(value: &[u8]) -> Option<u64> {
-    let plain = !value.is_empty() && value.len() <= 18 && value.iter().all(u8::is_ascii_digit);
-    plain.then(|| value.iter().fold(0, |n, b| n * 10 + u64::from(b - b'0')))
 }
 
 #[cfg(test)]
