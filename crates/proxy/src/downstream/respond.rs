@@ -94,9 +94,18 @@ impl Writer {
             {
                 continue;
             }
-            // For an answer without a body it tells of the one that a GET would get.
-            if *name == CONTENT_LENGTH && (ending != Ending::NoBody || head.status == StatusCode::NO_CONTENT)
-            {
+            if *name == CONTENT_LENGTH {
+                match ending {
+                    Ending::Length(length) if !length_said => {
+                        length_said = true;
+                        put_length(&mut out, length);
+                    }
+                    // It tells of the body that a GET would get.
+                    Ending::NoBody if head.status != StatusCode::NO_CONTENT => {
+                        put_header(&mut out, name.as_str().as_bytes(), value.as_bytes());
+                    }
+                    _ => {}
+                }
                 continue;
             }
             put_header(&mut out, name.as_str().as_bytes(), value.as_bytes());
