@@ -91,13 +91,21 @@ pub struct Needs {
     pub request_body: bool,
     /// `Filter::response` is called.
     pub response: bool,
-    /// The whole body of the response, in `Exchange::response_payload`.
+    /// The whole body of the response, in `Exchange::response_payload`. Streams of events and gRPC have none.
     pub response_body: bool,
+    /// The same, for responses with a status of 400 and above only.
+    pub error_body: bool,
 }
 
 impl Needs {
     /// It wants to be called for responses, and no body.
-    pub const RESPONSE: Self = Self { request_body: false, response: true, response_body: false };
+    pub const RESPONSE: Self =
+        Self { request_body: false, response: true, response_body: false, error_body: false };
+
+    /// Whether the body of a response with this status is wanted.
+    pub fn body_of(self, status: http::StatusCode) -> bool {
+        self.response_body || (self.error_body && status.as_u16() >= 400)
+    }
 }
 
 impl std::ops::BitOr for Needs {
@@ -108,6 +116,7 @@ impl std::ops::BitOr for Needs {
             request_body: self.request_body | other.request_body,
             response: self.response | other.response,
             response_body: self.response_body | other.response_body,
+            error_body: self.error_body | other.error_body,
         }
     }
 }

@@ -69,6 +69,8 @@ pub struct Chain {
     access: usize,
     before_response: usize,
     pub needs: Needs,
+    /// A policy of identify & access looks into the request's body.
+    pub body_decides_access: bool,
 }
 
 impl Chain {
@@ -76,6 +78,9 @@ impl Chain {
         Self {
             access: slots.partition_point(|slot| slot.stage <= Stage::IdentifyAndAccess),
             before_response: slots.partition_point(|slot| slot.stage < Stage::ResponseProcessing),
+            body_decides_access: slots
+                .iter()
+                .any(|slot| slot.stage <= Stage::IdentifyAndAccess && slot.needs.request_body),
             needs: slots.iter().fold(Needs::default(), |needs, slot| needs | slot.needs),
             slots: slots.into(),
         }

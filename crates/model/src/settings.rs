@@ -87,6 +87,9 @@ pub struct Limits {
     /// Largest request body. Beyond: 413. Default: no limit, since bodies are streamed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body_size: Option<ByteSize>,
+    /// Largest body, of a request or a response, that is read whole because a policy asks to see it. Beyond: 413 for
+    /// a request, 502 for a response. Without such a policy bodies are streamed and this does not matter.
+    pub buffered_body_size: ByteSize,
     /// Most open client connections. Beyond, new ones are closed at once.
     pub connections: NonZeroU32,
     /// Most requests in progress. Beyond: 503 with `Retry-After`.
@@ -110,6 +113,7 @@ impl Default for Limits {
             header_count: NonZeroU16::MIN.saturating_add(99),
             header_size: ByteSize::kib(32),
             body_size: None,
+            buffered_body_size: ByteSize::mib(4),
             connections: NonZeroU32::MIN.saturating_add(19_999),
             requests_in_flight: NonZeroU32::MIN.saturating_add(9_999),
             concurrent_streams: NonZeroU32::MIN.saturating_add(127),

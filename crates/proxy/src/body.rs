@@ -16,10 +16,10 @@ use hyper::body::Incoming;
 
 use crate::{
     downstream::ClientBody,
+    finish::Finish,
     forward::UpstreamBody,
     mirror::{Copied, Tee},
-    patience::Patience,
-    request::Finish,
+    patience::{Patience, Ticker},
 };
 
 /// Why the client's body did not come to its end.
@@ -80,6 +80,8 @@ enum From {
     Client(Inbound),
     /// What a tee copied from a client's body.
     Copy(Copied),
+    /// What policies have read, and maybe changed.
+    Whole(Bytes),
 }
 
 /// The client's body: counted, limited, and not waited for for ever.
@@ -106,6 +108,12 @@ impl RequestBody {
     /// The body of a mirrored request.
     pub fn copied(copied: Copied, patience: Patience) -> Self {
         Self { from: From::Copy(copied), limit: u64::MAX, patience, progress: Rc::default(), tee: None }
+    }
+
+    /// A body that has been read already.
+    pub fn whole(bytes: Bytes, ticker: &Rc<Ticker>) -> Self {
+        let patience = Patience::new(ticker, std::time::Duration::MAX);
+        Self { from: From::Whole(bytes), limit: u64::MAX, patience, progress: Rc::default(), tee: None }
     }
 
     /// Copies what comes to a mirror, too.
@@ -137,6 +145,8 @@ impl Body for RequestBody {
         let polled = match &mut me.from {
             From::Client(inbound) => inbound.poll_frame(cx),
             From::Copy(copied) => copied.poll_frame(cx).map_err(|()| &reason::CLIENT_GONE),
+            From::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            From::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
         };
         match polled {
             Poll::Ready(Some(Ok(frame))) => {
@@ -171,6 +181,7 @@ impl Body for RequestBody {
         match &self.from {
             From::Client(inbound) => inbound.is_end_stream(),
             From::Copy(_) => false,
+            From::Whole(bytes) => bytes.is_empty(),
         }
     }
 
@@ -178,6 +189,7 @@ impl Body for RequestBody {
         match &self.from {
             From::Client(inbound) => inbound.size_hint(),
             From::Copy(copied) => copied.size_hint(),
+            From::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
         }
     }
 }

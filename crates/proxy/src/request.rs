@@ -3,114 +3,35 @@
 use std::{borrow::Cow, panic::AssertUnwindSafe, rc::Rc, sync::Arc};
 
 use engine::{
-    Client, CompiledApi, Exchange, Rejection, RequestId, SnapshotRef, Step, Timestamp, Verdict,
+    Client, CompiledApi, Exchange, Outcome, Rejection, RequestId, SnapshotRef, Step, Timestamp, Verdict,
     exchange::{StepRecord, StepResult},
     journal::Measures,
-    reason::{self, Origin},
+    reason,
     route::{OperationMatch, decode},
-    snapshot::Slot,
-    stats::Sample,
+    snapshot::{Chain, Slot},
 };
 use futures_util::FutureExt;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Response, Uri,
-    header::{ALLOW, EXPECT, HOST, RETRY_AFTER, TE},
+    header::{ACCEPT_ENCODING, ALLOW, EXPECT, HOST, RETRY_AFTER, TE},
     request::Parts,
 };
+use http_body::Body;
 use hyper::upgrade::OnUpgrade;
-use tokio::sync::watch;
 
 use crate::{
     answer::{answer, id_value, raw_answer},
-    body::{Inbound, ProxyBody, RequestBody, RequestProgress, Source},
+    body::{Inbound, ProxyBody, Source},
     connection::ConnInfo,
+    finish::Finish,
     forward::{self, Answer, Outgoing},
     h1::Conn,
     headers::{self, Extra, X_REQUEST_ID},
     mirror,
-    patience::Patience,
+    payload::{self, Unread},
     upgrade::{self, Asked},
     worker::Worker,
 };
-
-/// A request that has begun, and everything that is left to do when it has ended, however it ends: done when this is
-/// dropped. It lives on the heap from the start, since moving it about would cost more than allocating it.
-pub struct Finish {
-    worker: Rc<Worker>,
-    conn: Rc<ConnInfo>,
-    exchange: Exchange,
-    /// It counts as a request in progress.
-    admitted: bool,
-    pub request_progress: Rc<RequestProgress>,
-    pub response_bytes: u64,
-    /// The answer went out to its end.
-    pub complete: bool,
-    /// Why the answer broke off.
-    pub broken: Option<&'static engine::Reason>,
-}
-
-impl Finish {
-    fn new(worker: &Rc<Worker>, conn: &Rc<ConnInfo>, head: Parts) -> Box<Self> {
-        let now = worker.now();
-        let id = worker.next_id(now);
-        let mut finish = Box::new(Self {
-            exchange: Exchange::new(id, now, conn.client(&head.headers), worker.snapshot(), head),
-            admitted: false,
-            worker: Rc::clone(worker),
-            conn: Rc::clone(conn),
-            request_progress: Rc::default(),
-            response_bytes: 0,
-            complete: false,
-            broken: None,
-        });
-        finish.exchange.recording = worker.wants_record(id);
-        finish
-    }
-
-    /// Becomes true when a stop has lasted too long.
-    pub fn forced_stop(&self) -> watch::Receiver<bool> {
-        self.worker.forced_stop()
-    }
-}
-
-impl Drop for Finish {
-    fn drop(&mut self) {
-        let exchange = &mut self.exchange;
-        if std::thread::panicking() {
-            exchange.refuse(&Rejection::new(&reason::INTERNAL_ERROR));
-        }
-        if exchange.reason.is_none() {
-            exchange.reason = match (self.broken, self.complete) {
-                (Some(reason), _) => Some(reason),
-                (None, true) => None,
-                (None, false) => Some(&reason::CLIENT_GONE),
-            };
-        }
-        // Whatever the share of requests that are recorded: those that failed are what somebody will ask about.
-        exchange.recording |= exchange.reason.is_some();
-        let ended = self.worker.now();
-        let measures = Measures {
-            ended,
-            request_bytes: self.request_progress.bytes.get(),
-            response_bytes: self.response_bytes,
-        };
-        let sample = Sample {
-            status: exchange.status.as_u16(),
-            latency_us: u64::try_from(ended.since(exchange.started).as_micros()).unwrap_or(u64::MAX),
-            request_bytes: measures.request_bytes,
-            response_bytes: measures.response_bytes,
-            refused: exchange.reason.is_some_and(|r| r.origin != Origin::Upstream),
-            upstream_failed: exchange.reason.is_some_and(|r| r.origin == Origin::Upstream),
-        };
-        let stats = exchange.api().map_or(&exchange.snapshot.unrouted, |api| &api.stats);
-        stats.record(self.worker.index, &sample);
-        self.worker.record(exchange, &measures);
-        if self.admitted {
-            self.worker.end();
-            self.conn.state.end(ended);
-        }
-    }
-}
 
 /// A request as it came, before anything was decided about it.
 struct Begun {
@@ -224,43 +145,69 @@ async fn handle(begun: Begun) -> Reply {
     Reply { response: response.map(|()| ProxyBody::new(source, Some(finish))), tunnel: None }
 }
 
-/// Everything between a parsed request and an upstream's answer.
+/// Everything between a parsed request and an answer of an upstream or of a policy.
 async fn govern(
     finish: &mut Finish,
     inbound: Inbound,
     asked: Option<Asked>,
 ) -> Result<Answer, Box<Rejection>> {
     let Finish { worker, conn, exchange, request_progress: progress, .. } = finish;
-    let (upstream, limit) = decide(worker, exchange, asked).await?;
-    if let Some(limit) = limit
-        && inbound.size_hint().lower() > limit
-    {
-        return Err(Rejection::new(&reason::BODY_TOO_LARGE));
+    let mut body = Unread { inbound: Some(inbound), limit: None, progress };
+    match decide(worker, exchange, asked, &mut body).await? {
+        Decided::Answered => Ok(Answer {
+            status: exchange.status,
+            headers: std::mem::take(&mut exchange.response_headers),
+            source: Source::Empty,
+            tunnel: None,
+        }),
+        Decided::Forward(upstream) => {
+            body.check_length()?;
+            let mut outgoing = prepare(worker, conn, exchange, body, upstream, asked);
+            forward::forward(worker, exchange, &mut outgoing).await
+        }
     }
-    let body = Unread { inbound, limit, progress };
-    let mut outgoing = prepare(worker, conn, exchange, body, upstream, asked);
-    forward::forward(worker, exchange, &mut outgoing).await
 }
 
-/// Check, route, and every policy before the upstream. Returns where the request goes, and its largest body.
+/// What came of everything before the upstream.
+enum Decided {
+    /// The request goes to this upstream.
+    Forward(u32),
+    /// A policy has answered it.
+    Answered,
+}
+
+/// Check, route, and every policy before the upstream.
 async fn decide(
     worker: &Worker,
     exchange: &mut Exchange,
     asked: Option<Asked>,
-) -> Result<(u32, Option<u64>), Box<Rejection>> {
+    body: &mut Unread<'_>,
+) -> Result<Decided, Box<Rejection>> {
     check(exchange, asked)?;
     let snapshot = exchange.snapshot.clone();
     let found = route(exchange, &snapshot)?;
     let api = &snapshot.apis[found.api as usize];
     exchange.operation = found.operation.as_ref().map_or(None, |operation| *operation);
     let chain = api.chain(exchange.operation);
+    body.limit = api.max_body_size;
+    // A body is read for those who may use the API, unless it decides who they are.
+    if chain.body_decides_access {
+        body.read_whole(worker, exchange, asked).await?;
+    }
     // Whether a method exists is told only to those who may use the API.
-    run(worker, exchange, chain.access()).await?;
+    if run(worker, exchange, chain.access()).await? == Outcome::Answered {
+        return Ok(Decided::Answered);
+    }
     found.operation?;
-    run(worker, exchange, chain.processing()).await?;
-    let upstream = choose_upstream(exchange, &snapshot, found.api)
-        .ok_or_else(|| Rejection::new(&reason::NO_UPSTREAM))?;
-    Ok((upstream, api.max_body_size))
+    if chain.needs.request_body {
+        body.read_whole(worker, exchange, asked).await?;
+    }
+    if run(worker, exchange, chain.processing()).await? == Outcome::Answered {
+        return Ok(Decided::Answered);
+    }
+    choose_upstream(exchange, &snapshot, found.api)
+        .map(Decided::Forward)
+        .ok_or_else(|| Rejection::new(&reason::NO_UPSTREAM))
 }
 
 /// What is valid HTTP, and what we do not serve.
@@ -361,10 +308,10 @@ fn host_name(host: &str) -> Cow<'_, str> {
     if name.bytes().any(|b| b.is_ascii_uppercase()) { name.to_ascii_lowercase().into() } else { name.into() }
 }
 
-/// Runs policies in their order, up to the first that refuses.
-async fn run(worker: &Worker, exchange: &mut Exchange, slots: &[Slot]) -> Result<(), Box<Rejection>> {
+/// Runs policies in their order, up to the first that refuses or answers.
+async fn run(worker: &Worker, exchange: &mut Exchange, slots: &[Slot]) -> Verdict {
     if slots.is_empty() {
-        return Ok(());
+        return Ok(Outcome::Skipped);
     }
     let mut before = if exchange.recording { worker.now() } else { Timestamp::default() };
     for slot in slots {
@@ -375,9 +322,11 @@ async fn run(worker: &Worker, exchange: &mut Exchange, slots: &[Slot]) -> Result
         if exchange.recording {
             before = note_step(worker, exchange, slot.position, false, &verdict, before);
         }
-        verdict?;
+        if verdict? == Outcome::Answered {
+            return Ok(Outcome::Answered);
+        }
     }
-    Ok(())
+    Ok(Outcome::Passed)
 }
 
 /// Writes down what a policy decided; returns the time, from which the next one is measured.
@@ -427,13 +376,6 @@ fn in_share(id: RequestId, share: model::Percent) -> bool {
     u64::from(id.random(0)) * 10_000 < u64::from(share.basis_points()) << 32
 }
 
-/// The client's body before anybody has read from it.
-struct Unread<'a> {
-    inbound: Inbound,
-    limit: Option<u64>,
-    progress: &'a Rc<RequestProgress>,
-}
-
 /// Turns the client's request into the upstream's.
 fn prepare(
     worker: &Rc<Worker>,
@@ -460,20 +402,17 @@ fn prepare(
     extra.push((X_REQUEST_ID.clone(), id_value(exchange.id)));
 
     let patience = snapshot.settings.limits.body_timeout.get();
-    let length = body.inbound.size_hint().exact();
-    let has_body = asked.is_none() && !body.inbound.is_end_stream();
-    let mut body = has_body.then(|| {
-        RequestBody::new(
-            body.inbound,
-            body.limit,
-            Patience::new(&worker.ticker, patience),
-            Rc::clone(body.progress),
-        )
-    });
-    if let Some(tee) = start_mirror(worker, exchange, &extra, has_body.then_some(length), patience)
+    let mut body = body.into_request_body(worker, exchange).filter(|_| asked.is_none());
+    let has_body = body.is_some();
+    let length = body.as_ref().map(|body| body.size_hint().exact());
+    if let Some(tee) = start_mirror(worker, exchange, &extra, length, patience)
         && let Some(body) = &mut body
     {
         body.tee(tee);
+    }
+    // A policy can read what the upstream sends only as it is.
+    if exchange.api().is_some_and(|api| api.chain(exchange.operation).needs.response_body) {
+        exchange.headers.remove(ACCEPT_ENCODING);
     }
     let upgrade = asked.map(|_| upgrade::WEBSOCKET);
     Outgoing { upstream, extra, has_body, body, upgrade, expect_continue: seen.expect, trailers_welcome }
@@ -510,11 +449,26 @@ fn refuse(exchange: &mut Exchange, rejection: &Rejection) -> Source {
 /// Lets policies see the response. One that fails turns it into an error.
 async fn process_response(worker: &Worker, exchange: &mut Exchange, mut source: Source) -> Source {
     let snapshot = exchange.snapshot.clone();
-    let Some(api) = exchange.api.and_then(|api| snapshot.apis.get(api as usize)) else { return source };
-    let chain = api.chain(exchange.operation);
-    if !chain.needs.response {
-        return source;
+    if let Some(api) = exchange.api.and_then(|api| snapshot.apis.get(api as usize)) {
+        let chain = api.chain(exchange.operation);
+        if chain.needs.response {
+            if chain.needs.body_of(exchange.status) && exchange.response_payload.is_none() {
+                source = match payload::read_response(exchange, source).await {
+                    Ok(source) => source,
+                    Err(reason) => refuse(exchange, &Rejection::new(reason)),
+                };
+            }
+            if let Err(rejection) = run_response(worker, exchange, chain).await {
+                exchange.response_payload = None;
+                source = refuse(exchange, &rejection);
+            }
+        }
     }
+    payload::into_source(exchange, source)
+}
+
+/// Runs policies on the response, up to the first that refuses it.
+async fn run_response(worker: &Worker, exchange: &mut Exchange, chain: &Chain) -> Result<(), Box<Rejection>> {
     let mut before = if exchange.recording { worker.now() } else { Timestamp::default() };
     for slot in chain.response() {
         let verdict = match slot.policy.get().response(exchange) {
@@ -524,12 +478,9 @@ async fn process_response(worker: &Worker, exchange: &mut Exchange, mut source: 
         if exchange.recording {
             before = note_step(worker, exchange, slot.position, true, &verdict, before);
         }
-        if let Err(rejection) = verdict {
-            source = refuse(exchange, &rejection);
-            break;
-        }
+        verdict?;
     }
-    source
+    Ok(())
 }
 
 fn respond(exchange: &mut Exchange) -> Response<()> {
@@ -558,8 +509,12 @@ pub async fn dry_run(worker: &Rc<Worker>, question: DryRun) -> engine::journal::
     let now = worker.now();
     let mut exchange = Exchange::new(worker.next_id(now), now, client, snapshot.clone(), question.head);
     exchange.dry_run = true;
-    match decide(worker, &mut exchange, None).await {
-        Ok((upstream, _)) => {
+    let mut body = Unread { inbound: None, limit: None, progress: &Rc::default() };
+    match decide(worker, &mut exchange, None, &mut body).await {
+        Ok(Decided::Answered) => {
+            exchange.detail = Some(Cow::Borrowed("a policy answers it; it would go to no upstream"));
+        }
+        Ok(Decided::Forward(upstream)) => {
             let name = snapshot.upstreams.get(upstream as usize).map_or("?", |u| &u.name);
             exchange.detail = Some(Cow::Owned(format!("would go to upstream {name}")));
         }

@@ -11,7 +11,7 @@ use hyper::{ext::Protocol, upgrade::OnUpgrade};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy_bidirectional};
 
-use crate::{h1::Conn, request::Finish};
+use crate::{finish::Finish, h1::Conn};
 
 /// How the client asked for another protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -49,6 +49,11 @@ impl Upstream {
         })
     }
 
+    /// Answers with the body of the request.
+    pub fn echo_body() -> Builder {
+        Self::respond(|seen| Response::new(body::full(seen.body.clone())))
+    }
+
     /// Reads a request to its end, and answers as the closure says.
     pub fn respond(answer: impl Fn(&Seen) -> Response<Body> + Send + Sync + 'static) -> Builder {
         let answer = Arc::new(answer);
