@@ -10,11 +10,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 use smallvec::SmallVec;
 
 use crate::{
-    CompiledApi, Outcome, Payload, Reason, Snapshot, Timestamp, keys::Application, reason::Rejection,
+    CompiledApi, Headers, Outcome, Payload, Reason, Snapshot, Timestamp, keys::Application, reason::Rejection,
 };
 
 /// A worker's own handle on the snapshot. Cloning it per request touches no memory that other cores write.
@@ -75,6 +75,26 @@ pub struct Client {
     pub secure: bool,
 }
 
+/// The head of a request.
+#[derive(Debug, Clone, Default)]
+pub struct RequestHead {
+    pub method: Method,
+    pub uri: Uri,
+    pub version: Version,
+    pub headers: Headers,
+}
+
+impl From<http::request::Parts> for RequestHead {
+    fn from(parts: http::request::Parts) -> Self {
+        Self {
+            method: parts.method,
+            uri: parts.uri,
+            version: parts.version,
+            headers: Headers::from(&parts.headers),
+        }
+    }
+}
+
 /// One policy's decision.
 #[derive(Debug, Clone)]
 pub struct StepRecord {
@@ -118,11 +138,11 @@ pub struct Exchange {
     pub method: Method,
     pub uri: Uri,
     /// Headers of the request; what policies change goes to the upstream.
-    pub headers: HeaderMap,
+    pub headers: Headers,
     /// Status of the response, once there is one.
     pub status: StatusCode,
     /// Headers of the response, once there is one.
-    pub response_headers: HeaderMap,
+    pub response_headers: Headers,
     /// Body of the request, where a policy of the operation asks for it.
     pub request_payload: Option<Payload>,
     /// Body of the response, where a policy of the operation asks for it, or a policy made it.
@@ -155,7 +175,7 @@ impl Exchange {
         started: Timestamp,
         client: Client,
         snapshot: SnapshotRef,
-        head: http::request::Parts,
+        head: RequestHead,
     ) -> Self {
         Self {
             id,
@@ -167,7 +187,7 @@ impl Exchange {
             uri: head.uri,
             headers: head.headers,
             status: StatusCode::OK,
-            response_headers: HeaderMap::new(),
+            response_headers: Headers::new(),
             request_payload: None,
             response_payload: None,
             api: None,
@@ -195,11 +215,12 @@ impl Exchange {
 
     /// The same request for somebody else, with nothing decided about it but its route.
     pub fn copy_of_request(&self) -> Self {
-        let (mut head, ()) = http::Request::new(()).into_parts();
-        head.method = self.method.clone();
-        head.uri = self.uri.clone();
-        head.version = self.version;
-        head.headers = self.headers.clone();
+        let head = RequestHead {
+            method: self.method.clone(),
+            uri: self.uri.clone(),
+            version: self.version,
+            headers: self.headers.clone(),
+        };
         let mut copy = Self::new(self.id, self.started, self.client.clone(), self.snapshot.clone(), head);
         copy.api = self.api;
         copy.operation = self.operation;
@@ -236,7 +257,7 @@ impl Exchange {
     }
 
     /// Answers the request here: no further policy of the request runs and no upstream is called.
-    pub fn answer_with(&mut self, status: StatusCode, headers: HeaderMap, body: impl Into<Bytes>) -> Outcome {
+    pub fn answer_with(&mut self, status: StatusCode, headers: Headers, body: impl Into<Bytes>) -> Outcome {
         self.status = status;
         self.response_headers = headers;
         self.response_payload = Some(Payload::new(body));

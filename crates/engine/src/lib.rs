@@ -4,6 +4,7 @@
 pub mod clock;
 pub mod compile;
 pub mod exchange;
+pub mod headers;
 pub mod journal;
 pub mod keys;
 pub mod payload;
@@ -17,7 +18,8 @@ pub mod upstream;
 
 pub use clock::{Clock, Timestamp};
 pub use compile::{CompileCx, compile};
-pub use exchange::{Client, Exchange, RequestId, SnapshotRef};
+pub use exchange::{Client, Exchange, RequestHead, RequestId, SnapshotRef};
+pub use headers::{HeaderText, Headers};
 pub use payload::Payload;
 pub use policy::{Compiled, Filter, Needs, Outcome, Policy, PolicyKind, Stage, Step, Verdict};
 pub use reason::{Reason, Rejection};

@@ -223,14 +223,14 @@ async fn dry_run(State(inner): Gateway, Json(question): Json<Question>) -> Respo
     }
 }
 
-fn question_head(question: &Question) -> Result<axum::http::request::Parts, String> {
-    let (mut head, ()) = axum::http::Request::new(()).into_parts();
-    head.method = Method::from_bytes(question.method.as_bytes())
+fn question_head(question: &Question) -> Result<engine::RequestHead, String> {
+    let method = Method::from_bytes(question.method.as_bytes())
         .map_err(|_| format!("found method `{}`, expected one such as GET", question.method))?;
-    head.uri = question
+    let uri = question
         .url
         .parse::<Uri>()
         .map_err(|_| format!("found URL `{}`, expected a path or a URL", question.url))?;
+    let mut head = engine::RequestHead { method, uri, ..Default::default() };
     for (name, value) in &question.headers {
         let name =
             HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("found header name `{name}`"))?;

@@ -102,8 +102,10 @@ impl Filter for Identifier {
 
 impl Identifier {
     fn identify(&self, exchange: &mut Exchange) -> Verdict {
-        let hash = if let Some(key) = exchange.headers.remove(&self.header) {
-            sha256(key.as_bytes())
+        let hash = if let Some(key) = exchange.headers.get(&self.header) {
+            let hash = sha256(key.as_bytes());
+            exchange.headers.remove(&self.header);
+            hash
         } else if !self.query.is_empty()
             && let Some(key) = exchange.query_parameter(&self.query)
         {

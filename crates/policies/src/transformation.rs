@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use engine::{CompileCx, Compiled, Exchange, Filter, Needs, Outcome, Policy, Reason, Stage, Step};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use engine::{CompileCx, Compiled, Exchange, Filter, Headers, Needs, Outcome, Policy, Reason, Stage, Step};
+use http::{HeaderName, HeaderValue};
 use model::Diagnostic;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -146,15 +146,15 @@ impl HeaderChange {
         })
     }
 
-    fn apply(&self, headers: &mut HeaderMap) {
+    fn apply(&self, headers: &mut Headers) {
         for name in &self.remove {
             headers.remove(name);
         }
         for (name, value) in &self.set {
-            headers.insert(name, value.clone());
+            headers.insert(name, value);
         }
         for (name, value) in &self.add {
-            headers.append(name, value.clone());
+            headers.append(name, value);
         }
     }
 }
@@ -171,11 +171,13 @@ mod tests {
     #[test]
     fn headers_are_removed_then_set_then_added() {
         let change = headers("{remove: [a], set: {a: '1', b: '2'}, add: {b: '3'}}").unwrap();
-        let mut map = HeaderMap::new();
-        map.insert("a", HeaderValue::from_static("old"));
-        map.append("a", HeaderValue::from_static("older"));
+        let a = HeaderName::from_static("a");
+        let mut map: Headers =
+            [(&a, HeaderValue::from_static("old")), (&a, HeaderValue::from_static("older"))]
+                .into_iter()
+                .collect();
         change.apply(&mut map);
-        let all = |name: &str| map.get_all(name).iter().map(|v| v.to_str().unwrap()).collect::<Vec<_>>();
+        let all = |name: &'static str| map.get_all(name).map(|v| v.to_str().unwrap()).collect::<Vec<_>>();
         assert_eq!((all("a"), all("b")), (vec!["1"], vec!["2", "3"]));
     }
 

@@ -1,9 +1,9 @@
 //! Errors become answers here, and nowhere else: problem+json, XML or text, as the client accepts it.
 
 use bytes::Bytes;
-use engine::{Rejection, RequestId};
+use engine::{Headers, Rejection, RequestId};
 use http::{
-    HeaderMap, HeaderValue, StatusCode,
+    HeaderValue, StatusCode,
     header::{ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE},
 };
 
@@ -20,7 +20,7 @@ enum Format {
 
 impl Format {
     /// What the client likes best among what we have; problem+json when it says nothing that we can give.
-    fn accepted(headers: &HeaderMap) -> Self {
+    fn accepted(headers: &Headers) -> Self {
         let Some(accept) = headers.get(ACCEPT).and_then(|v| v.to_str().ok()) else {
             return Self::ProblemJson;
         };
@@ -62,31 +62,31 @@ impl Format {
 pub fn answer(
     rejection: &Rejection,
     id: RequestId,
-    request_headers: &HeaderMap,
-) -> (StatusCode, HeaderMap, Bytes) {
+    request_headers: &Headers,
+) -> (StatusCode, Headers, Bytes) {
     let status = rejection.status();
     let format = Format::accepted(request_headers);
     let body = render(format, status, rejection.reason.code, rejection.reason.message, id);
-    let mut headers = HeaderMap::with_capacity(6 + rejection.headers.len());
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(&X_REQUEST_ID, id_value(id));
+    let mut headers = Headers::new();
+    headers.append(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
+    headers.append(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    headers.append(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.append(&X_REQUEST_ID, id_value(id));
     for (name, value) in &rejection.headers {
-        headers.append(name, value.clone());
+        headers.append(name, value);
     }
     (status, headers, body)
 }
 
 /// The same as bytes, for what is no request. The connection closes after it.
 pub fn raw_answer(rejection: &Rejection, id: RequestId) -> Vec<u8> {
-    let (status, headers, body) = answer(rejection, id, &HeaderMap::new());
+    let (status, headers, body) = answer(rejection, id, &Headers::new());
     let mut out =
         format!("HTTP/1.1 {} {}\r\n", status.as_str(), status.canonical_reason().unwrap_or("")).into_bytes();
-    for (name, value) in &headers {
-        out.extend_from_slice(name.as_str().as_bytes());
+    for (name, value) in headers.lines() {
+        out.extend_from_slice(name);
         out.extend_from_slice(b": ");
-        out.extend_from_slice(value.as_bytes());
+        out.extend_from_slice(value);
         out.extend_from_slice(b"\r\n");
     }
     out.extend_from_slice(b"connection: close\r\n\r\n");
@@ -121,13 +121,16 @@ mod tests {
     use super::*;
 
     fn body(accept: Option<&'static str>) -> (String, String) {
-        let mut headers = HeaderMap::new();
+        let mut headers = Headers::new();
         if let Some(accept) = accept {
             headers.insert(ACCEPT, HeaderValue::from_static(accept));
         }
         let (_, headers, body) =
             answer(&Rejection::new(&reason::NO_SUCH_API), RequestId::new(0, 7), &headers);
-        (headers[CONTENT_TYPE].to_str().unwrap().to_owned(), String::from_utf8(body.to_vec()).unwrap())
+        (
+            headers.get(CONTENT_TYPE).unwrap().to_str().unwrap().to_owned(),
+            String::from_utf8(body.to_vec()).unwrap(),
+        )
     }
 
     #[test]

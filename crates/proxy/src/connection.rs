@@ -13,8 +13,8 @@ use std::{
 };
 
 use bytes::BytesMut;
-use engine::Client;
-use http::{HeaderMap, Method};
+use engine::{Client, Headers};
+use http::Method;
 use hyper::{server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use ipnet::IpNet;
@@ -26,7 +26,7 @@ use crate::{
     conn_state::{ConnState, Order},
     downstream::{ClientIo, ClientStream, End, Http1, SharedStream},
     headers::{self, ForwardedBy},
-    request,
+    request, upgrade,
     worker::{LocalExec, Worker},
 };
 
@@ -43,7 +43,7 @@ pub struct ConnInfo {
 }
 
 impl ConnInfo {
-    pub fn client(&self, request_headers: &HeaderMap) -> Client {
+    pub fn client(&self, request_headers: &Headers) -> Client {
         let direct = self.proxied.unwrap_or(self.peer.ip());
         if !self.forwarded_by.trusted {
             return Client { ip: direct, peer: self.peer, secure: self.secure };
@@ -120,8 +120,9 @@ async fn serve_http2(worker: &Rc<Worker>, info: &Rc<ConnInfo>, io: Replay, limit
             // Only a tunnel wants the stream, and asking for it is not free.
             let upgrade = (*request.method() == Method::CONNECT).then(|| hyper::upgrade::on(&mut request));
             let (head, body) = request.into_parts();
-            let served = request::serve(&worker, &info, head, Inbound::Http2(body), upgrade);
-            async move { Ok::<_, std::convert::Infallible>(served.await.response) }
+            let protocol = upgrade::asked_over_http2(&head).zip(upgrade);
+            let served = request::serve(&worker, &info, head.into(), Inbound::Http2(body), protocol);
+            async move { Ok::<_, std::convert::Infallible>(served.await.into_http()) }
         })
     };
     let mut builder = http2::Builder::new(LocalExec);

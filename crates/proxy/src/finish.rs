@@ -3,12 +3,11 @@
 use std::rc::Rc;
 
 use engine::{
-    Exchange, Rejection,
+    Exchange, Rejection, RequestHead,
     journal::Measures,
     reason::{self, Origin},
     stats::Sample,
 };
-use http::request::Parts;
 use tokio::sync::watch;
 
 use crate::{body::RequestProgress, connection::ConnInfo, worker::Worker};
@@ -31,7 +30,7 @@ pub struct Finish {
 
 impl Finish {
     /// Takes down who asks what, and when.
-    pub fn new(worker: &Rc<Worker>, conn: &Rc<ConnInfo>, head: Parts) -> Box<Self> {
+    pub fn new(worker: &Rc<Worker>, conn: &Rc<ConnInfo>, head: RequestHead) -> Box<Self> {
         let now = worker.now();
         let id = worker.next_id(now);
         let mut finish = Box::new(Self {

@@ -17,7 +17,7 @@ use crate::{
     body::{BrokenOff, RequestBody},
     forward::Outgoing,
     h1::{Counted, Io},
-    headers::is_hop_by_hop,
+    headers::Kind,
     patience::Patience,
     worker::LocalExec,
 };
@@ -76,15 +76,10 @@ pub fn request(
     *request.uri_mut() = uri;
     *request.version_mut() = Version::HTTP_2;
     let out = request.headers_mut();
-    out.reserve(exchange.headers.len() + outgoing.extra.len());
-    for (name, value) in &exchange.headers {
-        if !is_hop_by_hop(name) && *name != http::header::HOST && *name != http::header::EXPECT {
-            out.append(name, value.clone());
-        }
-    }
-    for (name, value) in &outgoing.extra {
-        out.insert(name, value.clone());
-    }
+    let mut headers = exchange.headers.clone();
+    headers.retain(|name| !matches!(Kind::of(name), Kind::HopByHop | Kind::Host | Kind::Expect));
+    *out = (&headers).into();
+    out.extend(http::HeaderMap::from(&outgoing.extra));
     if outgoing.trailers_welcome {
         out.insert(http::header::TE, http::HeaderValue::from_static("trailers"));
     }

@@ -2,15 +2,11 @@
 
 use std::fmt::Write;
 
-use engine::Client;
+use engine::{Client, HeaderText, Headers};
 use http::{
-    HeaderMap, HeaderName, HeaderValue,
-    header::{
-        CONNECTION, FORWARDED, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING,
-        UPGRADE,
-    },
+    HeaderName, HeaderValue,
+    header::{CONNECTION, FORWARDED, HOST},
 };
-use smallvec::SmallVec;
 
 pub static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -19,34 +15,45 @@ static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host"
 static X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 static X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 
-static HOP_BY_HOP: [HeaderName; 10] = [
-    CONNECTION,
-    TRANSFER_ENCODING,
-    UPGRADE,
-    TE,
-    TRAILER,
-    PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    HeaderName::from_static("http2-settings"),
-];
+/// What the gateway has to know of a header, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Plain,
+    /// It belongs to one connection (RFC 9110, 7.6.1), and never goes further.
+    HopByHop,
+    Host,
+    ContentLength,
+    Expect,
+    RequestId,
+    /// Proxies tell of the client in it.
+    OfClient,
+}
 
-/// Headers that belong to one connection (RFC 9110, 7.6.1), and never go further.
-pub fn is_hop_by_hop(name: &HeaderName) -> bool {
-    matches!(
-        name.as_str(),
-        "connection"
-            | "transfer-encoding"
-            | "upgrade"
-            | "te"
-            | "trailer"
-            | "proxy-authenticate"
-            | "proxy-authorization"
-            | "keep-alive"
-            | "proxy-connection"
-            | "http2-settings"
-    )
+impl Kind {
+    pub fn of(name: &[u8]) -> Self {
+        let is = |text: &str| name.eq_ignore_ascii_case(text.as_bytes());
+        match name.len() {
+            2 if is("te") => Self::HopByHop,
+            4 if is("host") => Self::Host,
+            6 if is("expect") => Self::Expect,
+            7 if is("upgrade") || is("trailer") => Self::HopByHop,
+            9 if is("forwarded") || is("x-real-ip") => Self::OfClient,
+            10 if is("connection") || is("keep-alive") => Self::HopByHop,
+            12 if is("x-request-id") => Self::RequestId,
+            14 if is("content-length") => Self::ContentLength,
+            14 if is("http2-settings") => Self::HopByHop,
+            16 if is("proxy-connection") => Self::HopByHop,
+            17 if is("transfer-encoding") => Self::HopByHop,
+            18 if is("proxy-authenticate") => Self::HopByHop,
+            19 if is("proxy-authorization") => Self::HopByHop,
+            13.. if name[..12].eq_ignore_ascii_case(b"x-forwarded-") => Self::OfClient,
+            _ => Self::Plain,
+        }
+    }
+}
+
+pub fn is_hop_by_hop(name: impl AsRef<[u8]>) -> bool {
+    Kind::of(name.as_ref()) == Kind::HopByHop
 }
 
 /// Which headers that matter between hops a request has. One look at each name instead of a search for each of them:
@@ -61,15 +68,15 @@ pub struct Seen {
 }
 
 impl Seen {
-    pub fn look(headers: &HeaderMap) -> Self {
+    pub fn look(headers: &Headers) -> Self {
         let mut seen = Self::default();
-        for name in headers.keys() {
-            match name.as_str() {
-                "expect" => seen.expect = true,
-                "x-request-id" => seen.request_id = true,
-                "forwarded" | "x-real-ip" => seen.of_client = true,
-                text if text.starts_with("x-forwarded-") => seen.of_client = true,
-                _ => seen.hop_by_hop |= is_hop_by_hop(name),
+        for (name, _) in headers.lines() {
+            match Kind::of(name) {
+                Kind::Expect => seen.expect = true,
+                Kind::RequestId => seen.request_id = true,
+                Kind::OfClient => seen.of_client = true,
+                Kind::HopByHop => seen.hop_by_hop = true,
+                Kind::Plain | Kind::Host | Kind::ContentLength => {}
             }
         }
         seen
@@ -77,22 +84,17 @@ impl Seen {
 }
 
 /// Takes away what belongs to one connection, also what `Connection` names.
-pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    if headers.contains_key(CONNECTION) {
-        let named: Vec<HeaderName> = headers
-            .get_all(CONNECTION)
-            .iter()
-            .flat_map(|value| value.as_bytes().split(|b| *b == b','))
-            .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
-            .filter(may_be_named)
-            .collect();
-        for name in named {
-            headers.remove(name);
-        }
-    }
-    for name in &HOP_BY_HOP {
+pub fn strip_hop_by_hop(headers: &mut Headers) {
+    let named: Vec<HeaderName> = headers
+        .get_all(&CONNECTION)
+        .flat_map(|value| value.as_bytes().split(|b| *b == b','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok())
+        .filter(may_be_named)
+        .collect();
+    for name in named {
         headers.remove(name);
     }
+    headers.retain(|name| !is_hop_by_hop(name));
 }
 
 /// Naming a header that is needed to understand the message would be a way to hide it.
@@ -110,45 +112,43 @@ pub struct ForwardedBy {
     pub peer: HeaderValue,
 }
 
-/// Headers that the gateway adds to a request.
-pub type Extra = SmallVec<[(HeaderName, HeaderValue); 4]>;
-
 /// `X-Forwarded-*` for the upstream; what the client wrote into them is taken out of its headers. A trusted proxy's
 /// words are carried on, anybody else's are lost, `Forwarded` included.
 ///
-/// They are not put back into the map: growing it for three headers costs more than writing them.
-pub fn forwarded(headers: &mut HeaderMap, seen: Seen, client: &Client, by: &ForwardedBy) -> Extra {
-    let mut extra = Extra::new();
-    let host = headers.get(HOST).cloned();
+/// They are not put back among the client's, so that a second try finds those as they were.
+pub fn forwarded(headers: &mut Headers, seen: Seen, client: &Client, by: &ForwardedBy) -> Headers {
+    let mut extra = Headers::new();
     if !seen.of_client {
-        extra.push((X_FORWARDED_FOR.clone(), client_address(client, by)));
-        extra.push((X_FORWARDED_PROTO.clone(), scheme(client)));
-        extra.extend(host.map(|host| (X_FORWARDED_HOST.clone(), host)));
+        extra.append(&X_FORWARDED_FOR, client_address(client, by));
+        extra.append(&X_FORWARDED_PROTO, scheme(client));
+        if let Some(host) = headers.get(HOST) {
+            extra.append_text(&X_FORWARDED_HOST, host);
+        }
         return extra;
     }
-    let addresses: Vec<Vec<u8>> =
-        headers.get_all(&X_FORWARDED_FOR).iter().map(|v| v.as_bytes().to_vec()).collect();
-    let before = (
-        headers.remove(&X_FORWARDED_FOR),
-        headers.remove(&X_FORWARDED_PROTO),
-        headers.remove(&X_FORWARDED_HOST),
-    );
-    if !by.trusted {
-        headers.remove(FORWARDED);
-        headers.remove(&X_FORWARDED_PORT);
-        headers.remove(&X_REAL_IP);
-    }
-    let (address, proto, named) = match before {
-        (Some(_), proto, named) if by.trusted => {
-            let list = [addresses.join(&b", "[..]), by.peer.as_bytes().to_vec()].join(&b", "[..]);
-            (HeaderValue::from_maybe_shared(list).unwrap_or_else(|_| by.peer.clone()), proto, named)
-        }
-        (None, proto, named) if by.trusted => (client_address(client, by), proto, named),
-        _ => (client_address(client, by), None, None),
+    let addresses: Vec<&[u8]> = headers.get_all(&X_FORWARDED_FOR).map(HeaderText::as_bytes).collect();
+    let list = by.trusted.then(|| [&addresses[..], &[by.peer.as_bytes()]].concat().join(&b", "[..]));
+    let address = match list.filter(|_| !addresses.is_empty()) {
+        Some(list) => HeaderValue::from_maybe_shared(list).unwrap_or_else(|_| by.peer.clone()),
+        None => client_address(client, by),
     };
-    extra.push((X_FORWARDED_FOR.clone(), address));
-    extra.push((X_FORWARDED_PROTO.clone(), proto.unwrap_or_else(|| scheme(client))));
-    extra.extend(named.or(host).map(|host| (X_FORWARDED_HOST.clone(), host)));
+    extra.append(&X_FORWARDED_FOR, address);
+    match headers.get(&X_FORWARDED_PROTO).filter(|_| by.trusted) {
+        Some(proto) => extra.append_text(&X_FORWARDED_PROTO, proto),
+        None => extra.append(&X_FORWARDED_PROTO, scheme(client)),
+    }
+    let named = headers.get(&X_FORWARDED_HOST).filter(|_| by.trusted);
+    if let Some(host) = named.or_else(|| headers.get(HOST)) {
+        extra.append_text(&X_FORWARDED_HOST, host);
+    }
+    for name in [&X_FORWARDED_FOR, &X_FORWARDED_PROTO, &X_FORWARDED_HOST] {
+        headers.remove(name);
+    }
+    if !by.trusted {
+        for name in [&FORWARDED, &X_FORWARDED_PORT, &X_REAL_IP] {
+            headers.remove(name);
+        }
+    }
     extra
 }
 
@@ -170,11 +170,11 @@ pub fn address_value(ip: std::net::IpAddr) -> HeaderValue {
 
 /// The client's address as a trusted peer tells it: the last one in the list that is not a trusted proxy itself.
 pub fn client_from(
-    headers: &HeaderMap,
+    headers: &Headers,
     trusted: impl Fn(std::net::IpAddr) -> bool,
 ) -> Option<std::net::IpAddr> {
     let mut found = None;
-    for value in headers.get_all(&X_FORWARDED_FOR).iter().collect::<Vec<_>>().into_iter().rev() {
+    for value in headers.get_all(&X_FORWARDED_FOR).rev() {
         for text in value.to_str().ok()?.rsplit(',') {
             let text = text.trim();
             let ip: std::net::IpAddr = match text.parse() {
@@ -191,7 +191,7 @@ pub fn client_from(
 }
 
 /// The client spoke TLS to a trusted proxy.
-pub fn forwarded_https(headers: &HeaderMap) -> bool {
+pub fn forwarded_https(headers: &Headers) -> bool {
     headers.get(&X_FORWARDED_PROTO).is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"https"))
 }
 
@@ -199,7 +199,7 @@ pub fn forwarded_https(headers: &HeaderMap) -> bool {
 mod tests {
     use super::*;
 
-    fn map(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+    fn map(lines: &[(&'static str, &'static str)]) -> Headers {
         lines.iter().map(|(n, v)| (HeaderName::from_static(n), HeaderValue::from_static(v))).collect()
     }
 
@@ -222,7 +222,7 @@ mod tests {
             ("keep-alive", "5"),
         ]);
         strip_hop_by_hop(&mut headers);
-        let mut left: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
+        let mut left: Vec<&str> = headers.iter().map(|(name, _)| name).collect();
         left.sort_unstable();
         assert_eq!(left, ["host", "x-forwarded-for"]);
     }
@@ -240,10 +240,10 @@ mod tests {
         let (client, by) = client("10.0.0.1");
         let seen = Seen::look(&headers);
         assert!(seen.of_client && !seen.hop_by_hop);
-        let extra: HeaderMap = forwarded(&mut headers, seen, &client, &by).into_iter().collect();
-        assert_eq!(extra["x-forwarded-for"], "10.0.0.1");
-        assert_eq!(extra["x-forwarded-proto"], "http");
-        assert_eq!(extra["x-forwarded-host"], "api.example.com");
+        let extra = forwarded(&mut headers, seen, &client, &by);
+        assert_eq!(extra.get("x-forwarded-for").unwrap(), "10.0.0.1");
+        assert_eq!(extra.get("x-forwarded-proto").unwrap(), "http");
+        assert_eq!(extra.get("x-forwarded-host").unwrap(), "api.example.com");
         assert_eq!(headers.len(), 1, "only the host is left: {headers:?}");
     }
 
@@ -254,9 +254,9 @@ mod tests {
         by.trusted = true;
         let seen = Seen::look(&headers);
         assert!(seen.of_client && !seen.hop_by_hop);
-        let extra: HeaderMap = forwarded(&mut headers, seen, &client, &by).into_iter().collect();
-        assert_eq!(extra["x-forwarded-for"], "9.9.9.9, 10.0.0.1");
-        assert_eq!(extra["x-forwarded-proto"], "https");
+        let extra = forwarded(&mut headers, seen, &client, &by);
+        assert_eq!(extra.get("x-forwarded-for").unwrap(), "9.9.9.9, 10.0.0.1");
+        assert_eq!(extra.get("x-forwarded-proto").unwrap(), "https");
         assert!(headers.is_empty());
     }
 
@@ -269,8 +269,7 @@ mod tests {
             ("junk", None),
             ("1.1.1.1, junk", None),
         ] {
-            let mut headers = HeaderMap::new();
-            headers.insert("x-forwarded-for", HeaderValue::from_str(list).unwrap());
+            let headers = Headers::from_iter([(&X_FORWARDED_FOR, HeaderValue::from_str(list).unwrap())]);
             assert_eq!(client_from(&headers, trusted).map(|ip| ip.to_string()).as_deref(), expect, "{list}");
         }
     }

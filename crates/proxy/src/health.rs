@@ -3,8 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::BytesMut;
+use engine::Headers;
 use engine::upstream::{CompiledUpstream, Endpoint};
-use http::{HeaderMap, Method, Request};
+use http::{Method, Request};
 use http_body_util::{Either, Empty};
 use model::upstream::{HealthCheck, UpstreamProtocol};
 use tokio::{
@@ -108,8 +109,8 @@ async fn get(mut conn: Conn, endpoint: &Endpoint, path: &str) -> Option<u16> {
             path: [&endpoint.base_path, path],
             query: None,
             host: endpoint.authority.as_str(),
-            headers: &HeaderMap::new(),
-            extra: &[],
+            headers: &Headers::new(),
+            extra: &Headers::new(),
             framing: Framing::None,
             upgrade: None,
             expect_continue: false,

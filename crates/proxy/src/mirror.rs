@@ -8,14 +8,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use engine::Exchange;
+use engine::{Exchange, Headers};
 use http_body::{Frame, SizeHint};
 use tokio::sync::mpsc;
 
 use crate::{
     body::{RequestBody, Source},
     forward::{self, Outgoing},
-    headers::Extra,
     patience::Patience,
     worker::Worker,
 };
@@ -70,7 +69,7 @@ pub fn start(
     worker: &Rc<Worker>,
     exchange: &Exchange,
     upstream: u32,
-    extra: &Extra,
+    extra: &Headers,
     body: Option<Option<u64>>,
     patience: Duration,
 ) -> Option<Tee> {

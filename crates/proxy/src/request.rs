@@ -3,7 +3,8 @@
 use std::{borrow::Cow, panic::AssertUnwindSafe, rc::Rc, sync::Arc};
 
 use engine::{
-    Client, CompiledApi, Exchange, Outcome, Rejection, RequestId, SnapshotRef, Step, Timestamp, Verdict,
+    Client, CompiledApi, Exchange, HeaderText, Headers, Outcome, Rejection, RequestHead, RequestId,
+    SnapshotRef, Step, Timestamp, Verdict,
     exchange::{StepRecord, StepResult},
     journal::Measures,
     reason,
@@ -12,9 +13,8 @@ use engine::{
 };
 use futures_util::FutureExt;
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, Uri,
+    HeaderValue, Method, Response, StatusCode, Uri, Version,
     header::{ACCEPT_ENCODING, ALLOW, EXPECT, HOST, RETRY_AFTER, TE},
-    request::Parts,
 };
 use http_body::Body;
 use hyper::upgrade::OnUpgrade;
@@ -26,7 +26,7 @@ use crate::{
     finish::Finish,
     forward::{self, Answer, Outgoing},
     h1::Conn,
-    headers::{self, Extra, X_REQUEST_ID},
+    headers::{self, X_REQUEST_ID},
     mirror,
     payload::{self, Unread},
     upgrade::{self, Asked},
@@ -42,9 +42,21 @@ struct Begun {
 
 /// What goes back to the client.
 pub struct Reply {
-    pub response: Response<ProxyBody>,
+    pub status: StatusCode,
+    pub headers: Headers,
+    pub body: ProxyBody,
     /// After the response the connection belongs to the client and this upstream. Over HTTP/1 only.
     pub tunnel: Option<(Conn, Box<Finish>)>,
+}
+
+impl Reply {
+    /// The same for the HTTP library, which speaks HTTP/2.
+    pub fn into_http(self) -> Response<ProxyBody> {
+        let mut response = Response::new(self.body);
+        *response.status_mut() = self.status;
+        *response.headers_mut() = (&self.headers).into();
+        response
+    }
 }
 
 /// Answers a request. A panic on the way is this request's 500 and nobody else's.
@@ -53,11 +65,11 @@ pub struct Reply {
 pub fn serve(
     worker: &Rc<Worker>,
     conn: &Rc<ConnInfo>,
-    head: Parts,
+    head: RequestHead,
     inbound: Inbound,
-    upgrade: Option<OnUpgrade>,
+    protocol: Option<(Asked, OnUpgrade)>,
 ) -> impl Future<Output = Reply> + use<> {
-    let begun = begin(worker, conn, head, inbound, upgrade);
+    let begun = begin(worker, conn, head, inbound, protocol);
     let id = begun.finish.exchange.id;
     async move {
         match AssertUnwindSafe(handle(begun)).catch_unwind().await {
@@ -65,11 +77,8 @@ pub fn serve(
             Err(_) => {
                 tracing::error!(request = %id, "a request made the gateway panic");
                 let (status, headers, body) =
-                    answer(&Rejection::new(&reason::INTERNAL_ERROR), id, &HeaderMap::new());
-                let mut response = Response::new(ProxyBody::new(Source::Whole(body), None));
-                *response.status_mut() = status;
-                *response.headers_mut() = headers;
-                Reply { response, tunnel: None }
+                    answer(&Rejection::new(&reason::INTERNAL_ERROR), id, &Headers::new());
+                Reply { status, headers, body: ProxyBody::new(Source::Whole(body), None), tunnel: None }
             }
         }
     }
@@ -78,11 +87,15 @@ pub fn serve(
 fn begin(
     worker: &Rc<Worker>,
     conn: &Rc<ConnInfo>,
-    head: Parts,
+    head: RequestHead,
     inbound: Inbound,
-    upgrade: Option<OnUpgrade>,
+    protocol: Option<(Asked, OnUpgrade)>,
 ) -> Begun {
-    let asked = upgrade::asked(&head).map(|asked| (asked, upgrade));
+    let asked = match protocol {
+        Some((asked, upgrade)) => Some((asked, Some(upgrade))),
+        None if head.version == Version::HTTP_2 => None,
+        None => upgrade::asked_over_http1(&head).map(|asked| (asked, None)),
+    };
     let mut finish = Finish::new(worker, conn, head);
     finish.admitted = worker.begin();
     if finish.admitted {
@@ -99,8 +112,8 @@ pub fn refuse_malformed(
     so_far: Option<(Method, Uri)>,
     reason: &'static engine::Reason,
 ) -> Vec<u8> {
-    let (mut head, ()) = Request::new(()).into_parts();
-    (head.method, head.uri) = so_far.unwrap_or_default();
+    let (method, uri) = so_far.unwrap_or_default();
+    let head = RequestHead { method, uri, ..RequestHead::default() };
     let mut finish = Finish::new(worker, conn, head);
     let rejection = Rejection::new(reason);
     finish.exchange.refuse(&rejection);
@@ -127,12 +140,11 @@ async fn handle(begun: Begun) -> Reply {
         Err(rejection) => (refuse(exchange, &rejection), None),
     };
     let source = process_response(&finish.worker, exchange, source).await;
-    let mut response = respond(exchange);
+    let mut headers = respond(exchange);
     if let (Some(upstream), Some((asked, client))) = (tunnel, asked) {
-        upgrade::switched(asked, &mut response);
-        exchange.status = response.status();
+        exchange.status = upgrade::switched(asked, &mut headers);
+        let status = exchange.status;
         finish.conn.become_tunnel();
-        let response = response.map(|()| ProxyBody::new(Source::Empty, None));
         let tunnel = match client {
             None => Some((upstream, finish)),
             Some(client) => {
@@ -140,9 +152,9 @@ async fn handle(begun: Begun) -> Reply {
                 None
             }
         };
-        return Reply { response, tunnel };
+        return Reply { status, headers, body: ProxyBody::new(Source::Empty, None), tunnel };
     }
-    Reply { response: response.map(|()| ProxyBody::new(source, Some(finish))), tunnel: None }
+    Reply { status: exchange.status, headers, body: ProxyBody::new(source, Some(finish)), tunnel: None }
 }
 
 /// Everything between a parsed request and an answer of an upstream or of a policy.
@@ -243,10 +255,10 @@ fn check(exchange: &mut Exchange, asked: Option<Asked>) -> Result<(), Box<Reject
     Ok(())
 }
 
-fn join_cookies(headers: &mut HeaderMap) {
+fn join_cookies(headers: &mut Headers) {
     use http::header::COOKIE;
-    if headers.get_all(COOKIE).iter().nth(1).is_some() {
-        let all: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if headers.get_all(&COOKIE).nth(1).is_some() {
+        let all: Vec<&[u8]> = headers.get_all(&COOKIE).map(HeaderText::as_bytes).collect();
         if let Ok(joined) = HeaderValue::from_bytes(&all.join(&b"; "[..])) {
             headers.insert(COOKIE, joined);
         }
@@ -399,7 +411,7 @@ fn prepare(
         exchange.headers.remove(&X_REQUEST_ID);
     }
     let mut extra = headers::forwarded(&mut exchange.headers, seen, &exchange.client, &conn.forwarded_by);
-    extra.push((X_REQUEST_ID.clone(), id_value(exchange.id)));
+    extra.append(&X_REQUEST_ID, id_value(exchange.id));
 
     let patience = snapshot.settings.limits.body_timeout.get();
     let mut body = body.into_request_body(worker, exchange).filter(|_| asked.is_none());
@@ -421,7 +433,7 @@ fn prepare(
 fn start_mirror(
     worker: &Rc<Worker>,
     exchange: &Exchange,
-    extra: &Extra,
+    extra: &Headers,
     body: Option<Option<u64>>,
     patience: std::time::Duration,
 ) -> Option<mirror::Tee> {
@@ -483,22 +495,20 @@ async fn run_response(worker: &Worker, exchange: &mut Exchange, chain: &Chain) -
     Ok(())
 }
 
-fn respond(exchange: &mut Exchange) -> Response<()> {
-    let mut response = Response::new(());
-    *response.status_mut() = exchange.status;
-    let headers = response.headers_mut();
-    *headers = std::mem::take(&mut exchange.response_headers);
+/// The headers of the answer, with those that the gateway adds to every one.
+fn respond(exchange: &mut Exchange) -> Headers {
+    let mut headers = std::mem::take(&mut exchange.response_headers);
     headers.insert(&X_REQUEST_ID, id_value(exchange.id));
     for (name, value) in exchange.answer_headers.drain(..) {
         headers.append(name, value);
     }
-    response
+    headers
 }
 
 /// A question about a request that nobody sends.
 #[derive(Debug)]
 pub struct DryRun {
-    pub head: http::request::Parts,
+    pub head: RequestHead,
     pub client: std::net::IpAddr,
 }
 

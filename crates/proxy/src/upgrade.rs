@@ -1,9 +1,9 @@
 //! Protocol upgrades: WebSocket over HTTP/1.1 and, by extended CONNECT (RFC 8441), over HTTP/2. After the handshake
 //! bytes go both ways until either side ends.
 
-use engine::Exchange;
+use engine::{Exchange, Headers, RequestHead};
 use http::{
-    HeaderValue, Method, Response, StatusCode,
+    HeaderValue, Method, StatusCode,
     header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, UPGRADE},
     request::Parts,
 };
@@ -23,15 +23,17 @@ pub enum Asked {
 /// The only protocol that is switched to. Others, `h2c` above all, are a way around the gateway's rules.
 pub const WEBSOCKET: &str = "websocket";
 
-/// Whether a request asks for WebSocket.
-pub fn asked(head: &Parts) -> Option<Asked> {
-    if head.method == Method::CONNECT {
-        let protocol = head.extensions.get::<Protocol>()?;
-        return protocol.as_str().eq_ignore_ascii_case(WEBSOCKET).then_some(Asked::ExtendedConnect);
-    }
+/// Whether a request over HTTP/2 asks for WebSocket.
+pub fn asked_over_http2(head: &Parts) -> Option<Asked> {
+    let protocol = head.extensions.get::<Protocol>().filter(|_| head.method == Method::CONNECT)?;
+    protocol.as_str().eq_ignore_ascii_case(WEBSOCKET).then_some(Asked::ExtendedConnect)
+}
+
+/// Whether a request over HTTP/1 asks for WebSocket.
+pub fn asked_over_http1(head: &RequestHead) -> Option<Asked> {
     let headers = &head.headers;
     let wants = headers.get(UPGRADE)?.as_bytes().eq_ignore_ascii_case(WEBSOCKET.as_bytes());
-    let says = headers.get_all(CONNECTION).iter().any(|value| {
+    let says = headers.get_all(&CONNECTION).any(|value| {
         value
             .as_bytes()
             .split(|b| *b == b',')
@@ -62,16 +64,16 @@ fn base64(bytes: [u8; 16]) -> String {
 }
 
 /// Tells the client, in the words of its protocol, that the switch has happened.
-pub fn switched(asked: Asked, response: &mut Response<()>) {
+pub fn switched(asked: Asked, headers: &mut Headers) -> StatusCode {
     match asked {
         Asked::Http1 => {
-            *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
-            response.headers_mut().insert(UPGRADE, HeaderValue::from_static(WEBSOCKET));
+            headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+            headers.insert(UPGRADE, HeaderValue::from_static(WEBSOCKET));
+            StatusCode::SWITCHING_PROTOCOLS
         }
         Asked::ExtendedConnect => {
-            *response.status_mut() = StatusCode::OK;
-            response.headers_mut().remove(SEC_WEBSOCKET_ACCEPT);
+            headers.remove(SEC_WEBSOCKET_ACCEPT);
+            StatusCode::OK
         }
     }
 }
@@ -124,7 +126,7 @@ mod tests {
         let ask = |upgrade: &str, connection: &str| {
             let request =
                 http::Request::get("/").header(UPGRADE, upgrade).header(CONNECTION, connection).body(());
-            asked(&request.unwrap().into_parts().0)
+            asked_over_http1(&request.unwrap().into_parts().0.into())
         };
         assert_eq!(ask("websocket", "keep-alive, Upgrade"), Some(Asked::Http1));
         assert_eq!(ask("h2c", "Upgrade, HTTP2-Settings"), None);

@@ -3,7 +3,7 @@
 use engine::{
     CompileCx, Compiled, Exchange, Filter, Needs, Outcome, Policy, PolicyKind, Reason, Stage, Step,
 };
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use model::Diagnostic;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,11 @@ struct CapitalsFilter;
 impl Filter for CapitalsFilter {
     fn request<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
         if exchange.uri.path().ends_with("/here") {
-            return Step::Done(Ok(exchange.answer_with(StatusCode::ACCEPTED, HeaderMap::new(), "made here")));
+            return Step::Done(Ok(exchange.answer_with(
+                StatusCode::ACCEPTED,
+                engine::Headers::new(),
+                "made here",
+            )));
         }
         let payload = exchange.request_payload.as_mut().expect("it was asked for");
         payload.replace(payload.bytes().to_ascii_uppercase());

@@ -3,11 +3,14 @@
 //! Every line is looked at once, when it is whole. What is understood here is all that anybody ever sees of a head:
 //! requests to upstreams are written anew from it.
 
-use bytes::{Bytes, BytesMut};
-use engine::{Reason, reason};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
+use bytes::BytesMut;
+use engine::{
+    Headers, Reason, RequestHead,
+    headers::{Line, Lines},
+    reason,
+};
+use http::{Method, Uri, Version};
 use memchr::memchr;
-use smallvec::SmallVec;
 
 use crate::h1::{Framing, decimal};
 
@@ -21,17 +24,14 @@ pub struct HeadLimits {
 
 /// A request head, understood.
 #[derive(Debug)]
-pub struct RequestHead {
-    pub parts: http::request::Parts,
+pub struct Received {
+    pub head: RequestHead,
     pub framing: Framing,
     /// The client lets the connection be used again.
     pub keep_alive: bool,
     /// The client waits for `100 Continue` before it sends its body.
     pub expects_continue: bool,
 }
-
-/// Start and end of a name, start and end of its value.
-type Span = [u32; 4];
 
 /// Reads one head after the other from a buffer.
 #[derive(Debug)]
@@ -43,9 +43,9 @@ pub struct HeadReader {
     searched: usize,
     empty_lines: u8,
     /// Start and end of method, start and end of target; set once the request line has come.
-    request_line: Option<Span>,
+    request_line: Option<[usize; 4]>,
     fields: Fields,
-    spans: SmallVec<[Span; 16]>,
+    lines: Lines,
 }
 
 /// What the header lines so far say about the message.
@@ -74,12 +74,12 @@ impl HeadReader {
             empty_lines: 0,
             request_line: None,
             fields: Fields::default(),
-            spans: SmallVec::new(),
+            lines: Lines::new(),
         }
     }
 
     /// Takes a head off the buffer; `None` while it is incomplete.
-    pub fn read(&mut self, buffer: &mut BytesMut) -> Result<Option<RequestHead>, &'static Reason> {
+    pub fn read(&mut self, buffer: &mut BytesMut) -> Result<Option<Received>, &'static Reason> {
         loop {
             let Some(found) = memchr(b'\n', &buffer[self.searched..]) else {
                 self.searched = buffer.len();
@@ -107,7 +107,7 @@ impl HeadReader {
 
     /// Method and target, as far as they have been understood.
     pub fn so_far(&self, buffer: &BytesMut) -> Option<(Method, Uri)> {
-        let [start, method_end, target, end] = self.request_line?.map(|at| at as usize);
+        let [start, method_end, target, end] = self.request_line?;
         Some((
             Method::from_bytes(&buffer[start..method_end]).ok()?,
             Uri::try_from(&buffer[target..end]).unwrap_or_default(),
@@ -152,8 +152,7 @@ impl HeadReader {
             _ => return Err(&reason::BAD_REQUEST),
         }
         self.fields.size = line.len() + 2;
-        self.request_line =
-            Some([start, start + method_end, start + method_end + 1, start + target_end].map(|at| at as u32));
+        self.request_line = Some([start, start + method_end, start + method_end + 1, start + target_end]);
         Ok(())
     }
 
@@ -167,8 +166,7 @@ impl HeadReader {
         }
         let (name, value) = split_field(line)?;
         let value_start = value.as_ptr() as usize - buffer.as_ptr() as usize;
-        self.spans
-            .push([start, start + name.len(), value_start, value_start + value.len()].map(|at| at as u32));
+        self.lines.push(Line::new(start, start + name.len(), value_start, value_start + value.len()));
         match name.len() {
             4 if name.eq_ignore_ascii_case(b"host") => {
                 fields.hosts = fields.hosts.saturating_add(1);
@@ -207,18 +205,22 @@ impl HeadReader {
     }
 
     /// All lines have come: cuts the head off the buffer, and starts anew.
-    fn finish(&mut self, buffer: &mut BytesMut) -> Result<RequestHead, &'static Reason> {
+    fn finish(&mut self, buffer: &mut BytesMut) -> Result<Received, &'static Reason> {
         let fields = std::mem::take(&mut self.fields);
         if fields.hosts != 1 && !fields.http10 {
             return Err(&reason::BAD_HOST);
         }
-        let head = buffer.split_to(self.line_start).freeze();
-        let request_line = self.request_line.take().ok_or(&reason::BAD_REQUEST)?;
-        let parts = self.build(&head, request_line, fields.http10)?;
-        self.spans.clear();
+        let text = buffer.split_to(self.line_start).freeze();
+        let [start, method_end, target, target_end] = self.request_line.take().ok_or(&reason::BAD_REQUEST)?;
         (self.line_start, self.searched, self.empty_lines) = (0, 0, 0);
-        Ok(RequestHead {
-            parts,
+        let head = RequestHead {
+            method: Method::from_bytes(&text[start..method_end]).map_err(|_| &reason::BAD_REQUEST)?,
+            uri: Uri::from_maybe_shared(text.slice(target..target_end)).map_err(|_| &reason::BAD_REQUEST)?,
+            version: if fields.http10 { Version::HTTP_10 } else { Version::HTTP_11 },
+            headers: Headers::from_text(text, std::mem::take(&mut self.lines)),
+        };
+        Ok(Received {
+            head,
             framing: match fields.length {
                 _ if fields.chunked => Framing::Chunked,
                 Some(length @ 1..) => Framing::Length(length),
@@ -227,30 +229,6 @@ impl HeadReader {
             keep_alive: !fields.close && (!fields.http10 || fields.keep_alive),
             expects_continue: fields.expects_continue && !fields.http10,
         })
-    }
-
-    fn build(
-        &self,
-        head: &Bytes,
-        request_line: Span,
-        http10: bool,
-    ) -> Result<http::request::Parts, &'static Reason> {
-        let [start, method_end, target, target_end] = request_line.map(|at| at as usize);
-        let (mut parts, ()) = http::Request::new(()).into_parts();
-        parts.method = Method::from_bytes(&head[start..method_end]).map_err(|_| &reason::BAD_REQUEST)?;
-        parts.uri =
-            Uri::from_maybe_shared(head.slice(target..target_end)).map_err(|_| &reason::BAD_REQUEST)?;
-        parts.version = if http10 { Version::HTTP_10 } else { Version::HTTP_11 };
-        let mut headers = HeaderMap::with_capacity(self.spans.len());
-        for span in &self.spans {
-            let [name, name_end, value, value_end] = span.map(|at| at as usize);
-            let name = HeaderName::from_bytes(&head[name..name_end]).map_err(|_| &reason::BAD_REQUEST)?;
-            let value = HeaderValue::from_maybe_shared(head.slice(value..value_end))
-                .map_err(|_| &reason::BAD_REQUEST)?;
-            headers.append(name, value);
-        }
-        parts.headers = headers;
-        Ok(parts)
     }
 }
 

@@ -7,15 +7,13 @@ use std::{
 };
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use http::{
-    HeaderMap, Method, Response, StatusCode, Version,
-    header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING},
-};
+use engine::{Headers, RequestHead};
+use http::{HeaderMap, Method, StatusCode, Version, header::CONTENT_LENGTH};
 use http_body::Body;
 use tokio::io::AsyncWrite;
 
 use super::conn::ClientStream;
-use crate::{body::ProxyBody, patience::Patience};
+use crate::{body::ProxyBody, h1::put_header, headers::Kind, patience::Patience, request::Reply};
 
 /// What the answer's framing depends on besides the answer.
 #[derive(Debug, Clone, Copy)]
@@ -27,11 +25,11 @@ pub struct Asked {
 }
 
 impl Asked {
-    pub fn new(method: &Method, version: Version, headers: &HeaderMap) -> Self {
-        let trailers = headers.get(http::header::TE).is_some_and(|te| {
+    pub fn new(request: &RequestHead) -> Self {
+        let trailers = request.headers.get(http::header::TE).is_some_and(|te| {
             te.as_bytes().split(|b| *b == b',').any(|t| t.trim_ascii().eq_ignore_ascii_case(b"trailers"))
         });
-        Self { head: *method == Method::HEAD, version, trailers }
+        Self { head: request.method == Method::HEAD, version: request.version, trailers }
     }
 }
 
@@ -76,39 +74,40 @@ impl Writer {
     /// `close` ends the connection after the answer, and says so; [`Self::closes`] tells whether it has to.
     pub fn new(
         mut out: BytesMut,
-        response: Response<ProxyBody>,
+        reply: Reply,
         asked: Asked,
         close: bool,
         date: &[u8],
         patience: Patience,
     ) -> Self {
-        let (head, mut body) = response.into_parts();
-        let ending = ending(head.status, &head.headers, &body, asked);
+        let Reply { status, headers, mut body, .. } = reply;
+        let ending = ending(status, &headers, &body, asked);
         let close = close || ending == Ending::Close;
-        put_status(&mut out, head.status);
+        put_status(&mut out, status);
         let mut length_said = false;
-        for (name, value) in &head.headers {
-            // Framing and the life of the connection are said below, once.
-            if *name == TRANSFER_ENCODING
-                || (*name == CONNECTION && head.status != StatusCode::SWITCHING_PROTOCOLS)
-            {
-                continue;
-            }
-            if *name == CONTENT_LENGTH {
-                match ending {
-                    Ending::Length(length) if !length_said => {
-                        length_said = true;
-                        put_length(&mut out, length);
+        let mut dated = false;
+        for (name, value) in headers.lines() {
+            match Kind::of(name) {
+                // Framing and the life of the connection are said below, once.
+                Kind::HopByHop if !goes_on(name, status) => continue,
+                Kind::ContentLength => {
+                    match ending {
+                        Ending::Length(length) if !length_said => {
+                            length_said = true;
+                            put_length(&mut out, length);
+                        }
+                        // It tells of the body that a GET would get.
+                        Ending::NoBody if status != StatusCode::NO_CONTENT => {
+                            put_header(&mut out, name, value)
+                        }
+                        _ => {}
                     }
-                    // It tells of the body that a GET would get.
-                    Ending::NoBody if head.status != StatusCode::NO_CONTENT => {
-                        put_header(&mut out, name.as_str().as_bytes(), value.as_bytes());
-                    }
-                    _ => {}
+                    continue;
                 }
-                continue;
+                _ => {}
             }
-            put_header(&mut out, name.as_str().as_bytes(), value.as_bytes());
+            dated |= name.eq_ignore_ascii_case(b"date");
+            put_header(&mut out, name, value);
         }
         match ending {
             Ending::Length(length) if !length_said => put_length(&mut out, length),
@@ -120,7 +119,7 @@ impl Writer {
         } else if asked.version == Version::HTTP_10 {
             put_header(&mut out, b"connection", b"keep-alive");
         }
-        if !head.headers.contains_key(DATE) {
+        if !dated {
             put_header(&mut out, b"date", date);
         }
         out.put_slice(b"\r\n");
@@ -270,7 +269,13 @@ impl Writer {
     }
 }
 
-fn ending(status: StatusCode, headers: &HeaderMap, body: &ProxyBody, asked: Asked) -> Ending {
+/// Trailers are announced to whoever wants them; the headers of a switch of protocols belong to it.
+fn goes_on(name: &[u8], status: StatusCode) -> bool {
+    name.eq_ignore_ascii_case(b"trailer")
+        || (status == StatusCode::SWITCHING_PROTOCOLS && !name.eq_ignore_ascii_case(b"transfer-encoding"))
+}
+
+fn ending(status: StatusCode, headers: &Headers, body: &ProxyBody, asked: Asked) -> Ending {
     if asked.head || status.is_informational() || matches!(status.as_u16(), 204 | 304) {
         return Ending::NoBody;
     }
@@ -296,12 +301,4 @@ fn put_status(out: &mut BytesMut, status: StatusCode) {
 
 fn put_length(out: &mut BytesMut, length: u64) {
     put_header(out, b"content-length", itoa::Buffer::new().format(length).as_bytes());
-}
-
-fn put_header(out: &mut BytesMut, name: &[u8], value: &[u8]) {
-    out.reserve(name.len() + value.len() + 4);
-    out.put_slice(name);
-    out.put_slice(b": ");
-    out.put_slice(value);
-    out.put_slice(b"\r\n");
 }

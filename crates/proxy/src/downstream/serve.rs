@@ -17,7 +17,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{
     conn::{ClientBody, ClientStream, SharedStream},
-    head::{HeadLimits, HeadReader, RequestHead},
+    head::{HeadLimits, HeadReader, Received},
     respond::{Asked, Writer, Written},
 };
 use crate::{
@@ -25,8 +25,7 @@ use crate::{
     conn_state::Order,
     connection::{ConnInfo, PREFACE},
     patience::Patience,
-    request::{self, Reply},
-    upgrade,
+    request, upgrade,
     worker::Worker,
 };
 
@@ -54,7 +53,7 @@ pub struct Http1<'a> {
 /// What comes next on the connection.
 #[expect(clippy::large_enum_variant, reason = "made once for each request, and a box would be an allocation")]
 enum Next {
-    Request(RequestHead),
+    Request(Received),
     Refused(&'static Reason),
     End(End),
 }
@@ -138,13 +137,12 @@ impl Http1<'_> {
     }
 
     /// Answers one request; `false` when the connection is over.
-    async fn answer(&self, head: RequestHead) -> bool {
-        let RequestHead { parts, framing, keep_alive, expects_continue } = head;
-        let asked = Asked::new(&parts.method, parts.version, &parts.headers);
+    async fn answer(&self, received: Received) -> bool {
+        let Received { head, framing, keep_alive, expects_continue } = received;
+        let asked = Asked::new(&head);
         let body = ClientBody::begin(self.stream, framing, expects_continue);
         let reply = {
-            let mut handling =
-                pin!(request::serve(self.worker, self.info, parts, Inbound::Http1(body), None));
+            let mut handling = pin!(request::serve(self.worker, self.info, head, Inbound::Http1(body), None));
             poll_fn(|cx| match handling.as_mut().poll(cx) {
                 Poll::Ready(reply) => Poll::Ready(Some(reply)),
                 Poll::Pending if self.stream.borrow_mut().poll_gone(cx) => Poll::Ready(None),
@@ -152,12 +150,13 @@ impl Http1<'_> {
             })
             .await
         };
-        let Some(Reply { response, tunnel }) = reply else { return false };
+        let Some(mut reply) = reply else { return false };
+        let tunnel = reply.tunnel.take();
         let close = !keep_alive || self.is_ending() || !self.can_go_on();
         let patience = Patience::new(&self.worker.ticker, self.limits.body_timeout.get());
         let date = self.worker.date();
         let mut writer =
-            Writer::new(self.worker.take_buffer(), response, asked, close, date.as_bytes(), patience);
+            Writer::new(self.worker.take_buffer(), reply, asked, close, date.as_bytes(), patience);
         let close = close || writer.closes();
         let written = poll_fn(|cx| writer.poll(cx, self.stream)).await;
         self.worker.give_buffer(writer.into_buffer());

@@ -53,7 +53,7 @@ fn feed(text: &str) -> Result<u64, &'static str> {
     at_once
 }
 
-fn one(text: &str) -> super::head::RequestHead {
+fn one(text: &str) -> super::head::Received {
     HeadReader::new(LIMITS).read(&mut BytesMut::from(text)).unwrap().unwrap()
 }
 
@@ -193,9 +193,9 @@ fn no_bytes_make_it_panic_and_cuts_never_change_its_mind() {
 fn a_head_is_understood_as_it_was_written() {
     let head =
         one("POST /a?b=c HTTP/1.1\r\nHost: h:1\r\nX-Empty:\r\nx-two: \t b \r\nContent-Length: 3\r\n\r\n");
-    assert_eq!((head.parts.method.as_str(), head.parts.uri.to_string()), ("POST", "/a?b=c".to_owned()));
-    assert_eq!(head.parts.headers["x-empty"], "");
-    assert_eq!(head.parts.headers["x-two"], "b");
+    assert_eq!((head.head.method.as_str(), head.head.uri.to_string()), ("POST", "/a?b=c".to_owned()));
+    assert_eq!(head.head.headers.get("x-empty").unwrap(), "");
+    assert_eq!(head.head.headers.get("x-two").unwrap(), "b");
     assert_eq!(head.framing, Framing::Length(3));
     assert!(head.keep_alive && !head.expects_continue);
 }

@@ -7,7 +7,9 @@ use std::{
     time::Duration,
 };
 
-use engine::{Exchange, Reason, Rejection, Timestamp, reason, reason::Origin, upstream::CompiledUpstream};
+use engine::{
+    Exchange, Headers, Reason, Rejection, Timestamp, reason, reason::Origin, upstream::CompiledUpstream,
+};
 use http::{Method, StatusCode};
 use http_body::Body;
 use http_body_util::{Either, Empty};
@@ -240,15 +242,16 @@ impl Try<'_> {
                 Err(Failure::new(&reason::UPSTREAM_BROKE, format!("HTTP/2: {error}")).unanswered())
             }
             Ok(Ok(response)) => {
-                let (mut head, incoming) = response.into_parts();
-                crate::headers::strip_hop_by_hop(&mut head.headers);
+                let (head, incoming) = response.into_parts();
+                let mut headers = Headers::from(&head.headers);
+                crate::headers::strip_hop_by_hop(&mut headers);
                 let source = if incoming.is_end_stream() {
                     Source::Empty
                 } else {
-                    let limit = body_limit(&head.headers, self.limits.read);
+                    let limit = body_limit(&headers, self.limits.read);
                     Source::H2(Box::new(H2Body::new(incoming, Patience::new(&worker.ticker, limit))))
                 };
-                Ok(Answer { status: head.status, headers: head.headers, source, tunnel: None })
+                Ok(Answer { status: head.status, headers, source, tunnel: None })
             }
         }
     }
@@ -263,7 +266,7 @@ fn empty_body_framing(method: &Method) -> Framing {
 }
 
 /// Streams of events and of gRPC messages may be silent for as long as they like.
-fn body_limit(headers: &http::HeaderMap, read: Duration) -> Duration {
+fn body_limit(headers: &Headers, read: Duration) -> Duration {
     let streams = headers.get(http::header::CONTENT_TYPE).is_some_and(|value| {
         let value = value.as_bytes();
         value.starts_with(b"text/event-stream") || value.starts_with(b"application/grpc")

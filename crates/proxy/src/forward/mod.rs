@@ -6,19 +6,18 @@ mod upstream_body;
 use std::{rc::Rc, sync::Arc, time::Duration};
 
 use engine::{
-    Exchange, Reason, Rejection, Timestamp,
+    Exchange, Headers, Reason, Rejection, Timestamp,
     exchange::Attempt,
     reason,
     snapshot::hash_address,
     upstream::{CompiledUpstream, Unavailable, stable_hash},
 };
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header::RETRY_AFTER};
+use http::{HeaderValue, Method, StatusCode, header::RETRY_AFTER};
 use smallvec::SmallVec;
 
 use crate::{
     body::{RequestBody, Source},
     h1::Conn,
-    headers::Extra,
     worker::Worker,
 };
 
@@ -27,7 +26,7 @@ pub use upstream_body::UpstreamBody;
 /// An upstream's answer.
 pub struct Answer {
     pub status: StatusCode,
-    pub headers: HeaderMap,
+    pub headers: Headers,
     pub source: Source,
     /// The upstream switched protocols; the connection goes on as a tunnel.
     pub tunnel: Option<Conn>,
@@ -38,7 +37,7 @@ pub struct Outgoing {
     /// Position of the upstream in the snapshot.
     pub upstream: u32,
     /// Headers that the gateway adds.
-    pub extra: Extra,
+    pub extra: Headers,
     pub body: Option<RequestBody>,
     /// There was a body at first, whatever has become of it.
     pub has_body: bool,

@@ -176,7 +176,7 @@ impl Decoder {
                 if map.len() >= MOST_TRAILERS {
                     return Err(Flaw::TooManyTrailers);
                 }
-                if !framing && !is_hop_by_hop(&name) {
+                if !framing && !is_hop_by_hop(name.as_str()) {
                     map.append(name, value);
                 }
             }

@@ -1,12 +1,10 @@
 //! Request heads, written anew for the upstream: one Host, one length, nothing that belongs to another hop.
 
 use bytes::{BufMut, BytesMut};
-use http::{
-    HeaderMap, HeaderName, HeaderValue, Method,
-    header::{CONTENT_LENGTH, EXPECT, HOST},
-};
+use engine::Headers;
+use http::Method;
 
-use crate::headers::is_hop_by_hop;
+use crate::headers::Kind;
 
 /// How the upstream learns where the request body ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,9 +22,9 @@ pub struct Head<'a> {
     pub path: [&'a str; 2],
     pub query: Option<&'a str>,
     pub host: &'a str,
-    pub headers: &'a HeaderMap,
+    pub headers: &'a Headers,
     /// Written after those of the client, which have none of them any more.
-    pub extra: &'a [(HeaderName, HeaderValue)],
+    pub extra: &'a Headers,
     pub framing: Framing,
     /// The protocol to switch to.
     pub upgrade: Option<&'a str>,
@@ -44,13 +42,12 @@ pub fn encode_head(out: &mut BytesMut, head: &Head<'_>) {
         put(out, &["?", query]);
     }
     put(out, &[" HTTP/1.1\r\nhost: ", head.host, "\r\n"]);
-    for (name, value) in head.headers {
-        if is_hop_by_hop(name) || *name == HOST || *name == CONTENT_LENGTH || *name == EXPECT {
-            continue;
+    for (name, value) in head.headers.lines() {
+        if !matches!(Kind::of(name), Kind::HopByHop | Kind::Host | Kind::ContentLength | Kind::Expect) {
+            put_header(out, name, value);
         }
-        put_header(out, name, value);
     }
-    for (name, value) in head.extra {
+    for (name, value) in head.extra.lines() {
         put_header(out, name, value);
     }
     match head.framing {
@@ -69,11 +66,12 @@ pub fn encode_head(out: &mut BytesMut, head: &Head<'_>) {
     out.put_slice(b"\r\n");
 }
 
-fn put_header(out: &mut BytesMut, name: &HeaderName, value: &HeaderValue) {
-    out.reserve(name.as_str().len() + value.len() + 4);
-    out.put_slice(name.as_str().as_bytes());
+/// Writes a header line.
+pub fn put_header(out: &mut BytesMut, name: &[u8], value: &[u8]) {
+    out.reserve(name.len() + value.len() + 4);
+    out.put_slice(name);
     out.put_slice(b": ");
-    out.put_slice(value.as_bytes());
+    out.put_slice(value);
     out.put_slice(b"\r\n");
 }
 
@@ -85,21 +83,23 @@ fn put(out: &mut BytesMut, parts: &[&str]) {
 
 #[cfg(test)]
 mod tests {
+    use http::{HeaderName, HeaderValue};
+
     use super::*;
 
     #[test]
     fn a_head_has_one_host_one_length_and_nothing_of_the_hop_before() {
-        let mut headers = HeaderMap::new();
-        for (name, value) in [
+        let headers: Headers = [
             ("host", "evil"),
             ("content-length", "99"),
             ("connection", "keep-alive"),
             ("upgrade", "h2c"),
             ("x-empty", ""),
             ("accept", "*/*"),
-        ] {
-            headers.insert(name, HeaderValue::from_static(value));
-        }
+        ]
+        .into_iter()
+        .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+        .collect();
         let mut out = BytesMut::new();
         let head = Head {
             method: &Method::POST,
@@ -107,7 +107,7 @@ mod tests {
             query: Some("a=b"),
             host: "up:80",
             headers: &headers,
-            extra: &[(HeaderName::from_static("x-request-id"), HeaderValue::from_static("7"))],
+            extra: &Headers::from_iter([(&crate::headers::X_REQUEST_ID, HeaderValue::from_static("7"))]),
             framing: Framing::Length(3),
             upgrade: None,
             expect_continue: false,

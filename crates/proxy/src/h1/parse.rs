@@ -1,14 +1,14 @@
 //! Response heads, parsed strictly: an answer whose end is doubtful is no answer.
 
-use bytes::{Bytes, BytesMut};
-use http::{
-    HeaderMap, HeaderName, HeaderValue, StatusCode,
-    header::{CONNECTION, CONTENT_LENGTH, TRAILER, TRANSFER_ENCODING},
+use bytes::BytesMut;
+use engine::{
+    Headers,
+    headers::{Line, Lines},
 };
-use smallvec::SmallVec;
+use http::{HeaderName, HeaderValue, StatusCode, header::CONTENT_LENGTH};
 
 use super::decode::decimal;
-use crate::headers::is_hop_by_hop;
+use crate::headers::Kind;
 
 /// How the end of a response body is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub enum ResponseFraming {
 #[derive(Debug)]
 pub struct Response {
     pub status: StatusCode,
-    pub headers: HeaderMap,
+    pub headers: Headers,
     pub framing: ResponseFraming,
     pub keep_alive: bool,
     /// The protocol named by `Upgrade`.
@@ -33,9 +33,6 @@ pub struct Response {
 /// What is wrong with a response; for the decision record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Invalid(pub &'static str);
-
-/// Start and end of a name, start and end of its value.
-type Span = (usize, usize, usize, usize);
 
 const MOST_HEADERS: usize = 128;
 const LARGEST_HEAD: usize = 128 * 1024;
@@ -60,70 +57,17 @@ pub fn parse(buffer: &mut BytesMut, to_head_request: bool) -> Result<Option<Resp
     let http10 = response.version == Some(0);
     // Positions, since the buffer is cut off below and the parsed slices borrow it.
     let base = buffer.as_ptr() as usize;
-    let spans: SmallVec<[Span; 24]> = response
-        .headers
-        .iter()
-        .map(|header| {
+    let mut framing = Fields { http10, close: http10, ..Fields::default() };
+    let mut lines = Lines::new();
+    for header in response.headers {
+        if framing.take_in(header.name.as_bytes(), header.value)? {
             let name = header.name.as_ptr() as usize - base;
             let value = if header.value.is_empty() { name } else { header.value.as_ptr() as usize - base };
-            (name, name + header.name.len(), value, value + header.value.len())
-        })
-        .collect();
-    let head = buffer.split_to(length).freeze();
-    build(&head, &spans, status, http10, to_head_request).map(Some)
-}
-
-fn build(
-    head: &Bytes,
-    spans: &[Span],
-    status: StatusCode,
-    http10: bool,
-    to_head_request: bool,
-) -> Result<Response, Invalid> {
-    // Room for the few headers that the gateway adds, or the map would grow at once.
-    let mut headers = HeaderMap::with_capacity(spans.len() + 2);
-    let mut content_length = None;
-    let mut chunked = false;
-    let mut close = http10;
-    let mut connection_names: Vec<HeaderName> = Vec::new();
-    let mut upgrade = None;
-    for (name_start, name_end, value_start, value_end) in spans {
-        let name = HeaderName::from_bytes(&head[*name_start..*name_end])
-            .map_err(|_| Invalid("a header name is not valid"))?;
-        let value = HeaderValue::from_maybe_shared(head.slice(*value_start..*value_end))
-            .map_err(|_| Invalid("a header value is not valid"))?;
-        if name == CONTENT_LENGTH {
-            let length = decimal(value.as_bytes()).ok_or(Invalid("Content-Length is not a number"))?;
-            if content_length.is_some_and(|before| before != length) {
-                return Err(Invalid("two different Content-Length"));
-            }
-            if content_length.replace(length).is_none() {
-                headers.append(name, value);
-            }
-            continue;
-        }
-        // Trailers are announced to whoever wants them, and that may be the client.
-        if !is_hop_by_hop(&name) || name == TRAILER {
-            headers.append(name, value);
-            continue;
-        }
-        if name == TRANSFER_ENCODING {
-            if chunked || http10 || !value.as_bytes().eq_ignore_ascii_case(b"chunked") {
-                return Err(Invalid("a Transfer-Encoding other than chunked"));
-            }
-            chunked = true;
-        } else if name == CONNECTION {
-            for token in value.as_bytes().split(|b| *b == b',').map(<[u8]>::trim_ascii) {
-                match token {
-                    t if t.eq_ignore_ascii_case(b"close") => close = true,
-                    t if t.eq_ignore_ascii_case(b"keep-alive") => close = false,
-                    t => connection_names.extend(HeaderName::from_bytes(t).ok()),
-                }
-            }
-        } else if name == http::header::UPGRADE {
-            upgrade = Some(value);
+            lines.push(Line::new(name, name + header.name.len(), value, value + header.value.len()));
         }
     }
+    let Fields { content_length, chunked, close, connection_names, upgrade, .. } = framing;
+    let mut headers = Headers::from_text(buffer.split_to(length).freeze(), lines);
     if chunked && content_length.is_some() {
         return Err(Invalid("both Content-Length and Transfer-Encoding"));
     }
@@ -140,13 +84,60 @@ fn build(
         Some(length) => ResponseFraming::Length(length),
         None => ResponseFraming::UntilClose,
     };
-    Ok(Response {
+    Ok(Some(Response {
         status,
         headers,
         framing,
         keep_alive: !close && framing != ResponseFraming::UntilClose,
         upgrade,
-    })
+    }))
+}
+
+/// What the headers so far say about this hop.
+#[derive(Default)]
+struct Fields {
+    http10: bool,
+    content_length: Option<u64>,
+    chunked: bool,
+    close: bool,
+    connection_names: Vec<HeaderName>,
+    upgrade: Option<HeaderValue>,
+}
+
+impl Fields {
+    /// Looks at a header; `false` when it goes no further.
+    fn take_in(&mut self, name: &[u8], value: &[u8]) -> Result<bool, Invalid> {
+        match Kind::of(name) {
+            Kind::ContentLength => {
+                let length = decimal(value).ok_or(Invalid("Content-Length is not a number"))?;
+                if self.content_length.is_some_and(|before| before != length) {
+                    return Err(Invalid("two different Content-Length"));
+                }
+                Ok(self.content_length.replace(length).is_none())
+            }
+            Kind::HopByHop => {
+                if name.eq_ignore_ascii_case(b"transfer-encoding") {
+                    if self.chunked || self.http10 || !value.eq_ignore_ascii_case(b"chunked") {
+                        return Err(Invalid("a Transfer-Encoding other than chunked"));
+                    }
+                    self.chunked = true;
+                } else if name.eq_ignore_ascii_case(b"connection") {
+                    for token in value.split(|b| *b == b',').map(<[u8]>::trim_ascii) {
+                        match token {
+                            t if t.eq_ignore_ascii_case(b"close") => self.close = true,
+                            t if t.eq_ignore_ascii_case(b"keep-alive") => self.close = false,
+                            t => self.connection_names.extend(HeaderName::from_bytes(t).ok()),
+                        }
+                    }
+                } else if name.eq_ignore_ascii_case(b"upgrade") {
+                    self.upgrade = HeaderValue::from_bytes(value).ok();
+                }
+                // Trailers are announced to whoever wants them, and that may be the client.
+                Ok(name.eq_ignore_ascii_case(b"trailer"))
+            }
+            _ => Ok(true),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -219,9 +210,8 @@ mod tests {
             false,
         );
         let headers = response.unwrap().unwrap().headers;
-        let mut names: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
-        names.sort_unstable();
-        assert_eq!(names, ["content-length", "x-end"]);
+        let names: Vec<&str> = headers.iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["Content-Length", "X-End"]);
     }
 
     #[test]

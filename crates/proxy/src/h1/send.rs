@@ -157,7 +157,8 @@ impl Sender {
         }
         self.close_chunk();
         self.out.put_slice(b"0\r\n");
-        for (name, value) in trailers.iter().filter(|(name, _)| !crate::headers::is_hop_by_hop(name)) {
+        for (name, value) in trailers.iter().filter(|(name, _)| !crate::headers::is_hop_by_hop(name.as_str()))
+        {
             self.out.put_slice(name.as_str().as_bytes());
             self.out.put_slice(b": ");
             self.out.put_slice(value.as_bytes());
