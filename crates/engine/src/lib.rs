@@ -6,6 +6,7 @@ pub mod compile;
 pub mod exchange;
 pub mod journal;
 pub mod keys;
+pub mod language;
 pub mod payload;
 pub mod policy;
 pub mod reason;
