@@ -12,6 +12,7 @@ use model::{ApiDoc, ConfigDoc, Diagnostic, Diagnostics, Operation};
 use crate::{
     Clock, PolicyKind, Snapshot,
     journal::Catalog,
+    language::LanguageCx,
     route::{ApiIndex, ApiPlace, Versionless},
     snapshot::Binding,
     state::StateRegistry,
@@ -51,12 +52,19 @@ pub struct CompileCx<'a> {
     generation: u64,
     scope: String,
     state_keys: Vec<String>,
+    language: LanguageCx,
 }
 
 impl<'a> CompileCx<'a> {
     /// A context for one policy; `scope` names whose state it keeps.
     pub fn new(environment: &'a Environment<'a>, generation: u64, scope: impl Into<String>) -> Self {
-        Self { environment, generation, scope: scope.into(), state_keys: Vec::new() }
+        Self {
+            environment,
+            generation,
+            scope: scope.into(),
+            state_keys: Vec::new(),
+            language: LanguageCx::default(),
+        }
     }
 
     /// State that outlives a reload: the same policy of the same API gets it again.
@@ -65,6 +73,11 @@ impl<'a> CompileCx<'a> {
         let state = self.environment.registry.keep(self.generation, key.clone(), make);
         self.state_keys.push(key);
         state
+    }
+
+    /// For templates, variables and conditions of the policy.
+    pub fn language(&mut self) -> &mut LanguageCx {
+        &mut self.language
     }
 
     pub fn workers(&self) -> usize {

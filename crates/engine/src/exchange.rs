@@ -14,7 +14,8 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 use smallvec::SmallVec;
 
 use crate::{
-    CompiledApi, Headers, Outcome, Payload, Reason, Snapshot, Timestamp, keys::Application, reason::Rejection,
+    CompiledApi, Headers, Outcome, Payload, Reason, Snapshot, Timestamp, keys::Application, language::Extras,
+    reason::Rejection,
 };
 
 /// A worker's own handle on the snapshot. Cloning it per request touches no memory that other cores write.
@@ -167,6 +168,7 @@ pub struct Exchange {
     note: Option<Cow<'static, str>>,
     /// Headers for the client, whoever answers in the end.
     pub answer_headers: Vec<(HeaderName, HeaderValue)>,
+    extras: Option<Box<Extras>>,
 }
 
 impl Exchange {
@@ -202,6 +204,7 @@ impl Exchange {
             detail: None,
             note: None,
             answer_headers: Vec::new(),
+            extras: None,
         }
     }
 
@@ -254,6 +257,16 @@ impl Exchange {
             parts.path_and_query = Some(path_and_query);
             self.uri = Uri::from_parts(parts).unwrap_or_default();
         }
+    }
+
+    /// What policies left on the request; `None` when nothing.
+    pub fn extras(&self) -> Option<&Extras> {
+        self.extras.as_deref()
+    }
+
+    /// The same, to leave something.
+    pub fn extras_mut(&mut self) -> &mut Extras {
+        self.extras.get_or_insert_default()
     }
 
     /// Answers the request here: no further policy of the request runs and no upstream is called.

@@ -3,9 +3,8 @@
 
 use std::{borrow::Borrow, fmt, str::Utf8Error};
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use smallvec::SmallVec;
 
 /// Headers in the order in which they came, names in the case in which they were written.
 ///
@@ -19,8 +18,8 @@ pub struct Headers {
     lines: Lines,
 }
 
-/// Where the lines of a head are.
-pub type Lines = SmallVec<[Line; 12]>;
+/// Where the lines of a head are. On the heap: headers are moved more often than they are made.
+pub type Lines = Vec<Line>;
 
 /// Where name and value of a header are.
 #[derive(Debug, Clone, Copy)]
@@ -133,10 +132,10 @@ impl Headers {
     }
 
     /// All values of a header.
-    pub fn get_all<'a>(
+    pub fn get_all<'a, 'n, N: AsRef<str> + ?Sized>(
         &'a self,
-        name: &'a (impl AsRef<str> + ?Sized),
-    ) -> impl DoubleEndedIterator<Item = HeaderText<'a>> {
+        name: &'n N,
+    ) -> impl DoubleEndedIterator<Item = HeaderText<'a>> + use<'a, 'n, N> {
         let name = name.as_ref().as_bytes();
         self.lines.iter().filter(move |line| self.is(line, name)).map(|line| HeaderText(self.value_of(line)))
     }
@@ -153,6 +152,32 @@ impl Headers {
     /// Names and values as they are written.
     pub fn lines(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.lines.iter().map(|line| (self.name_of(line), self.value_of(line)))
+    }
+
+    /// Writes the lines that are wanted, as they came. Neighbours go out in one piece.
+    pub fn write(&self, out: &mut BytesMut, mut wanted: impl FnMut(&[u8], &[u8]) -> bool) {
+        // Start and end of what is still to be written.
+        let (mut start, mut end) = (0, 0);
+        for line in &self.lines {
+            let (name, value) = (self.name_of(line), self.value_of(line));
+            if !wanted(name, value) {
+                continue;
+            }
+            let (line_start, line_end) = (line.name as usize, (line.value + line.value_length) as usize + 2);
+            let whole = line.name & ADDED == 0
+                && self.text.get(line_end - 2..line_end) == Some(b"\r\n")
+                && self.text.get(line_start + name.len()) == Some(&b':');
+            if whole && line_start == end && end > start {
+                end = line_end;
+                continue;
+            }
+            out.put_slice(&self.text[start..end]);
+            (start, end) = if whole { (line_start, line_end) } else { (0, 0) };
+            if !whole {
+                write_line(out, name, value);
+            }
+        }
+        out.put_slice(&self.text[start..end]);
     }
 
     /// Gives a header this value, whatever it had. It stays where it was.
@@ -209,6 +234,15 @@ impl Headers {
     }
 }
 
+/// Writes one header line.
+pub fn write_line(out: &mut BytesMut, name: &[u8], value: &[u8]) {
+    out.reserve(name.len() + value.len() + 4);
+    out.put_slice(name);
+    out.put_slice(b": ");
+    out.put_slice(value);
+    out.put_slice(b"\r\n");
+}
+
 impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.iter()).finish()
@@ -256,7 +290,7 @@ mod tests {
     fn sample() -> Headers {
         let text = Bytes::from_static(b"Host: a\r\nX-Two: 1\r\nx-two: \r\n");
         let lines = [Line::new(0, 4, 6, 7), Line::new(9, 14, 16, 17), Line::new(19, 24, 26, 26)];
-        Headers::from_text(text, lines.into_iter().collect())
+        Headers::from_text(text, lines.into())
     }
 
     #[test]
@@ -277,6 +311,26 @@ mod tests {
         assert!(headers.remove("x-Two") && !headers.remove("x-two"));
         let lines: Vec<_> = headers.iter().map(|(name, value)| (name, value.to_text())).collect();
         assert_eq!(lines, [("host", "b".into()), ("accept", "*/*".into())]);
+    }
+
+    #[test]
+    fn lines_are_written_as_they_came_and_changes_where_they_belong() {
+        let write = |headers: &Headers, but: &str| {
+            let mut out = BytesMut::new();
+            headers.write(&mut out, |name, _| name != but.as_bytes());
+            String::from_utf8(out.to_vec()).unwrap()
+        };
+        let mut headers = sample();
+        assert_eq!(write(&headers, ""), "Host: a\r\nX-Two: 1\r\nx-two: \r\n");
+        assert_eq!(write(&headers, "Host"), "X-Two: 1\r\nx-two: \r\n");
+        assert_eq!(write(&headers, "X-Two"), "Host: a\r\nx-two: \r\n");
+        headers.append(ACCEPT, HeaderValue::from_static("*/*"));
+        headers.insert(HOST, HeaderValue::from_static("b"));
+        assert_eq!(write(&headers, "x-two"), "host: b\r\nX-Two: 1\r\naccept: */*\r\n");
+        // What another server wrote with other line ends or spaces is written anew.
+        let text = Bytes::from_static(b"A:1 \r\nB: 2\nC :3\r\n");
+        let lines = vec![Line::new(0, 1, 2, 3), Line::new(6, 7, 9, 10), Line::new(11, 12, 14, 15)];
+        assert_eq!(write(&Headers::from_text(text, lines), ""), "A: 1\r\nB: 2\r\nC: 3\r\n");
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub type KeyHash = [u8; 32];
 #[derive(Debug)]
 pub struct Application {
     pub name: Box<str>,
+    /// What it is, for people.
+    pub description: Option<Box<str>>,
     pub suspended: bool,
     /// Names of the APIs that it may call.
     pub apis: Vec<Box<str>>,

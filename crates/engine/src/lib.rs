@@ -7,6 +7,7 @@ pub mod exchange;
 pub mod headers;
 pub mod journal;
 pub mod keys;
+pub mod language;
 pub mod payload;
 pub mod policy;
 pub mod reason;

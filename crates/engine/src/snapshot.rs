@@ -7,7 +7,7 @@ use model::{ListenerDoc, Settings};
 
 use crate::{
     Compiled, Needs, Stage,
-    journal::{ApiNames, Catalog},
+    journal::{ApiNames, Catalog, OperationNames},
     keys::Applications,
     route::{ApiIndex, OperationMatch, OperationTrie},
     stats::ApiStats,
@@ -117,6 +117,11 @@ impl CompiledApi {
     pub fn chain(&self, operation: Option<u32>) -> &Chain {
         let position = operation.and_then(|operation| self.operation_chains.get(operation as usize));
         &self.chains[position.map_or(0, |position| *position as usize)]
+    }
+
+    /// The names of an operation.
+    pub fn operation_names(&self, operation: Option<u32>) -> Option<&OperationNames> {
+        self.names.operations.get(operation? as usize)
     }
 
     /// Finds the operation for a decoded path below the base path.

@@ -4,6 +4,7 @@
 pub mod api;
 pub mod application;
 pub mod check;
+pub mod condition;
 pub mod config;
 pub mod diagnostic;
 pub mod event;
@@ -17,6 +18,7 @@ pub mod yaml;
 
 pub use api::{ApiDoc, Canary, Mirror, Operation, OperationDoc};
 pub use application::{ApiKeyDoc, ApplicationDoc};
+pub use condition::{ConditionDoc, ConditionOperator};
 pub use config::ConfigDoc;
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use listener::{ListenerDoc, TlsDoc};

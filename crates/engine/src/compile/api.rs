@@ -219,7 +219,11 @@ impl Job<'_> {
             let namesakes =
                 chain.iter().filter(|(_, n)| n.level == level && *n.name == *doc.display_name()).count();
             cx.scope = format!("{id}/{}/{}/{namesakes}", level.name(), doc.display_name());
-            match kind.compile(doc.config.clone(), &mut cx) {
+            let compiled = kind.compile(doc.config.clone(), &mut cx);
+            // Prefixes and names of one policy mean nothing to the next.
+            let warnings = std::mem::take(&mut cx.language).take_warnings();
+            problems.0.extend(warnings.into_iter().map(|warning| warning.under("config").under(&path)));
+            match compiled {
                 Ok(policy) => {
                     let needs = policy.get().needs();
                     chain.push((

@@ -47,6 +47,7 @@ pub(super) fn compile(config: &ConfigDoc, problems: &mut Diagnostics) -> Applica
         }
         applications.list.push(Application {
             name: doc.name.as_str().into(),
+            description: doc.description.as_deref().map(Into::into),
             suspended: doc.suspended,
             apis: doc.apis.iter().map(|name| name.as_str().into()).collect(),
         });

@@ -3,11 +3,15 @@
 //! Cost does not depend on how many APIs or operations there are: every segment is one hash look-up.
 
 mod api_index;
+mod encoding;
+mod parameter;
 mod path;
 mod template;
 mod trie;
 
 pub use api_index::{ApiIndex, ApiPlace, IndexError, Versionless};
+pub use encoding::{decode_query, decode_text, encode_path, encode_query, encode_segment};
+pub use parameter::{parameter, with_parameter};
 pub use path::{PathError, decode};
 pub use template::{Template, TemplateError};
 pub use trie::{Methods, OperationMatch, OperationTrie};

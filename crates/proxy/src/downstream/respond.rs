@@ -7,13 +7,13 @@ use std::{
 };
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use engine::{Headers, RequestHead};
+use engine::{Headers, RequestHead, headers::write_line};
 use http::{HeaderMap, Method, StatusCode, Version, header::CONTENT_LENGTH};
 use http_body::Body;
 use tokio::io::AsyncWrite;
 
 use super::conn::ClientStream;
-use crate::{body::ProxyBody, h1::put_header, headers::Kind, patience::Patience, request::Reply};
+use crate::{body::ProxyBody, h1::decimal, headers::Kind, patience::Patience, request::Reply};
 
 /// What the answer's framing depends on besides the answer.
 #[derive(Debug, Clone, Copy)]
@@ -86,41 +86,34 @@ impl Writer {
         put_status(&mut out, status);
         let mut length_said = false;
         let mut dated = false;
-        for (name, value) in headers.lines() {
-            match Kind::of(name) {
-                // Framing and the life of the connection are said below, once.
-                Kind::HopByHop if !goes_on(name, status) => continue,
-                Kind::ContentLength => {
-                    match ending {
-                        Ending::Length(length) if !length_said => {
-                            length_said = true;
-                            put_length(&mut out, length);
-                        }
-                        // It tells of the body that a GET would get.
-                        Ending::NoBody if status != StatusCode::NO_CONTENT => {
-                            put_header(&mut out, name, value)
-                        }
-                        _ => {}
-                    }
-                    continue;
-                }
-                _ => {}
+        headers.write(&mut out, |name, value| match Kind::of(name) {
+            // Framing and the life of the connection are said below, once.
+            Kind::HopByHop => goes_on(name, status),
+            Kind::ContentLength => {
+                // An upstream that said the length has said it in a place that can stay.
+                let same = matches!(ending, Ending::Length(length) if decimal(value) == Some(length));
+                let stays = same && !length_said;
+                length_said |= same;
+                // Without a body it tells of the one that a GET would get.
+                stays || (ending == Ending::NoBody && status != StatusCode::NO_CONTENT)
             }
-            dated |= name.eq_ignore_ascii_case(b"date");
-            put_header(&mut out, name, value);
-        }
+            _ => {
+                dated |= name.eq_ignore_ascii_case(b"date");
+                true
+            }
+        });
         match ending {
             Ending::Length(length) if !length_said => put_length(&mut out, length),
-            Ending::Chunked => put_header(&mut out, b"transfer-encoding", b"chunked"),
+            Ending::Chunked => write_line(&mut out, b"transfer-encoding", b"chunked"),
             Ending::Length(_) | Ending::NoBody | Ending::Close => {}
         }
         if close {
-            put_header(&mut out, b"connection", b"close");
+            write_line(&mut out, b"connection", b"close");
         } else if asked.version == Version::HTTP_10 {
-            put_header(&mut out, b"connection", b"keep-alive");
+            write_line(&mut out, b"connection", b"keep-alive");
         }
         if !dated {
-            put_header(&mut out, b"date", date);
+            write_line(&mut out, b"date", date);
         }
         out.put_slice(b"\r\n");
         let ended = matches!(ending, Ending::NoBody | Ending::Length(0));
@@ -234,7 +227,7 @@ impl Writer {
             Ending::Chunked => {
                 self.out.put_slice(b"0\r\n");
                 for (name, value) in trailers.into_iter().flatten() {
-                    put_header(&mut self.out, name.as_str().as_bytes(), value.as_bytes());
+                    write_line(&mut self.out, name.as_str().as_bytes(), value.as_bytes());
                 }
                 self.out.put_slice(b"\r\n");
             }
@@ -279,7 +272,7 @@ fn ending(status: StatusCode, headers: &Headers, body: &ProxyBody, asked: Asked)
     if asked.head || status.is_informational() || matches!(status.as_u16(), 204 | 304) {
         return Ending::NoBody;
     }
-    let said = headers.get(CONTENT_LENGTH).and_then(|value| crate::h1::decimal(value.as_bytes()));
+    let said = headers.get(CONTENT_LENGTH).and_then(|value| decimal(value.as_bytes()));
     match body.size_hint().exact().or(said) {
         Some(length) => Ending::Length(length),
         None if asked.version == Version::HTTP_10 => Ending::Close,
@@ -300,5 +293,5 @@ fn put_status(out: &mut BytesMut, status: StatusCode) {
 }
 
 fn put_length(out: &mut BytesMut, length: u64) {
-    put_header(out, b"content-length", itoa::Buffer::new().format(length).as_bytes());
+    write_line(out, b"content-length", itoa::Buffer::new().format(length).as_bytes());
 }

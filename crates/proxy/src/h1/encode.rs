@@ -42,14 +42,10 @@ pub fn encode_head(out: &mut BytesMut, head: &Head<'_>) {
         put(out, &["?", query]);
     }
     put(out, &[" HTTP/1.1\r\nhost: ", head.host, "\r\n"]);
-    for (name, value) in head.headers.lines() {
-        if !matches!(Kind::of(name), Kind::HopByHop | Kind::Host | Kind::ContentLength | Kind::Expect) {
-            put_header(out, name, value);
-        }
-    }
-    for (name, value) in head.extra.lines() {
-        put_header(out, name, value);
-    }
+    head.headers.write(out, |name, _| {
+        !matches!(Kind::of(name), Kind::HopByHop | Kind::Host | Kind::ContentLength | Kind::Expect)
+    });
+    head.extra.write(out, |_, _| true);
     match head.framing {
         Framing::None => {}
         Framing::Length(length) => {
@@ -63,15 +59,6 @@ pub fn encode_head(out: &mut BytesMut, head: &Head<'_>) {
     if let Some(protocol) = head.upgrade {
         put(out, &["connection: upgrade\r\nupgrade: ", protocol, "\r\n"]);
     }
-    out.put_slice(b"\r\n");
-}
-
-/// Writes a header line.
-pub fn put_header(out: &mut BytesMut, name: &[u8], value: &[u8]) {
-    out.reserve(name.len() + value.len() + 4);
-    out.put_slice(name);
-    out.put_slice(b": ");
-    out.put_slice(value);
     out.put_slice(b"\r\n");
 }
 

@@ -11,6 +11,6 @@ mod send;
 pub use body::{BodyReader, ReadError};
 pub use conn::{Conn, Counted, Io};
 pub use decode::{Decoded, Decoder, Flaw, decimal};
-pub use encode::{Framing, Head, encode_head, put_header};
+pub use encode::{Framing, Head, encode_head};
 pub use parse::{Invalid, Response, parse};
 pub use send::{SendError, Sender};

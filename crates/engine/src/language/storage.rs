@@ -1,0 +1,151 @@
+//! What policies leave for later ones on a request: variables, results of call-outs, who was authenticated. Most
+//! requests have nothing of it, and then it is one empty pointer.
+
+use http::{Method, StatusCode, Uri, header::ACCEPT, header::CONTENT_TYPE};
+use serde_json::Value;
+
+use crate::{Exchange, Headers, Payload};
+
+/// What policies left on a request.
+#[derive(Debug, Default)]
+pub struct Extras {
+    variables: Vec<(Box<str>, Box<str>)>,
+    fields: Vec<(Box<str>, Box<str>)>,
+    results: Vec<CallResult>,
+    /// Who was authenticated, and by what.
+    pub authorization: Authorization,
+    /// What the client sent, once a policy changed something of it.
+    inbound: Option<Inbound>,
+}
+
+/// What identification found out about the caller.
+#[derive(Debug, Clone, Default)]
+pub struct Authorization {
+    pub client_id: Option<Box<str>>,
+    pub user_name: Option<Box<str>>,
+    pub api_key: Option<Box<str>>,
+    /// The token as the client sent it.
+    pub incoming_token: Option<Box<str>>,
+    pub issuer: Option<Box<str>>,
+    pub audience: Option<Box<str>>,
+    /// Claims of a verified token; an object.
+    pub claims: Option<Value>,
+}
+
+/// A call-out that a policy made, with what came back.
+#[derive(Debug, Clone, Default)]
+pub struct CallResult {
+    /// By which templates refer to it, as in `${response[name].statusCode}`.
+    pub name: Box<str>,
+    pub method: Method,
+    pub uri: Uri,
+    pub request_headers: Headers,
+    pub request_payload: Option<Payload>,
+    pub status: StatusCode,
+    pub response_headers: Headers,
+    pub response_payload: Option<Payload>,
+}
+
+/// A request's head before policies changed it.
+#[derive(Debug)]
+pub(super) struct Inbound {
+    pub method: Method,
+    pub uri: Uri,
+    pub content_type: Option<Box<str>>,
+    pub accept: Option<Box<str>>,
+}
+
+fn set(list: &mut Vec<(Box<str>, Box<str>)>, name: &str, value: Box<str>) {
+    match list.iter_mut().find(|(known, _)| **known == *name) {
+        Some((_, known)) => *known = value,
+        None => list.push((name.into(), value)),
+    }
+}
+
+fn get<'l>(list: &'l [(Box<str>, Box<str>)], name: &str) -> Option<&'l str> {
+    list.iter().find(|(known, _)| **known == *name).map(|(_, value)| &**value)
+}
+
+impl Extras {
+    /// Fields for the transaction event, in the order in which they were set.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.fields.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    pub(super) fn inbound(&self) -> Option<&Inbound> {
+        self.inbound.as_ref()
+    }
+}
+
+impl Exchange {
+    /// The value of a custom variable.
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        get(&self.extras()?.variables, name)
+    }
+
+    /// Sets a custom variable, for every policy after this one.
+    pub fn set_variable(&mut self, name: &str, value: impl Into<Box<str>>) {
+        set(&mut self.extras_mut().variables, name, value.into());
+    }
+
+    pub fn remove_variable(&mut self, name: &str) {
+        if self.extras().is_some() {
+            self.extras_mut().variables.retain(|(known, _)| **known != *name);
+        }
+    }
+
+    /// The value of a field of the transaction event.
+    pub fn transaction_field(&self, name: &str) -> Option<&str> {
+        get(&self.extras()?.fields, name)
+    }
+
+    /// Adds a field to the transaction event.
+    pub fn set_transaction_field(&mut self, name: &str, value: impl Into<Box<str>>) {
+        set(&mut self.extras_mut().fields, name, value.into());
+    }
+
+    pub fn remove_transaction_field(&mut self, name: &str) {
+        if self.extras().is_some() {
+            self.extras_mut().fields.retain(|(known, _)| **known != *name);
+        }
+    }
+
+    /// The result of the call-out with this name; of several, the last.
+    pub fn result(&self, name: &str) -> Option<&CallResult> {
+        self.extras()?.results.iter().rfind(|result| *result.name == *name)
+    }
+
+    /// Keeps the result of a call-out for later policies.
+    pub fn add_result(&mut self, result: CallResult) {
+        self.extras_mut().results.push(result);
+    }
+
+    /// What identification found out; `None` when nothing did.
+    pub fn authorization(&self) -> Option<&Authorization> {
+        self.extras().map(|extras| &extras.authorization)
+    }
+
+    /// Remembers what the client sent, for the variables that tell of it. To be called before a policy changes
+    /// method, path, query, Content-Type or Accept of the request; `Target` does it itself.
+    pub fn keep_inbound(&mut self) {
+        if self.extras().is_some_and(|extras| extras.inbound.is_some()) {
+            return;
+        }
+        let inbound = Inbound {
+            method: self.method.clone(),
+            uri: self.uri.clone(),
+            content_type: self.headers.get(CONTENT_TYPE).map(|value| value.to_text().into()),
+            accept: self.headers.get(ACCEPT).map(|value| value.to_text().into()),
+        };
+        self.extras_mut().inbound = Some(inbound);
+    }
+
+    /// The path of the request below the API's base path.
+    pub fn resource_path(&self) -> &str {
+        match self.uri.path().get(self.base_length..) {
+            Some(path) if !path.is_empty() => path,
+            Some(_) => "/",
+            None => self.uri.path(),
+        }
+    }
+}
