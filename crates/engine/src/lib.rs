@@ -20,5 +20,5 @@ pub use compile::{CompileCx, compile};
 pub use exchange::{Client, Exchange, RequestId, SnapshotRef};
 pub use payload::Payload;
 pub use policy::{Compiled, Filter, Needs, Outcome, Policy, PolicyKind, Stage, Step, Verdict};
-pub use reason::{Reason, Rejection};
+pub use reason::{Problem, Reason, Rejection};
 pub use snapshot::{CompiledApi, Snapshot};
