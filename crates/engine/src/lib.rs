@@ -3,6 +3,7 @@
 
 pub mod clock;
 pub mod compile;
+pub mod convert;
 pub mod exchange;
 pub mod journal;
 pub mod keys;
