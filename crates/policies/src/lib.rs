@@ -1,8 +1,11 @@
 //! Every runtime policy, one file each, and the list of them. A new policy is its file and one line in `POLICIES`.
 
 mod api_key;
+mod conversion;
+mod media;
 mod rate_limit;
 mod schema;
+mod schemas;
 mod transformation;
 
 use engine::PolicyKind;
@@ -13,8 +16,10 @@ pub use schema::config_schema;
 pub static POLICIES: &[PolicyKind] = &[
     PolicyKind::of::<api_key::ApiKey>(),
     PolicyKind::of::<transformation::RequestTransformation>(),
+    PolicyKind::of::<conversion::RequestConversion>(),
     PolicyKind::of::<rate_limit::RateLimit>(),
     PolicyKind::of::<transformation::ResponseTransformation>(),
+    PolicyKind::of::<conversion::ResponseConversion>(),
 ];
 
 #[cfg(test)]
