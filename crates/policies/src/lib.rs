@@ -7,6 +7,7 @@ mod rate_limit;
 mod schema;
 mod schemas;
 mod transformation;
+mod validate_specification;
 
 use engine::PolicyKind;
 
@@ -15,6 +16,7 @@ pub use schema::config_schema;
 /// All policies, in the order that the reference lists them.
 pub static POLICIES: &[PolicyKind] = &[
     PolicyKind::of::<api_key::ApiKey>(),
+    PolicyKind::of::<validate_specification::ValidateSpecification>(),
     PolicyKind::of::<transformation::RequestTransformation>(),
     PolicyKind::of::<conversion::RequestConversion>(),
     PolicyKind::of::<rate_limit::RateLimit>(),

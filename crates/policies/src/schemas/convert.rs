@@ -179,7 +179,7 @@ impl<'d> Converter<'d> {
             "const" if new => Ok(Some(value.clone())),
             "required" => self.required(value, map, at),
             "properties" => self.schemas_by_name(value, at, false),
-            "patternProperties" if new => self.patterns_to_schemas(value, at),
+            "patternProperties" => self.patterns_to_schemas(value, at),
             "dependentSchemas" if new => self.schemas_by_name(value, at, in_place),
             "dependentRequired" if new => match value {
                 Value::Object(names) if names.values().all(|list| names_of(list).is_some()) => {

@@ -32,11 +32,19 @@ use serde_json::{Map, Value, json};
 
 pub use convert::Direction;
 use convert::{Converter, REF};
-pub use shape::Shape;
+pub use problem::at as problem_at;
+pub use shape::{Properties, Shape};
 
 /// A schema of `Schemas`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SchemaId(u32);
+
+impl SchemaId {
+    /// The same for the same schema.
+    pub fn number(self) -> u32 {
+        self.0
+    }
+}
 
 /// Most text that schemas may come to; those behind are not checked.
 const MAX_TEXT: usize = 64 << 20;
