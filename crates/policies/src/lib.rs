@@ -6,6 +6,8 @@ mod media;
 mod rate_limit;
 mod schema;
 mod schemas;
+#[cfg(test)]
+mod testing;
 mod transformation;
 mod validate_specification;
 
