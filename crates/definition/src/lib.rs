@@ -23,7 +23,10 @@ mod tests;
 
 use std::sync::Arc;
 
-use model::{Diagnostic, Operation, source::{Dialect, Sources}};
+use model::{
+    Diagnostic, Operation,
+    source::{Dialect, Sources},
+};
 
 pub use document::Document;
 pub use error::ImportError;

@@ -83,7 +83,9 @@ fn value_of(
     report: &mut Report,
 ) -> Parameter {
     let usual = match location {
-        ParameterLocation::Query | ParameterLocation::Cookie | ParameterLocation::Form => ParameterStyle::Form,
+        ParameterLocation::Query | ParameterLocation::Cookie | ParameterLocation::Form => {
+            ParameterStyle::Form
+        }
         ParameterLocation::Path | ParameterLocation::Header => ParameterStyle::Simple,
     };
     let written = node.get("style").and_then(|style| style.as_str().map(str::to_owned));

@@ -326,16 +326,14 @@ fn weight(operation: &Operation) -> usize {
     const EACH: usize = 64;
     let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
     let bodies = |bodies: &[model::api::Body]| {
-        let each = bodies.iter().map(|body| {
-            EACH + body.media_type.len() + text(&body.schema) + text(&body.example)
-        });
+        let each =
+            bodies.iter().map(|body| EACH + body.media_type.len() + text(&body.schema) + text(&body.example));
         each.sum::<usize>()
     };
     let parameters =
         |list: &[Parameter]| list.iter().map(|p| EACH + p.name.len() + text(&p.schema)).sum::<usize>();
     let responses = operation.responses.iter();
-    let responses =
-        responses.map(|r| EACH + bodies(&r.bodies) + parameters(&r.headers)).sum::<usize>();
+    let responses = responses.map(|r| EACH + bodies(&r.bodies) + parameters(&r.headers)).sum::<usize>();
     let requirements = operation.security.iter().flatten().flatten();
     let security =
         requirements.map(|r| EACH + r.scopes.iter().map(|s| EACH + s.len()).sum::<usize>()).sum::<usize>();

@@ -63,7 +63,14 @@ pub struct CompileCx<'a> {
 impl<'a> CompileCx<'a> {
     /// A context for one policy; `scope` names whose state it keeps.
     pub fn new(environment: &'a Environment<'a>, generation: u64, scope: impl Into<String>) -> Self {
-        Self { environment, generation, scope: scope.into(), state_keys: Vec::new(), api: None, warnings: Vec::new() }
+        Self {
+            environment,
+            generation,
+            scope: scope.into(),
+            state_keys: Vec::new(),
+            api: None,
+            warnings: Vec::new(),
+        }
     }
 
     /// The same for a policy of this API.

@@ -267,9 +267,18 @@ mod tests {
     #[test]
     fn what_is_no_xml_or_too_much_is_refused() {
         let not_xml = |result: Result<Value, ConvertError>| matches!(result, Err(ConvertError::NotXml(_)));
-        for xml in
-            ["", "x", "<a>", "<a></b>", "<a/><b/>", "<a/>x", "<a b=1/>", "<a b='1' b='2'/>", "<a>&x;</a>", "<a>&#0;</a>"]
-        {
+        for xml in [
+            "",
+            "x",
+            "<a>",
+            "<a></b>",
+            "<a/><b/>",
+            "<a/>x",
+            "<a b=1/>",
+            "<a b='1' b='2'/>",
+            "<a>&x;</a>",
+            "<a>&#0;</a>",
+        ] {
             assert!(not_xml(xml_to_json(xml.as_bytes(), true)), "{xml}");
         }
         let bomb = "<!DOCTYPE a [<!ENTITY x 'y'>]><a>&x;</a>";

@@ -107,7 +107,13 @@ impl Policy for RequestConversion {
 
     fn compile(self, _: &mut CompileCx<'_>) -> Result<Compiled, Diagnostic> {
         let Self { to, content_types, root, keep_string, max_size } = self;
-        Ok(Compiled::filter(RequestConverter(Converter::new(to, &content_types, root, keep_string, max_size)?)))
+        Ok(Compiled::filter(RequestConverter(Converter::new(
+            to,
+            &content_types,
+            root,
+            keep_string,
+            max_size,
+        )?)))
     }
 }
 
@@ -176,7 +182,9 @@ impl Converter {
             if !media::is_range(written) {
                 return Err(Diagnostic::error(
                     format!("contentTypes[{index}]"),
-                    format!("found `{written}`, expected a media type such as `application/xml` or `*/*+xml`"),
+                    format!(
+                        "found `{written}`, expected a media type such as `application/xml` or `*/*+xml`"
+                    ),
                 ));
             }
         }
@@ -184,7 +192,9 @@ impl Converter {
         if !root.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') || !root.chars().all(valid) {
             return Err(Diagnostic::error(
                 "root",
-                format!("found `{root}`, expected the name of an XML element without a prefix, such as `order`"),
+                format!(
+                    "found `{root}`, expected the name of an XML element without a prefix, such as `order`"
+                ),
             ));
         }
         let max_size = max_size.as_usize();
@@ -218,7 +228,9 @@ impl Converter {
             return Err("expected a body without Content-Encoding, found one".into());
         }
         if payload.bytes().len() > self.max_size {
-            return Err(format!("found {} bytes, `maxSize` allows {}", payload.bytes().len(), self.max_size).into());
+            return Err(
+                format!("found {} bytes, `maxSize` allows {}", payload.bytes().len(), self.max_size).into()
+            );
         }
         let (body, media_type) = match self.to {
             ConversionFormat::Json => {
@@ -253,7 +265,11 @@ mod tests {
     }
 
     /// What happens to a body, and what it is afterwards.
-    fn convert(yaml: &str, media_type: &'static str, body: &'static str) -> Result<(Outcome, String), String> {
+    fn convert(
+        yaml: &str,
+        media_type: &'static str,
+        body: &'static str,
+    ) -> Result<(Outcome, String), String> {
         let mut headers = HeaderMap::new();
         if !media_type.is_empty() {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
@@ -268,8 +284,18 @@ mod tests {
     #[test]
     fn bodies_of_the_named_types_are_converted_and_others_pass() {
         for (config, media_type, body, expect) in [
-            ("to: json", "text/xml; charset=utf-8", "<a><b>1</b></a>", "application/json {\"a\":{\"b\":\"1\"}}"),
-            ("{to: json, keepString: false}", "application/soap+xml", "<a>1</a>", "application/json {\"a\":1}"),
+            (
+                "to: json",
+                "text/xml; charset=utf-8",
+                "<a><b>1</b></a>",
+                "application/json {\"a\":{\"b\":\"1\"}}",
+            ),
+            (
+                "{to: json, keepString: false}",
+                "application/soap+xml",
+                "<a>1</a>",
+                "application/json {\"a\":1}",
+            ),
             ("{to: json, contentTypes: [text/plain]}", "TEXT/plain", "<a/>", "application/json {\"a\":\"\"}"),
             (
                 "{to: xml, root: o}",
@@ -278,11 +304,17 @@ mod tests {
                 "application/xml <?xml version=\"1.0\" encoding=\"UTF-8\"?><o><item>1</item></o>",
             ),
         ] {
-            assert_eq!(convert(config, media_type, body), Ok((Outcome::Changed, expect.to_owned())), "{config}");
+            assert_eq!(
+                convert(config, media_type, body),
+                Ok((Outcome::Changed, expect.to_owned())),
+                "{config}"
+            );
         }
-        for (config, media_type, body) in
-            [("to: json", "application/json", "{}"), ("to: json", "", "<a/>"), ("to: xml", "application/json", "")]
-        {
+        for (config, media_type, body) in [
+            ("to: json", "application/json", "{}"),
+            ("to: json", "", "<a/>"),
+            ("to: xml", "application/json", ""),
+        ] {
             assert_eq!(convert(config, media_type, body).unwrap().0, Outcome::Skipped, "{config} {body}");
         }
     }

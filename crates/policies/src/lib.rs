@@ -3,6 +3,7 @@
 mod api_key;
 mod conversion;
 mod media;
+mod mock;
 mod rate_limit;
 mod schema;
 mod schemas;
@@ -21,6 +22,7 @@ pub static POLICIES: &[PolicyKind] = &[
     PolicyKind::of::<validate_specification::ValidateSpecification>(),
     PolicyKind::of::<transformation::RequestTransformation>(),
     PolicyKind::of::<conversion::RequestConversion>(),
+    PolicyKind::of::<mock::Mock>(),
     PolicyKind::of::<rate_limit::RateLimit>(),
     PolicyKind::of::<transformation::ResponseTransformation>(),
     PolicyKind::of::<conversion::ResponseConversion>(),

@@ -37,7 +37,8 @@ pub fn try_serve(definition: &str, policies: &str, more: &str) -> Result<Served,
     };
     let definitions = vec![(!definition.is_empty()).then(|| read(definition))];
     let registry = StateRegistry::default();
-    let environment = Environment { kinds: POLICIES, registry: &registry, workers: 1, clock: Clock::system() };
+    let environment =
+        Environment { kinds: POLICIES, registry: &registry, workers: 1, clock: Clock::system() };
     let (snapshot, warnings) = compile(&Input { config, definitions }, &environment, None, 1)?;
     Ok(Served { snapshot: Rc::new(Arc::new(snapshot)), warnings })
 }
@@ -120,6 +121,7 @@ fn now(step: Step<'_>) -> Verdict {
 
 /// Code and problems of a refusal in a line.
 pub fn told(rejection: &Rejection) -> String {
-    let problems = rejection.problems.iter().map(|problem| format!("; {} {}", problem.location, problem.message));
+    let problems =
+        rejection.problems.iter().map(|problem| format!("; {} {}", problem.location, problem.message));
     format!("{} {}{}", rejection.status().as_u16(), rejection.reason.code, problems.collect::<String>())
 }

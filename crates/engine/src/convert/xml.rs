@@ -226,7 +226,10 @@ mod tests {
             (json!([]), "<root/>"),
             (json!({}), "<root/>"),
             (json!("x"), "<root>x</root>"),
-            (json!({"a": [[1, 2], [3]]}), "<root><a><item>1</item><item>2</item></a><a><item>3</item></a></root>"),
+            (
+                json!({"a": [[1, 2], [3]]}),
+                "<root><a><item>1</item><item>2</item></a><a><item>3</item></a></root>",
+            ),
             (json!({"a": {"@n": 1, "#text": "x"}}), "<a n=\"1\">x</a>"),
             (json!({"a": {"@n": "x\"<\n"}}), "<a n=\"x&quot;&lt;&#10;\"/>"),
             (json!({"a": "<b>&\u{1}\r"}), "<a>&lt;b&gt;&amp;\u{fffd}&#13;</a>"),

@@ -138,7 +138,10 @@ impl<'d> Converter<'d> {
         match self.documents.follow(at.document, text) {
             Some(place) => Some(self.number(place)),
             None => {
-                self.warn(&at.below("$ref"), "the reference leads nowhere; only references by path are followed");
+                self.warn(
+                    &at.below("$ref"),
+                    "the reference leads nowhere; only references by path are followed",
+                );
                 None
             }
         }
@@ -160,7 +163,9 @@ impl<'d> Converter<'d> {
                 Value::Array(items) if !items.is_empty() => Ok(Some(value.clone())),
                 _ => Err("expected a list of values"),
             },
-            "minLength" | "maxLength" | "minItems" | "maxItems" | "minProperties" | "maxProperties" => count(value),
+            "minLength" | "maxLength" | "minItems" | "maxItems" | "minProperties" | "maxProperties" => {
+                count(value)
+            }
             "minContains" | "maxContains" if new => count(value),
             "multipleOf" => match value.as_f64() {
                 Some(number) if number > 0.0 => Ok(Some(value.clone())),
@@ -291,9 +296,8 @@ impl<'d> Converter<'d> {
         if items.is_empty() {
             return Err("expected at least one schema");
         }
-        let convert = |(index, item): (usize, &'d Value)| {
-            self.schema(item, &at.below(&index.to_string()), in_place)
-        };
+        let convert =
+            |(index, item): (usize, &'d Value)| self.schema(item, &at.below(&index.to_string()), in_place);
         Ok(Some(items.iter().enumerate().map(convert).collect()))
     }
 

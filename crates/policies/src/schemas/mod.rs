@@ -106,7 +106,8 @@ impl<'d> Builder<'d> {
                 converter.convert(&place).to_string()
             };
             total += text.len();
-            let slot = Slot { text: text.into(), unevaluated: converter.unevaluated, validator: OnceLock::new() };
+            let slot =
+                Slot { text: text.into(), unevaluated: converter.unevaluated, validator: OnceLock::new() };
             let at = number as usize;
             if slots.len() <= at {
                 slots.resize_with(at + 1, || None);
@@ -118,7 +119,10 @@ impl<'d> Builder<'d> {
         let edges: Vec<&[u32]> = slots.iter().map(|(_, in_place, _)| in_place.as_slice()).collect();
         for at in endless(&edges) {
             let (slot, _, address) = &mut slots[at];
-            converter.warn_of(address, "the schema applies itself to the same value without end; it is not checked");
+            converter.warn_of(
+                address,
+                "the schema applies itself to the same value without end; it is not checked",
+            );
             slot.text = "true".into();
             slot.unevaluated = false;
         }
@@ -175,7 +179,13 @@ thread_local! {
 impl Schemas {
     /// Checks a value. `size`: bytes that it was read from. Problems are below `location`, at most ten, and none of
     /// them repeats the value.
-    pub fn check(&self, schema: SchemaId, value: &Value, size: usize, location: &str) -> Result<(), Vec<Problem>> {
+    pub fn check(
+        &self,
+        schema: SchemaId,
+        value: &Value,
+        size: usize,
+        location: &str,
+    ) -> Result<(), Vec<Problem>> {
         let Some(validator) = self.slots.validator(schema.0) else { return Ok(()) };
         CURRENT.set(Some(Arc::clone(&self.slots)));
         FUEL.set(BUDGET + size as u64);

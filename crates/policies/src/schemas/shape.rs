@@ -57,7 +57,9 @@ impl Shape {
         }
         match map.get("type") {
             Some(Value::String(name)) => self.add(name),
-            Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).for_each(|name| self.add(name)),
+            Some(Value::Array(names)) => {
+                names.iter().filter_map(Value::as_str).for_each(|name| self.add(name))
+            }
             _ => {
                 let values = map.get("enum").and_then(Value::as_array).into_iter().flatten();
                 values.chain(map.get("const")).for_each(|value| self.add(type_of(value)));
@@ -93,8 +95,12 @@ impl Shape {
             "number" | "integer" => self.number = true,
             "boolean" => self.boolean = true,
             "null" => self.null = true,
-            "array" => drop(self.items.get_or_insert_default()),
-            "object" => drop(self.object.get_or_insert_with(|| Properties { open: true, ..Properties::default() })),
+            "array" => {
+                self.items.get_or_insert_default();
+            }
+            "object" => {
+                self.object.get_or_insert_with(|| Properties { open: true, ..Properties::default() });
+            }
             _ => {}
         }
     }

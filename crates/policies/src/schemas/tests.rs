@@ -72,10 +72,10 @@ fn problems_say_where_and_what_was_expected_and_no_value() {
     for (value, expect) in [
         (json!({}), vec!["body/id is required"]),
         (json!({"id": "secret"}), vec!["body/id expected integer"]),
-        (json!({"id": 0, "tags": ["c"]}), vec![
-            "body/id expected at least 1",
-            "body/tags/0 expected one of \"a\", \"b\"",
-        ]),
+        (
+            json!({"id": 0, "tags": ["c"]}),
+            vec!["body/id expected at least 1", "body/tags/0 expected one of \"a\", \"b\""],
+        ),
         (json!({"id": 1, "secret": 1}), vec!["body has a property that is not declared"]),
         (json!([]), vec!["body expected object"]),
     ] {

@@ -132,7 +132,8 @@ impl<'a> Check<'a> {
         if of_cookie.peek().is_none() {
             return;
         }
-        let lines = headers.get_all(COOKIE).iter().filter_map(|line| std::str::from_utf8(line.as_bytes()).ok());
+        let lines =
+            headers.get_all(COOKIE).iter().filter_map(|line| std::str::from_utf8(line.as_bytes()).ok());
         let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| {
             let (name, value) = pair.trim().split_once('=')?;
             Some((name.to_owned(), value.trim_matches('"')))

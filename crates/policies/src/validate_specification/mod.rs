@@ -147,7 +147,8 @@ impl Policy for ValidateSpecification {
             switches: Switches {
                 path_parameters: self.path_parameters,
                 query_parameters: self.query_parameters,
-                unknown_query_parameters: self.unknown_query_parameters == ValidateSpecificationUnknown::Refuse,
+                unknown_query_parameters: self.unknown_query_parameters
+                    == ValidateSpecificationUnknown::Refuse,
                 headers: self.headers,
                 cookies: self.cookies,
                 content_type: self.content_type,

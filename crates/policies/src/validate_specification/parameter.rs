@@ -127,7 +127,8 @@ impl Expected {
                 },
                 _ => |_: &str, name: &str| Some(name.to_owned()),
             };
-            if self.style == ParameterStyle::DeepObject || self.style == ParameterStyle::Form && self.explode {
+            if self.style == ParameterStyle::DeepObject || self.style == ParameterStyle::Form && self.explode
+            {
                 let mut members = Vec::new();
                 for (name, value) in pairs.0.iter().filter(|(name, _)| self.owns(name)) {
                     let Some(value) = decode(value, plus) else { return Sent::Unreadable(NO_TEXT) };
@@ -174,10 +175,12 @@ impl Expected {
                 Some(text) => self.split(text, if self.explode { "." } else { "," }, Some(false)),
                 None => Sent::Unreadable("expected a `.` in front"),
             },
-            ParameterStyle::Matrix if self.explode && self.shape.object.is_some() => match text.strip_prefix(';') {
-                Some(text) => self.split(text, ";", Some(false)),
-                None => Sent::Unreadable("expected a `;` in front"),
-            },
+            ParameterStyle::Matrix if self.explode && self.shape.object.is_some() => {
+                match text.strip_prefix(';') {
+                    Some(text) => self.split(text, ";", Some(false)),
+                    None => Sent::Unreadable("expected a `;` in front"),
+                }
+            }
             ParameterStyle::Matrix => match text.strip_prefix(&*own) {
                 Some(rest) if self.explode && self.shape.items.is_some() => {
                     let rest = rest.replace(&own, ",");
@@ -234,7 +237,8 @@ impl Expected {
                 let mut map = Map::new();
                 let mut parts = text.split(delimiter).filter(|part| !part.is_empty());
                 while let Some(part) = parts.next() {
-                    let pair = if self.explode { part.split_once('=') } else { parts.next().map(|v| (part, v)) };
+                    let pair =
+                        if self.explode { part.split_once('=') } else { parts.next().map(|v| (part, v)) };
                     let Some((name, value)) = pair else {
                         return Some(Sent::Unreadable("expected names and values in turn"));
                     };

@@ -59,13 +59,16 @@ pub const FORM: &str = "application/x-www-form-urlencoded";
 impl RequestPlan {
     pub fn build(api: &ApiShape<'_>, warnings: &mut Vec<String>) -> Self {
         let mut builder = Builder::new(api.documents(), Direction::Request);
-        let found: Vec<_> = api.operations().iter().map(|operation| request_schemas(operation, &mut builder)).collect();
+        let found: Vec<_> =
+            api.operations().iter().map(|operation| request_schemas(operation, &mut builder)).collect();
         let (schemas, found_warnings) = builder.finish();
         warnings.extend(found_warnings);
         let mut shapes = Shapes { schemas: &schemas, known: HashMap::new() };
-        let operations = api.operations().iter().zip(found).map(|(operation, found)| {
-            request_expected(operation, found, &mut shapes, warnings)
-        });
+        let operations = api
+            .operations()
+            .iter()
+            .zip(found)
+            .map(|(operation, found)| request_expected(operation, found, &mut shapes, warnings));
         let operations = operations.collect();
         Self { schemas, operations }
     }
@@ -75,7 +78,11 @@ impl ResponsePlan {
     pub fn build(api: &ApiShape<'_>, warnings: &mut Vec<String>) -> Self {
         let mut builder = Builder::new(api.documents(), Direction::Response);
         let add = |response: &Response, builder: &mut Builder<'_>| Found {
-            parameters: response.headers.iter().map(|header| add(header.schema.as_deref(), builder)).collect(),
+            parameters: response
+                .headers
+                .iter()
+                .map(|header| add(header.schema.as_deref(), builder))
+                .collect(),
             bodies: response.bodies.iter().map(|body| add_body(body, builder)).collect(),
         };
         let found: Vec<Vec<Found>> = api
@@ -135,7 +142,8 @@ fn request_expected(
         all.into_iter().partition(|parameter| parameter.location == ParameterLocation::Form);
     let untold = template.untold();
     parameters.retain(|parameter| {
-        let told = parameter.location != ParameterLocation::Path || !untold.contains(&parameter.name.as_str());
+        let told =
+            parameter.location != ParameterLocation::Path || !untold.contains(&parameter.name.as_str());
         if !told {
             warnings.push(format!(
                 "{} {}: the parameter `{}` has another one right beside it; it is not checked",

@@ -83,8 +83,18 @@ fn requests_are_checked_part_by_part() {
             "400 request_does_not_match; header.X-Tenant expected one value, found several",
         ),
         ("GET /orders/7?limit=5&other=1", "X-Tenant: ab", "", "passes"),
-        ("GET /orders/7?limit=500", "X-Tenant: ab", "", "400 request_does_not_match; query.limit expected at most 100"),
-        ("GET /orders/7?limit=1;2", "X-Tenant: ab", "", "400 request_does_not_match; query.limit expected integer"),
+        (
+            "GET /orders/7?limit=500",
+            "X-Tenant: ab",
+            "",
+            "400 request_does_not_match; query.limit expected at most 100",
+        ),
+        (
+            "GET /orders/7?limit=1;2",
+            "X-Tenant: ab",
+            "",
+            "400 request_does_not_match; query.limit expected integer",
+        ),
         (
             "GET /orders/7?limit=1&limit=2",
             "X-Tenant: ab",
@@ -92,7 +102,12 @@ fn requests_are_checked_part_by_part() {
             "400 request_does_not_match; query.limit expected one value, found several",
         ),
         ("GET /orders/7?x=%ff", "X-Tenant: ab", "", "passes"),
-        ("GET /orders/7?limit=%ff", "X-Tenant: ab", "", "400 request_does_not_match; query.limit expected UTF-8 text"),
+        (
+            "GET /orders/7?limit=%ff",
+            "X-Tenant: ab",
+            "",
+            "400 request_does_not_match; query.limit expected UTF-8 text",
+        ),
         (
             "GET /orders/7",
             "X-Tenant: ab\nCookie: a=b; session=x",
@@ -113,7 +128,12 @@ fn requests_are_checked_part_by_part() {
         ("PUT /orders/7", "", "", "400 request_does_not_match; body is required"),
         ("PUT /orders/7", form, "item=a+b&count=3&tags=x&tags=y", "passes"),
         ("PUT /orders/7", form, "item=a&count=x", "400 request_does_not_match; body/count expected integer"),
-        ("PUT /orders/7", form, "item=a&item=b", "400 request_does_not_match; body expected one value, found several"),
+        (
+            "PUT /orders/7",
+            form,
+            "item=a&item=b",
+            "400 request_does_not_match; body expected one value, found several",
+        ),
         (
             "PUT /orders/7",
             form,
@@ -186,7 +206,12 @@ fn responses_are_checked_when_asked() {
     for (status, headers, body, expect) in [
         (200, json, "{\"id\": 1, \"item\": \"a\"}", "passes"),
         (200, json, "{\"item\": \"a\"}", "502 response_does_not_match"),
-        (200, "content-type: application/json", "{\"id\": 1, \"item\": \"a\"}", "502 response_does_not_match"),
+        (
+            200,
+            "content-type: application/json",
+            "{\"id\": 1, \"item\": \"a\"}",
+            "502 response_does_not_match",
+        ),
         (200, "content-type: text/html\nx-count: 3", "<p>", "502 response_does_not_match"),
         (404, "content-type: text/plain", "gone", "passes"),
         (404, json, "{}", "502 response_does_not_match"),
@@ -245,13 +270,18 @@ fn bad_configuration_and_bad_definitions_are_named() {
 #[test]
 fn parameters_in_every_style() {
     const LIST: &str = "type: array, items: {type: integer}";
-    const OBJECT: &str =
-        "type: object, required: [r], properties: {r: {type: integer}, g: {type: integer}}, additionalProperties: false";
+    const OBJECT: &str = "type: object, required: [r], properties: {r: {type: integer}, g: {type: integer}}, additionalProperties: false";
     for (place, style, schema, good, bad) in [
         ("query", "style: form", LIST, "?p=3&p=4", "?p=3&p=x"),
         ("query", "style: form", LIST, "?p=", "?p=a"),
         ("query", "style: form, explode: false", LIST, "?p=3,4", "?p=3&p=4"),
-        ("query", "style: form, explode: false", "type: array, items: {type: string, maxLength: 3}", "?p=a%2Cb", "?p=abcd"),
+        (
+            "query",
+            "style: form, explode: false",
+            "type: array, items: {type: string, maxLength: 3}",
+            "?p=a%2Cb",
+            "?p=abcd",
+        ),
         ("query", "style: spaceDelimited, explode: false", LIST, "?p=3%204+5", "?p=3,4"),
         ("query", "style: pipeDelimited, explode: false", LIST, "?p=3|4%7C5", "?p=3,4"),
         ("query", "style: form", OBJECT, "?r=1&g=2", "?g=2"),
@@ -262,7 +292,13 @@ fn parameters_in_every_style() {
         ("query", "style: form", "type: number", "?p=-1.5e3", "?p=0x1"),
         ("query", "style: form", "type: integer, nullable: true", "?p=null", "?p=nil"),
         ("query", "style: form", "type: string, pattern: '^a b$'", "?p=a+b", "?p=a%2Bb"),
-        ("query", "style: form", "oneOf: [{type: integer, minimum: 10}, {type: string, maxLength: 1}]", "?p=5", "?p=ab"),
+        (
+            "query",
+            "style: form",
+            "oneOf: [{type: integer, minimum: 10}, {type: string, maxLength: 1}]",
+            "?p=5",
+            "?p=ab",
+        ),
         ("path", "style: simple", LIST, "/3,4", "/3;4"),
         ("path", "style: simple", OBJECT, "/r,1,g,2", "/r,1,b,2"),
         ("path", "style: simple, explode: true", OBJECT, "/r=1,g=2", "/r,1"),
@@ -353,7 +389,8 @@ fn large(operations: usize) -> String {
             );
         }
         for link in 1..6 {
-            let _ = writeln!(text, "        l{link}: {{$ref: '#/components/schemas/S{}'}}", (n * link + 1) % 300);
+            let _ =
+                writeln!(text, "        l{link}: {{$ref: '#/components/schemas/S{}'}}", (n * link + 1) % 300);
         }
     }
     text
@@ -377,7 +414,8 @@ fn a_large_definition_compiles_and_shares_its_schemas() {
     let first = start.elapsed();
     let start = Instant::now();
     for n in 0..1000 {
-        let mut exchange = served.exchange(&format!("POST /r{n}/7"), "content-type: application/json", "{\"f0\": 1}");
+        let mut exchange =
+            served.exchange(&format!("POST /r{n}/7"), "content-type: application/json", "{\"f0\": 1}");
         assert!(!matches!(served.request(&mut exchange), Ok(Outcome::Passed)));
     }
     println!(
