@@ -141,7 +141,7 @@ impl<'d> Generator<'d> {
             items.extend(self.below(place, schema, &["prefixItems", &index.to_string()]));
         }
         if let Some(schema) = map.get("items").filter(|items| items.is_object()) {
-            let count = limit("minItems").unwrap_or(0).max(1).min(MOST_ITEMS);
+            let count = limit("minItems").unwrap_or(0).clamp(1, MOST_ITEMS);
             let count = limit("maxItems").map_or(count, |most| count.min(most));
             let unique = map.get("uniqueItems") == Some(&Value::Bool(true));
             while (items.len() as u64) < count {

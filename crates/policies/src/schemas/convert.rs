@@ -111,12 +111,11 @@ impl<'d> Converter<'d> {
         };
         let mut out = Map::new();
         let old = self.documents.dialect != Dialect::OpenApi31;
-        if let Some(reference) = map.get("$ref") {
-            if let Some(number) = self.reference(reference, at) {
-                out.insert(REF.to_owned(), number.into());
-                if in_place {
-                    self.in_place.push(number);
-                }
+        let number = map.get("$ref").and_then(|reference| self.reference(reference, at));
+        if let Some(number) = number {
+            out.insert(REF.to_owned(), number.into());
+            if in_place {
+                self.in_place.push(number);
             }
         }
         // Beside a reference nothing counted before 3.1.

@@ -264,10 +264,9 @@ impl Slots {
                 copies.insert(number.to_string(), copy);
             }
         }
-        match &mut schema {
-            Value::Object(map) => drop(map.insert("$defs".to_owned(), Value::Object(copies))),
-            // A mere truth value refers to nothing.
-            _ => {}
+        // A mere truth value refers to nothing.
+        if let Value::Object(map) = &mut schema {
+            map.insert("$defs".to_owned(), Value::Object(copies));
         }
         schema
     }

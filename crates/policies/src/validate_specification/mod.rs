@@ -8,7 +8,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
 use check::{Check, Findings, documented};
 use engine::{
@@ -139,7 +139,9 @@ impl Policy for ValidateSpecification {
             ),
             None => {}
         }
-        for warning in warnings {
+        // Most schemas are in requests and responses.
+        let mut seen = HashSet::new();
+        for warning in warnings.into_iter().filter(|warning| seen.insert(warning.clone())) {
             cx.warn(Diagnostic::warning("", format!("in the definition, {warning}")));
         }
         Ok(Compiled::filter(Validator {

@@ -1,6 +1,6 @@
 //! What is checked for each operation, made once for an API however many policies of this type it has.
 
-use std::{borrow::Cow, collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
 use engine::compile::ApiShape;
 use model::{
@@ -112,7 +112,7 @@ struct Found {
     bodies: Vec<Option<SchemaId>>,
 }
 
-fn request_schemas(operation: &Cow<'_, Operation>, builder: &mut Builder<'_>) -> Found {
+fn request_schemas(operation: &Operation, builder: &mut Builder<'_>) -> Found {
     Found {
         parameters: operation.parameters.iter().map(|p| add(p.schema.as_deref(), builder)).collect(),
         bodies: operation.request_bodies.iter().map(|body| add_body(body, builder)).collect(),

@@ -253,11 +253,16 @@ fn bad_configuration_and_bad_definitions_are_named() {
         assert!(problems.0.iter().any(|p| p.path == path), "{config}: {problems}");
     }
     let broken = ORDERS.replace("{type: string, minLength: 2}", "{type: strnig, minLength: 2}");
-    let served = serve(&broken, "[{type: validateSpecification}]");
-    assert_eq!(served.warnings.len(), 1);
-    let warning = &served.warnings[0];
-    assert_eq!(warning.path, "apis[0].policies[0].config");
-    assert!(warning.message.contains("#/paths/~1orders~1{id}/get/parameters/1/schema/type"), "{warning}");
+    let broken = broken.replace("count: {type: integer}", "count: {type: int}");
+    let served = serve(&broken, "[{type: validateSpecification, config: {response: true}}]");
+    assert_eq!(served.warnings.len(), 2, "{:?}", served.warnings);
+    for at in [
+        "#/paths/~1orders~1{id}/get/parameters/1/schema/type",
+        "#/components/schemas/Order/properties/count/type",
+    ] {
+        let warning = served.warnings.iter().find(|warning| warning.message.contains(at)).expect(at);
+        assert_eq!(warning.path, "apis[0].policies[0].config");
+    }
     assert_eq!(
         verdict(&served, "GET /orders/7", "X-Tenant: a", ""),
         "400 request_does_not_match; header.X-Tenant expected at least 2 characters"
