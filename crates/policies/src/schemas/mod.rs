@@ -50,6 +50,9 @@ impl SchemaId {
 const MAX_TEXT: usize = 64 << 20;
 /// References that a check may follow, beside one for each byte of the value's text.
 const BUDGET: u64 = 100_000;
+/// References that may be followed inside of each other. A value is at most 128 deep; the stack of a worker is not
+/// endless either.
+const MAX_FOLLOWED: u32 = 400;
 /// Largest text of a value whose problems are told one by one: each takes some hundred bytes to find.
 const MAX_TOLD: usize = 32 << 10;
 
@@ -174,6 +177,7 @@ thread_local! {
     /// other they would never be freed.
     static CURRENT: RefCell<Option<Arc<Slots>>> = const { RefCell::new(None) };
     static FUEL: Cell<u64> = const { Cell::new(0) };
+    static FOLLOWED: Cell<u32> = const { Cell::new(0) };
 }
 
 impl Schemas {
@@ -187,31 +191,36 @@ impl Schemas {
         location: &str,
     ) -> Result<(), Vec<Problem>> {
         let Some(validator) = self.slots.validator(schema.0) else { return Ok(()) };
-        CURRENT.set(Some(Arc::clone(&self.slots)));
-        FUEL.set(BUDGET + size as u64);
-        let result = if validator.is_valid(value) {
-            Ok(())
-        } else if FUEL.get() == 0 {
-            Err(vec![problem::too_complex(location)])
-        } else if size > MAX_TOLD {
-            Err(vec![problem::large(location)])
-        } else {
-            let mut found = Vec::new();
-            self.tell(validator, value, location, &mut found);
-            Err(found)
-        };
-        CURRENT.set(None);
-        result
+        match self.run(|| validator.is_valid(value), size) {
+            Some(true) => Ok(()),
+            None => Err(vec![problem::too_complex(location)]),
+            Some(false) if size > MAX_TOLD => Err(vec![problem::large(location)]),
+            Some(false) => {
+                let mut found = Vec::new();
+                self.run(|| self.tell(validator, value, location, &mut found), size);
+                if found.is_empty() {
+                    found.push(problem::large(location));
+                }
+                Err(found)
+            }
+        }
     }
 
     /// Whether a value is valid, without saying why not.
     pub fn is_valid(&self, schema: SchemaId, value: &Value, size: usize) -> bool {
         let Some(validator) = self.slots.validator(schema.0) else { return true };
+        self.run(|| validator.is_valid(value), size) == Some(true)
+    }
+
+    /// Runs a check with a budget; `None` when that was used up. Then nothing is known: inside of `not`, what could
+    /// not be checked counts as valid.
+    fn run<T>(&self, check: impl FnOnce() -> T, size: usize) -> Option<T> {
         CURRENT.set(Some(Arc::clone(&self.slots)));
         FUEL.set(BUDGET + size as u64);
-        let valid = validator.is_valid(value);
+        FOLLOWED.set(0);
+        let result = check();
         CURRENT.set(None);
-        valid
+        (FUEL.get() > 0).then_some(result)
     }
 
     /// What texts for this schema can be: parameters have to be read before they are checked.
@@ -314,14 +323,18 @@ impl<'i> Keyword<'i> for Reference {
     }
 
     fn is_valid(&self, instance: &'i Value) -> bool {
-        let fuel = FUEL.get();
-        if fuel == 0 {
+        let (fuel, followed) = (FUEL.get(), FOLLOWED.get());
+        if fuel == 0 || followed >= MAX_FOLLOWED {
+            FUEL.set(0);
             return false;
         }
         FUEL.set(fuel - 1);
-        CURRENT.with_borrow(|current| {
+        FOLLOWED.set(followed + 1);
+        let valid = CURRENT.with_borrow(|current| {
             let Some(slots) = current else { return false };
             slots.validator(self.0).is_none_or(|validator| validator.is_valid(instance))
-        })
+        });
+        FOLLOWED.set(followed);
+        valid
     }
 }

@@ -31,7 +31,7 @@ pub fn too_complex(location: &str) -> Problem {
 }
 
 pub fn large(location: &str) -> Problem {
-    at(location, "the value does not match its schema; it is too large to say where")
+    at(location, "the value does not match its schema; it is too large or too complex to say where")
 }
 
 /// The schema that the value was handed on to, where that is what failed.

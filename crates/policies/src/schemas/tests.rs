@@ -184,6 +184,16 @@ fn work_and_words_are_bounded() {
     let found = deep.check(id, &value, 1000, "body").unwrap_err();
     assert_eq!(found[0].message, "the value takes too much work to check");
 
+    // What was not checked is not what it must not be.
+    let mut chain = json!({"s": {"not": {"$ref": "#/c0"}}});
+    for link in 0..1000 {
+        chain[format!("c{link}")] = json!({"$ref": format!("#/c{}", link + 1)});
+    }
+    chain["c1000"] = json!({"type": "string"});
+    let (chain, id, _) = schemas(Dialect::OpenApi31, Direction::Request, chain);
+    assert!(chain.check(id, &json!("a"), 10, "body").is_err());
+    assert!(!chain.is_valid(id, &json!(1), 10));
+
     let many = json!(vec!["x"; 100]);
     let found = problems(Dialect::OpenApi31, json!({"items": {"type": "integer"}}), many.clone());
     assert_eq!(found.len(), engine::reason::MOST_PROBLEMS);
