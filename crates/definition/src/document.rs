@@ -3,12 +3,13 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use model::source::{Dialect, SourceDocument, Sources, push_key};
 use serde_json::Value;
 
 use crate::format::{Format, clip};
 use crate::loader::{Loader, MAX_DOCUMENT};
 use crate::location;
-use crate::node::{Node, escape};
+use crate::node::Node;
 use crate::report::Report;
 
 /// Most documents of one definition. Definitions of one file for each operation have some thousand.
@@ -135,8 +136,17 @@ impl Documents {
         &self.list[document].name
     }
 
-    pub fn into_originals(self) -> Vec<Document> {
-        self.list.into_iter().map(|loaded| Document { location: loaded.name, bytes: loaded.bytes }).collect()
+    /// The texts as they came, and the same with where their references lead.
+    pub fn into_originals(self, dialect: Dialect) -> (Vec<Document>, Sources) {
+        let mut originals = Vec::with_capacity(self.list.len());
+        let mut documents = Vec::with_capacity(self.list.len());
+        for loaded in self.list {
+            let links = loaded.links.into_iter().filter_map(|(from, to)| Some((from, to?))).collect();
+            let (name, bytes) = (loaded.name, loaded.bytes);
+            originals.push(Document { location: name.clone(), bytes: Arc::clone(&bytes) });
+            documents.push(SourceDocument { name, bytes, links });
+        }
+        (originals, Sources { dialect, documents })
     }
 
     fn node(&self, document: usize, pointer: String) -> Node<'_> {
@@ -214,8 +224,7 @@ impl References {
                     if let Some(below) = below
                         && (child.is_object() || child.is_array())
                     {
-                        pointer.push('/');
-                        escape(key, pointer);
+                        push_key(pointer, key);
                         self.find(child, pointer, below);
                         pointer.truncate(length);
                     }

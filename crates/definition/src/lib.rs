@@ -21,7 +21,12 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-use model::{Diagnostic, Operation};
+use std::sync::Arc;
+
+use model::{
+    Diagnostic, Operation,
+    source::{Dialect, Sources},
+};
 
 pub use document::Document;
 pub use error::ImportError;
@@ -50,6 +55,8 @@ pub struct Definition {
     pub warnings: Vec<Diagnostic>,
     /// The main document and all that it refers to, byte for byte; the main one first.
     pub documents: Vec<Document>,
+    /// The same documents, to look up what operations point to.
+    pub sources: Arc<Sources>,
 }
 
 /// A group of operations.
@@ -97,19 +104,26 @@ pub fn import(location: &str, bytes: &[u8], loader: &dyn Loader) -> Result<Defin
         report.warn(&root, "webhooks", "webhooks are calls that the API makes; they are not imported");
     }
 
+    let description =
+        info.and_then(|info| info.get("description")).and_then(|d| d.as_str().map(str::to_owned));
+    drop(root);
+    let (documents, sources) = documents.into_originals(match format {
+        Format::OpenApi20 => Dialect::OpenApi20,
+        Format::OpenApi30 => Dialect::OpenApi30,
+        Format::OpenApi31 => Dialect::OpenApi31,
+    });
     Ok(Definition {
         format,
         title,
         version,
-        description: info
-            .and_then(|info| info.get("description"))
-            .and_then(|d| d.as_str().map(str::to_owned)),
+        description,
         servers,
         operations,
         security_schemes,
         tags,
         warnings: report.into_warnings(),
-        documents: documents.into_originals(),
+        documents,
+        sources: Arc::new(sources),
     })
 }
 

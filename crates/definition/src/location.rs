@@ -1,5 +1,7 @@
 //! Locations of documents: paths and URLs, made absolute against the document that refers to them.
 
+use model::source::percent_decode;
+
 /// Location of `reference`, which stands in the document at `base`.
 pub(crate) fn resolve(base: &str, reference: &str) -> String {
     if has_scheme(reference) {
@@ -80,26 +82,4 @@ fn split_origin(location: &str) -> (&str, &str) {
     let authority = location.find("://").map_or(0, |at| at + 3);
     let path = location[authority..].find(['/', '?', '#']).map_or(location.len(), |at| authority + at);
     location.split_at(path)
-}
-
-/// The text with `%41` read as `A`. `None`: that is no text.
-pub(crate) fn percent_decode(text: &str) -> Option<String> {
-    if !text.contains('%') {
-        return Some(text.to_owned());
-    }
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let escaped = (*first == b'%').then(|| after.get(..2)).flatten();
-        let hex = escaped.and_then(|digits| std::str::from_utf8(digits).ok());
-        let valid = hex.filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
-        if let Some(byte) = valid.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            bytes.push(byte);
-            rest = &after[2..];
-        } else {
-            bytes.push(*first);
-            rest = after;
-        }
-    }
-    String::from_utf8(bytes).ok()
 }

@@ -1,10 +1,10 @@
 //! A value with its place: where a pointer to it and the path of a warning come from, and references followed.
 
+use model::source::{percent_decode, push_key};
 use serde_json::Value;
 
 use crate::document::Documents;
 use crate::format::{clip, kind};
-use crate::location::percent_decode;
 use crate::report::Report;
 
 /// Most references in a row. Real ones are a handful; a circle never ends.
@@ -201,8 +201,7 @@ impl<'d> Node<'d> {
     fn child(&self, key: &str, value: &'d Value) -> Node<'d> {
         let mut pointer = String::with_capacity(self.pointer.len() + key.len() + 3);
         pointer.push_str(&self.pointer);
-        pointer.push('/');
-        escape(key, &mut pointer);
+        push_key(&mut pointer, key);
         Node { pointer, value, ..self.clone_place() }
     }
 
@@ -212,16 +211,5 @@ impl<'d> Node<'d> {
 
     fn clone_place(&self) -> Node<'d> {
         Node::new(self.documents, self.document, String::new(), self.value)
-    }
-}
-
-/// Adds a key to a JSON pointer (RFC 6901).
-pub(crate) fn escape(key: &str, pointer: &mut String) {
-    for c in key.chars() {
-        match c {
-            '~' => pointer.push_str("~0"),
-            '/' => pointer.push_str("~1"),
-            other => pointer.push(other),
-        }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use model::Operation;
-use model::api::{Body, Parameter, ParameterLocation, Response};
+use model::api::{Body, Parameter, ParameterLocation, ParameterStyle, Response};
 
 use crate::format::clip;
 use crate::node::Node;
@@ -62,9 +62,8 @@ pub(crate) fn operation<'d>(
         if location == ParameterLocation::Form {
             form.add(&parameter, required);
         }
-        let schema = Some(parameter.address(report));
-        let name = name.unwrap_or_default();
-        add_parameter(operation, &mut seen, Parameter { name, location, required, schema });
+        let parameter = value_of(&parameter, name.unwrap_or_default(), location, required, report);
+        add_parameter(operation, &mut seen, parameter);
     }
     if form.present && !has_body {
         form.bodies(&consumes, operation, report);
@@ -101,16 +100,58 @@ fn responses(node: &Node<'_>, produces: &[String], operation: &mut Operation, re
         if response.value.is_null() {
             report.warn(&response, "", "the response is empty");
         }
-        let schema = response.resolve(report).and_then(|response| address(response.get("schema"), report));
-        let bodies = if schema.is_some() { bodies(produces, &schema, report) } else { Vec::new() };
-        operation.responses.push(Response { status, bodies });
+        let Some(response) = response.resolve(report) else {
+            operation.responses.push(Response { status, bodies: Vec::new(), headers: Vec::new() });
+            continue;
+        };
+        let schema = address(response.get("schema"), report);
+        let mut bodies = if schema.is_some() { bodies(produces, &schema, report) } else { Vec::new() };
+        if let Some(examples) = response.get("examples") {
+            for (media_type, example) in examples.names(report) {
+                let example = Some(example.address(report));
+                match bodies.iter_mut().find(|body| body.media_type == media_type) {
+                    Some(body) => body.example = example,
+                    None => {
+                        let (media_type, schema) = (media_type.to_owned(), schema.clone());
+                        bodies.push(Body { media_type, schema, example });
+                    }
+                }
+            }
+        }
+        let mut headers = Vec::new();
+        for (name, header) in response.get("headers").map(|h| h.names(report)).unwrap_or_default() {
+            let place = ParameterLocation::Header;
+            headers.push(value_of(&header, name.to_owned(), place, false, report));
+        }
+        operation.responses.push(Response { status, bodies, headers });
     }
+}
+
+/// A parameter or a header; its schema is itself.
+fn value_of(
+    node: &Node<'_>,
+    name: String,
+    location: ParameterLocation,
+    required: bool,
+    report: &mut Report,
+) -> Parameter {
+    let in_query = matches!(location, ParameterLocation::Query | ParameterLocation::Form);
+    let written = node.get("collectionFormat").and_then(|format| format.as_str().map(str::to_owned));
+    let (style, explode) = match written.as_deref() {
+        Some("multi") if in_query => (ParameterStyle::Form, true),
+        Some("ssv") => (ParameterStyle::SpaceDelimited, false),
+        Some("tsv") => (ParameterStyle::TabDelimited, false),
+        Some("pipes") => (ParameterStyle::PipeDelimited, false),
+        _ if in_query => (ParameterStyle::Form, false),
+        _ => (ParameterStyle::Simple, false),
+    };
+    Parameter { name, location, required, schema: Some(node.address(report)), style, explode }
 }
 
 fn bodies(media_types: &[String], schema: &Option<String>, report: &mut Report) -> Vec<Body> {
     let body = |media_type: &String| {
         let length = media_type.len() + schema.as_ref().map_or(0, String::len);
-        let body = || Body { media_type: media_type.clone(), schema: schema.clone() };
+        let body = || Body { media_type: media_type.clone(), schema: schema.clone(), example: None };
         report.spend(size_of::<Body>() + length).then(body)
     };
     media_types.iter().map_while(body).collect()

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use model::Operation;
-use model::api::{Body, Parameter, ParameterLocation, Response};
+use model::api::{Body, Parameter, ParameterLocation, ParameterStyle, Response};
 
 use crate::format::clip;
 use crate::node::Node;
@@ -34,9 +34,11 @@ pub(crate) fn operation<'d>(
             if response.value.is_null() {
                 report.warn(&response, "", "the response is empty");
             }
-            let bodies =
-                response.resolve(report).map(|response| bodies(&response, report)).unwrap_or_default();
-            operation.responses.push(Response { status, bodies });
+            let (bodies, headers) = match response.resolve(report) {
+                Some(response) => (bodies(&response, report), headers(&response, report)),
+                None => Default::default(),
+            };
+            operation.responses.push(Response { status, bodies, headers });
         }
     }
 }
@@ -68,13 +70,78 @@ fn read_parameter(node: Node<'_>, report: &mut Report) -> Option<Parameter> {
     if location == ParameterLocation::Header && elsewhere.contains(&name.to_ascii_lowercase().as_str()) {
         return None;
     }
-    let schema = node.get("schema").or_else(|| {
-        let content = node.get("content")?;
-        let (_, media) = content.names(report).into_iter().next()?;
-        media.get("schema")
-    });
     let required = location == ParameterLocation::Path || node.is_true("required");
-    Some(Parameter { name, location, required, schema: address(schema, report) })
+    Some(value_of(&node, name, location, required, report))
+}
+
+/// What parameters and headers have in common: the schema, and how a value is written.
+fn value_of(
+    node: &Node<'_>,
+    name: String,
+    location: ParameterLocation,
+    required: bool,
+    report: &mut Report,
+) -> Parameter {
+    let usual = match location {
+        ParameterLocation::Query | ParameterLocation::Cookie | ParameterLocation::Form => {
+            ParameterStyle::Form
+        }
+        ParameterLocation::Path | ParameterLocation::Header => ParameterStyle::Simple,
+    };
+    let written = node.get("style").and_then(|style| style.as_str().map(str::to_owned));
+    let style = match written.as_deref() {
+        None => usual,
+        Some("simple") => ParameterStyle::Simple,
+        // The cookie style of 3.2 differs in the encoding only.
+        Some("form" | "cookie") => ParameterStyle::Form,
+        Some("label") => ParameterStyle::Label,
+        Some("matrix") => ParameterStyle::Matrix,
+        Some("spaceDelimited") => ParameterStyle::SpaceDelimited,
+        Some("pipeDelimited") => ParameterStyle::PipeDelimited,
+        Some("deepObject") => ParameterStyle::DeepObject,
+        Some(other) => {
+            let message = format!("the style `{}` is not known; the usual one is used", clip(other));
+            report.warn(node, "style", message);
+            usual
+        }
+    };
+    let explode = match node.get("explode").and_then(|explode| explode.value.as_bool()) {
+        Some(explode) => explode,
+        None => style == ParameterStyle::Form,
+    };
+    let (schema, style) = match node.get("schema") {
+        Some(schema) => (Some(schema), style),
+        None => {
+            let media = node.get("content").and_then(|content| content.names(report).into_iter().next());
+            match media {
+                None => (None, style),
+                Some((key, media)) if is_json(key) => (media.get("schema"), ParameterStyle::Json),
+                Some((_, media)) => (media.get("schema"), ParameterStyle::Opaque),
+            }
+        }
+    };
+    Parameter { name, location, required, schema: address(schema, report), style, explode }
+}
+
+fn is_json(media_type: &str) -> bool {
+    let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json" || essence.ends_with("+json")
+}
+
+/// The headers of a response.
+fn headers(node: &Node<'_>, report: &mut Report) -> Vec<Parameter> {
+    let Some(list) = node.get("headers") else { return Vec::new() };
+    let mut headers = Vec::new();
+    for (name, header) in list.names(report) {
+        // The standard says that this one is ignored here.
+        let Some(header) = header.resolve(report).filter(|_| !name.eq_ignore_ascii_case("content-type"))
+        else {
+            continue;
+        };
+        let required = header.is_true("required");
+        headers.push(value_of(&header, name.to_owned(), ParameterLocation::Header, required, report));
+    }
+    headers
 }
 
 /// The bodies under `content`.
@@ -89,9 +156,22 @@ fn bodies(node: &Node<'_>, report: &mut Report) -> Vec<Body> {
         }
         // From 3.2 on, media types can be references.
         let Some(media) = media.resolve(report) else { continue };
-        bodies.push(Body { media_type: media_type.to_owned(), schema: address(media.get("schema"), report) });
+        let (schema, example) = (address(media.get("schema"), report), example(&media, report));
+        bodies.push(Body { media_type: media_type.to_owned(), schema, example });
     }
     bodies
+}
+
+/// Where the first example of a media type is.
+fn example(media: &Node<'_>, report: &mut Report) -> Option<String> {
+    if let Some(example) = media.get("example") {
+        return Some(example.address(report));
+    }
+    // A list is a slip that tools make; what its items are is not known.
+    let examples = media.get("examples").filter(|examples| examples.value.is_object())?;
+    let (_, first) = examples.names(report).into_iter().next()?;
+    let value = first.resolve(report)?.get("value")?;
+    Some(value.address(report))
 }
 
 /// Where a schema is. A schema that is only a reference is where that leads.

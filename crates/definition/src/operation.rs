@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use model::Operation;
-use model::api::{Parameter, ParameterLocation, SecurityRequirement};
+use model::api::{Parameter, ParameterLocation, ParameterStyle, SecurityRequirement};
 
 use crate::format::{Format, clip};
 use crate::node::Node;
@@ -267,8 +267,14 @@ impl<'d, 'r> Importer<'d, 'r> {
                     "parameters",
                     format!("the parameter `{}` of the path is not declared", clip(name)),
                 );
-                let (location, required) = (ParameterLocation::Path, true);
-                operation.parameters.push(Parameter { name: name.clone(), location, required, schema: None });
+                operation.parameters.push(Parameter {
+                    name: name.clone(),
+                    location: ParameterLocation::Path,
+                    required: true,
+                    schema: None,
+                    style: ParameterStyle::Simple,
+                    explode: false,
+                });
             }
         }
     }
@@ -320,15 +326,18 @@ fn weight(operation: &Operation) -> usize {
     const EACH: usize = 64;
     let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
     let bodies = |bodies: &[model::api::Body]| {
-        bodies.iter().map(|body| EACH + body.media_type.len() + text(&body.schema)).sum::<usize>()
+        let each =
+            bodies.iter().map(|body| EACH + body.media_type.len() + text(&body.schema) + text(&body.example));
+        each.sum::<usize>()
     };
     let parameters =
-        operation.parameters.iter().map(|p| EACH + p.name.len() + text(&p.schema)).sum::<usize>();
-    let responses = operation.responses.iter().map(|r| EACH + bodies(&r.bodies)).sum::<usize>();
+        |list: &[Parameter]| list.iter().map(|p| EACH + p.name.len() + text(&p.schema)).sum::<usize>();
+    let responses = operation.responses.iter();
+    let responses = responses.map(|r| EACH + bodies(&r.bodies) + parameters(&r.headers)).sum::<usize>();
     let requirements = operation.security.iter().flatten().flatten();
     let security =
         requirements.map(|r| EACH + r.scopes.iter().map(|s| EACH + s.len()).sum::<usize>()).sum::<usize>();
     let tags = operation.tags.iter().map(|tag| EACH + tag.len()).sum::<usize>();
     let own = 4 * EACH + operation.name.len() + operation.path.len() + text(&operation.summary);
-    own + parameters + bodies(&operation.request_bodies) + responses + security + tags
+    own + parameters(&operation.parameters) + bodies(&operation.request_bodies) + responses + security + tags
 }

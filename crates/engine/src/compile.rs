@@ -3,11 +3,14 @@
 
 mod api;
 pub mod applications;
+mod shape;
 mod upstreams;
 
 use std::{collections::HashMap, sync::Arc};
 
-use model::{ApiDoc, ConfigDoc, Diagnostic, Diagnostics, Operation};
+use model::{ApiDoc, ConfigDoc, Diagnostic, Diagnostics, Operation, source::Sources};
+
+pub use shape::ApiShape;
 
 use crate::{
     Clock, PolicyKind, Snapshot,
@@ -25,6 +28,8 @@ pub struct ApiDefinition {
     pub version: String,
     pub servers: Vec<String>,
     pub operations: Vec<Operation>,
+    /// Where the addresses of the operations lead.
+    pub sources: Option<Arc<Sources>>,
     /// Changes when anything in the definition changes.
     pub fingerprint: u64,
 }
@@ -53,6 +58,8 @@ pub struct CompileCx<'a> {
     scope: String,
     state_keys: Vec<String>,
     language: LanguageCx,
+    api: Option<&'a ApiShape<'a>>,
+    warnings: Vec<Diagnostic>,
 }
 
 impl<'a> CompileCx<'a> {
@@ -64,7 +71,31 @@ impl<'a> CompileCx<'a> {
             scope: scope.into(),
             state_keys: Vec::new(),
             language: LanguageCx::default(),
+            api: None,
+            warnings: Vec::new(),
         }
+    }
+
+    /// The same for a policy of this API.
+    #[must_use]
+    pub fn of_api(mut self, api: &'a ApiShape<'a>) -> Self {
+        self.api = Some(api);
+        self
+    }
+
+    /// The API that the policy governs; `None` where a configuration is checked without one.
+    pub fn api(&self) -> Option<&'a ApiShape<'a>> {
+        self.api
+    }
+
+    /// Says that a part of the policy has no effect; paths are inside its configuration.
+    pub fn warn(&mut self, warning: Diagnostic) {
+        self.warnings.push(warning);
+    }
+
+    /// The warnings since they were taken last.
+    pub fn take_warnings(&mut self) -> Vec<Diagnostic> {
+        std::mem::take(&mut self.warnings)
     }
 
     /// State that outlives a reload: the same policy of the same API gets it again.

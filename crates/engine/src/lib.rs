@@ -3,6 +3,7 @@
 
 pub mod clock;
 pub mod compile;
+pub mod convert;
 pub mod exchange;
 pub mod headers;
 pub mod journal;
@@ -23,5 +24,5 @@ pub use exchange::{Client, Exchange, RequestHead, RequestId, SnapshotRef};
 pub use headers::{HeaderText, Headers};
 pub use payload::Payload;
 pub use policy::{Compiled, Filter, Needs, Outcome, Policy, PolicyKind, Stage, Step, Verdict};
-pub use reason::{Reason, Rejection};
+pub use reason::{Problem, Reason, Rejection};
 pub use snapshot::{CompiledApi, Snapshot};

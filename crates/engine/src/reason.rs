@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use http::{HeaderName, HeaderValue, StatusCode};
+use serde::Serialize;
 use smallvec::SmallVec;
 
 /// Where a failure came from.
@@ -38,6 +39,18 @@ impl Reason {
     }
 }
 
+/// One thing that is wrong with a request, for the client to read: where, and what was expected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// `query.limit`, `header.x-tenant`, `body/items/0/price`.
+    pub location: Cow<'static, str>,
+    /// What was expected there; never a value of the request.
+    pub message: Cow<'static, str>,
+}
+
+/// Most problems that an answer names.
+pub const MOST_PROBLEMS: usize = 10;
+
 /// A request that is answered here, with an error.
 #[derive(Debug)]
 pub struct Rejection {
@@ -47,11 +60,13 @@ pub struct Rejection {
     pub headers: SmallVec<[(HeaderName, HeaderValue); 2]>,
     /// For decision record and log; never for the client.
     pub detail: Option<Cow<'static, str>>,
+    /// For the client, at most `MOST_PROBLEMS`.
+    pub problems: Vec<Problem>,
 }
 
 impl Rejection {
     pub fn new(reason: &'static Reason) -> Box<Self> {
-        Box::new(Self { reason, status: None, headers: SmallVec::new(), detail: None })
+        Box::new(Self { reason, status: None, headers: SmallVec::new(), detail: None, problems: Vec::new() })
     }
 
     pub fn status(&self) -> StatusCode {
@@ -67,6 +82,13 @@ impl Rejection {
     #[must_use]
     pub fn detail(mut self: Box<Self>, detail: impl Into<Cow<'static, str>>) -> Box<Self> {
         self.detail = Some(detail.into());
+        self
+    }
+
+    #[must_use]
+    pub fn problems(mut self: Box<Self>, problems: impl IntoIterator<Item = Problem>) -> Box<Self> {
+        self.problems.extend(problems);
+        self.problems.truncate(MOST_PROBLEMS);
         self
     }
 

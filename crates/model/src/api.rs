@@ -171,6 +171,39 @@ pub struct Parameter {
     /// JSON pointer to the schema (in OpenAPI 2.0: to the parameter), after the file for another document.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<String>,
+    /// How lists and objects are written as text.
+    #[serde(default)]
+    pub style: ParameterStyle,
+    /// Each item of a list, or property of an object, is a parameter or a part of its own.
+    #[serde(default)]
+    pub explode: bool,
+}
+
+/// How the value of a parameter is written, in the words of OpenAPI 3.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ParameterStyle {
+    /// `3,4,5` in paths and headers.
+    #[default]
+    Simple,
+    /// `id=3&id=4`, or `id=3,4` when not exploded.
+    Form,
+    /// `.3.4.5` in paths.
+    Label,
+    /// `;id=3;id=4` in paths.
+    Matrix,
+    /// `id=3%204`.
+    SpaceDelimited,
+    /// `id=3|4`.
+    PipeDelimited,
+    /// `id=3%094`, of OpenAPI 2.0.
+    TabDelimited,
+    /// `id[name]=3`.
+    DeepObject,
+    /// A JSON text.
+    Json,
+    /// Text of a media type that nothing is known about.
+    Opaque,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -192,6 +225,9 @@ pub struct Body {
     /// JSON pointer to the schema.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schema: Option<String>,
+    /// JSON pointer to the first example.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub example: Option<String>,
 }
 
 /// A documented response: `200`, `4XX` or `default`.
@@ -201,6 +237,8 @@ pub struct Response {
     pub status: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bodies: Vec<Body>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<Parameter>,
 }
 
 /// A security scheme that an operation asks for, and the scopes.

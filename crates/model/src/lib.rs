@@ -13,6 +13,7 @@ pub mod policy;
 pub mod scalar;
 pub mod secret;
 pub mod settings;
+pub mod source;
 pub mod upstream;
 pub mod yaml;
 

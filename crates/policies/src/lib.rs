@@ -1,9 +1,16 @@
 //! Every runtime policy, one file each, and the list of them. A new policy is its file and one line in `POLICIES`.
 
 mod api_key;
+mod conversion;
+mod media;
+mod mock;
 mod rate_limit;
 mod schema;
+mod schemas;
+#[cfg(test)]
+mod testing;
 mod transformation;
+mod validate_specification;
 
 use engine::PolicyKind;
 
@@ -12,9 +19,13 @@ pub use schema::config_schema;
 /// All policies, in the order that the reference lists them.
 pub static POLICIES: &[PolicyKind] = &[
     PolicyKind::of::<api_key::ApiKey>(),
+    PolicyKind::of::<validate_specification::ValidateSpecification>(),
     PolicyKind::of::<transformation::RequestTransformation>(),
+    PolicyKind::of::<conversion::RequestConversion>(),
+    PolicyKind::of::<mock::Mock>(),
     PolicyKind::of::<rate_limit::RateLimit>(),
     PolicyKind::of::<transformation::ResponseTransformation>(),
+    PolicyKind::of::<conversion::ResponseConversion>(),
 ];
 
 #[cfg(test)]

@@ -105,13 +105,18 @@ const OWN: [&str; 10] = [
     "x-request-id",
 ];
 
+/// Whether a header says how a message is framed, or is the gateway's own to set.
+pub fn is_own(name: &HeaderName) -> bool {
+    OWN.contains(&name.as_str())
+}
+
 impl HeaderChange {
     fn compile(headers: &TransformationHeaders) -> Result<Self, Diagnostic> {
         let name = |path: &str, name: &str| {
             let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| {
                 Diagnostic::error(path, format!("found `{name}`, expected the name of a header"))
             })?;
-            if OWN.contains(&parsed.as_str()) {
+            if is_own(&parsed) {
                 return Err(Diagnostic::error(
                     path,
                     format!("found `{name}`, which the gateway sets itself"),

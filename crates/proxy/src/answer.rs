@@ -1,7 +1,9 @@
 //! Errors become answers here, and nowhere else: problem+json, XML or text, as the client accepts it.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
-use engine::{Headers, Rejection, RequestId};
+use engine::{Headers, Rejection, RequestId, language::Escape};
 use http::{
     HeaderValue, StatusCode,
     header::{ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE},
@@ -66,7 +68,7 @@ pub fn answer(
 ) -> (StatusCode, Headers, Bytes) {
     let status = rejection.status();
     let format = Format::accepted(request_headers);
-    let body = render(format, status, rejection.reason.code, rejection.reason.message, id);
+    let body = render(format, status, rejection, id);
     let mut headers = Headers::new();
     headers.append(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
     headers.append(CONTENT_LENGTH, HeaderValue::from(body.len()));
@@ -98,18 +100,41 @@ pub fn id_value(id: RequestId) -> HeaderValue {
     HeaderValue::from_bytes(&id.hex()).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
 }
 
-fn render(format: Format, status: StatusCode, code: &str, message: &str, id: RequestId) -> Bytes {
-    // Codes and messages are our own constants, so nothing here needs escaping.
+fn render(format: Format, status: StatusCode, rejection: &Rejection, id: RequestId) -> Bytes {
+    // Codes and messages are our own constants, so that only what is wrong with the request needs escaping.
+    let engine::Reason { code, message, .. } = rejection.reason;
     let title = status.canonical_reason().unwrap_or("Error");
     let number = status.as_str();
+    let problems = &rejection.problems;
     match format {
-        Format::Json | Format::ProblemJson => format!(
-            r#"{{"type":"about:blank","title":"{title}","status":{number},"code":"{code}","detail":"{message}","requestId":"{id}"}}"#
-        ),
-        Format::ProblemXml => format!(
-            r#"<?xml version="1.0" encoding="UTF-8"?><problem xmlns="urn:ietf:rfc:7807"><type>about:blank</type><title>{title}</title><status>{number}</status><code>{code}</code><detail>{message}</detail><requestId>{id}</requestId></problem>"#
-        ),
-        Format::Text => format!("{number} {title}\n{message}\ncode: {code}\nrequest id: {id}\n"),
+        Format::Json | Format::ProblemJson => {
+            let errors = match serde_json::to_string(problems) {
+                Ok(list) if !problems.is_empty() => format!(r#","errors":{list}"#),
+                _ => String::new(),
+            };
+            format!(
+                r#"{{"type":"about:blank","title":"{title}","status":{number},"code":"{code}","detail":"{message}","requestId":"{id}"{errors}}}"#
+            )
+        }
+        Format::ProblemXml => {
+            let escape = |text: &Cow<'static, str>| Escape::Xml.apply(Cow::Borrowed(text.as_ref())).into_owned();
+            let errors: String = problems
+                .iter()
+                .map(|problem| {
+                    let (location, message) = (escape(&problem.location), escape(&problem.message));
+                    format!("<error><location>{location}</location><message>{message}</message></error>")
+                })
+                .collect();
+            let errors = if errors.is_empty() { errors } else { format!("<errors>{errors}</errors>") };
+            format!(
+                r#"<?xml version="1.0" encoding="UTF-8"?><problem xmlns="urn:ietf:rfc:7807"><type>about:blank</type><title>{title}</title><status>{number}</status><code>{code}</code><detail>{message}</detail><requestId>{id}</requestId>{errors}</problem>"#
+            )
+        }
+        Format::Text => {
+            let errors: String =
+                problems.iter().map(|problem| format!("{}: {}\n", problem.location, problem.message)).collect();
+            format!("{number} {title}\n{message}\n{errors}code: {code}\nrequest id: {id}\n")
+        }
     }
     .into()
 }

@@ -151,3 +151,33 @@ paths:
         ]
     );
 }
+
+#[test]
+fn lists_examples_and_headers_are_found() {
+    use model::api::ParameterStyle::{Form, PipeDelimited, Simple, SpaceDelimited};
+    for (parameter, style, explode) in [
+        ("in: query", Form, false),
+        ("in: query, collectionFormat: multi", Form, true),
+        ("in: query, collectionFormat: ssv", SpaceDelimited, false),
+        ("in: header, collectionFormat: pipes", PipeDelimited, false),
+        ("in: header, collectionFormat: multi", Simple, false),
+    ] {
+        let definition = read(&format!(
+            "swagger: '2.0'\ninfo: {{title: T, version: '1'}}\npaths:\n  /:\n    get:\n      parameters: [{{name: p, {parameter}, \
+             type: array}}]\n      responses:\n        '200': {{headers: {{X-A: {{type: integer}}}}, examples: {{a/b: {{x: 7}}}}}}\n"
+        ));
+        let operation = &definition.operations[0];
+        assert_eq!(
+            (operation.parameters[0].style, operation.parameters[0].explode),
+            (style, explode),
+            "{parameter}"
+        );
+        let (documents, response) = (definition.sources.read(), &operation.responses[0]);
+        let example = response.bodies[0].example.as_deref().unwrap();
+        assert_eq!(documents.at(example).unwrap().value["x"], 7);
+        assert_eq!(
+            documents.at(response.headers[0].schema.as_deref().unwrap()).unwrap().value["type"],
+            "integer"
+        );
+    }
+}

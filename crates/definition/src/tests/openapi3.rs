@@ -335,3 +335,49 @@ webhooks: {a: {}}
         ]
     );
 }
+
+#[test]
+fn parameters_say_how_they_are_written() {
+    use model::api::ParameterStyle::{self, DeepObject, Form, Json, Label, Opaque, PipeDelimited, Simple};
+    for (parameter, style, explode) in [
+        ("in: query", Form, true),
+        ("in: cookie", Form, true),
+        ("in: path", Simple, false),
+        ("in: header", Simple, false),
+        ("in: query, explode: false", Form, false),
+        ("in: query, style: deepObject", DeepObject, false),
+        ("in: query, style: pipeDelimited, explode: true", PipeDelimited, true),
+        ("in: path, style: label", Label, false),
+        ("in: query, content: {application/json: {schema: {}}}", Json, true),
+        ("in: query, content: {text/csv: {schema: {}}}", Opaque, true),
+    ] {
+        let text = format!("/{{p}}:\n  get:\n    parameters: [{{name: p, {parameter}}}]\n");
+        let found = &paths(&text).operations[0].parameters[0];
+        assert_eq!((found.style, found.explode), (style, explode), "{parameter}");
+    }
+    let odd = paths("/:\n  get:\n    parameters: [{name: p, in: query, style: loud}]\n");
+    assert_eq!(odd.operations[0].parameters[0].style, ParameterStyle::Form);
+    assert!(warnings(&odd)[0].contains("style"), "{:?}", odd.warnings);
+}
+
+#[test]
+fn examples_and_headers_of_responses_are_found() {
+    let definition = read(
+        "openapi: 3.1.0\ninfo: {title: T, version: '1'}\npaths:\n  /:\n    get:\n      responses:\n        '200':\n          \
+         headers: {X-A: {required: true, schema: {type: integer}}, Content-Type: {}}\n          content:\n            \
+         a/b: {example: {x: 7}}\n            c/d: {examples: {one: {$ref: '#/components/examples/One'}}}\n            \
+         e/f: {schema: {}}\ncomponents: {examples: {One: {value: 8}}}\n",
+    );
+    let response = &definition.operations[0].responses[0];
+    let documents = definition.sources.read();
+    let examples = response
+        .bodies
+        .iter()
+        .map(|b| b.example.as_deref().map(|at| documents.at(at).unwrap().value.clone()));
+    let expect = [Some(serde_json::json!({"x": 7})), Some(8.into()), None];
+    assert_eq!(examples.collect::<Vec<_>>(), expect);
+    assert_eq!(response.headers.len(), 1);
+    assert_eq!((response.headers[0].name.as_str(), response.headers[0].required), ("X-A", true));
+    let schema = documents.at(response.headers[0].schema.as_deref().unwrap()).unwrap();
+    assert_eq!(schema.value["type"], "integer");
+}

@@ -1,6 +1,7 @@
 //! One API: its operations into a trie, its policies into a chain.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     hash::{BuildHasher, Hash, Hasher},
     sync::Arc,
@@ -9,7 +10,7 @@ use std::{
 use foldhash::fast::FixedState;
 use model::{ApiDoc, ConfigDoc, Diagnostic, Diagnostics, Operation, PolicyDoc, diagnostic::nearest};
 
-use super::{ApiDefinition, CompileCx, Environment};
+use super::{ApiDefinition, ApiShape, CompileCx, Environment};
 use crate::{
     journal::{ApiNames, Level, OperationNames, PolicyNames},
     route::{OperationTrie, Template, decode},
@@ -59,9 +60,11 @@ impl Job<'_> {
 
         let errors_before = problems.0.len();
         let mut api_problems = Diagnostics::default();
-        let (operations, operation_names) = self.operations(&mut api_problems);
+        let (trie, operations) = self.operations(&mut api_problems);
+        let operation_names = operations.iter().map(|operation| names_of(operation)).collect();
+        let shape = ApiShape::new(operations, self.definition.and_then(|d| d.sources.as_deref()));
         let paths = self.base_paths(&name, &version, &mut api_problems);
-        let chain = self.chain(&id, &mut api_problems);
+        let chain = self.chain(&id, &shape, &mut api_problems);
         problems.0.extend(api_problems.0.into_iter().map(|p| p.under(self.path)));
         let ((base_path, versionless_path), chain) = paths.zip(chain)?;
         if problems.0[errors_before..].iter().any(|p| p.severity == model::diagnostic::Severity::Error) {
@@ -89,7 +92,7 @@ impl Job<'_> {
             operation_chains: [].into(),
             stats,
             max_body_size: self.doc.max_body_size.or(self.config.settings.limits.body_size).map(|s| s.get()),
-            operations,
+            operations: trie,
             fingerprint,
             state_keys,
         }))
@@ -107,7 +110,8 @@ impl Job<'_> {
         hasher.finish()
     }
 
-    fn operations(&self, problems: &mut Diagnostics) -> (Option<OperationTrie>, Vec<OperationNames>) {
+    /// The operations that requests can meet, by position.
+    fn operations(&self, problems: &mut Diagnostics) -> (Option<OperationTrie>, Vec<Cow<'_, Operation>>) {
         if self.definition.is_none() && self.doc.operations.is_empty() {
             return (None, Vec::new());
         }
@@ -116,15 +120,15 @@ impl Job<'_> {
             if let Some(name) = &doc.name {
                 operation.name.clone_from(name);
             }
-            (Some(index), std::borrow::Cow::Owned(operation))
+            (Some(index), Cow::Owned(operation))
         });
         let imported = self
             .definition
             .into_iter()
             .flat_map(|d| &d.operations)
-            .map(|operation| (None, std::borrow::Cow::Borrowed(operation)));
+            .map(|operation| (None, Cow::Borrowed(operation)));
         let mut trie = OperationTrie::default();
-        let mut names = Vec::new();
+        let mut taken = Vec::new();
         for (index, operation) in written.chain(imported) {
             // What was written by hand must be right; a definition with flaws is used as far as it goes.
             let problem = |message: String| match index {
@@ -148,13 +152,9 @@ impl Job<'_> {
                     continue;
                 }
             };
-            let Ok(position) = u32::try_from(names.len()) else { continue };
+            let Ok(position) = u32::try_from(taken.len()) else { continue };
             if trie.insert(&template, &operation.method, position) {
-                names.push(OperationNames {
-                    name: operation.name.as_str().into(),
-                    method: operation.method.as_str().into(),
-                    path: operation.path.as_str().into(),
-                });
+                taken.push(operation);
             } else {
                 problems.push(problem(format!(
                     "found {} {} a second time, or with other parameter names; only the first is used",
@@ -162,7 +162,7 @@ impl Job<'_> {
                 )));
             }
         }
-        (Some(trie), names)
+        (Some(trie), taken)
     }
 
     /// The API's base path, and the one for calls without a version.
@@ -192,11 +192,11 @@ impl Job<'_> {
         None
     }
 
-    fn chain(&self, id: &str, problems: &mut Diagnostics) -> Option<Chain> {
+    fn chain(&self, id: &str, api: &ApiShape<'_>, problems: &mut Diagnostics) -> Option<Chain> {
         let global = self.config.policies.iter().map(|doc| (Level::Global, doc)).enumerate();
         let own = self.doc.policies.iter().map(|doc| (Level::Api, doc)).enumerate();
         let mut chain: Vec<(Slot, PolicyNames)> = Vec::new();
-        let mut cx = CompileCx::new(self.environment, self.revision, "");
+        let mut cx = CompileCx::new(self.environment, self.revision, "").of_api(api);
         let mut failed = false;
         for (index, (level, doc)) in global.chain(own) {
             let path = format!("policies[{index}]");
@@ -223,6 +223,7 @@ impl Job<'_> {
             // Prefixes and names of one policy mean nothing to the next.
             let warnings = std::mem::take(&mut cx.language).take_warnings();
             problems.0.extend(warnings.into_iter().map(|warning| warning.under("config").under(&path)));
+            problems.0.extend(cx.take_warnings().into_iter().map(|w| w.under("config").under(&path)));
             match compiled {
                 Ok(policy) => {
                     let needs = policy.get().needs();
@@ -251,6 +252,14 @@ impl Job<'_> {
         }
         let (slots, names) = chain.into_iter().unzip();
         Some(Chain { slots, names, state_keys: cx.state_keys })
+    }
+}
+
+fn names_of(operation: &Operation) -> OperationNames {
+    OperationNames {
+        name: operation.name.as_str().into(),
+        method: operation.method.as_str().into(),
+        path: operation.path.as_str().into(),
     }
 }
 

@@ -217,6 +217,8 @@ mod tests {
             location: ParameterLocation::Path,
             required: true,
             schema: None,
+            style: model::api::ParameterStyle::Simple,
+            explode: false,
         });
         let operations = [Operation::new("POST", "/pets"), one, Operation::new("GET", "/a b")];
         assert_eq!(curl("http://h/b", &operations), "curl -i http://h/b/a%20b");

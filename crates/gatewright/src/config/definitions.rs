@@ -72,6 +72,7 @@ pub(super) fn for_engine(definition: &Definition) -> ApiDefinition {
         version: definition.version.clone(),
         servers: definition.servers.clone(),
         operations: definition.operations.clone(),
+        sources: Some(Arc::clone(&definition.sources)),
         fingerprint: hasher.finish(),
     }
 }

@@ -1,0 +1,58 @@
+//! What policies see of the API that they are compiled for: its operations by position, and its definition.
+
+use std::{
+    any::{Any, TypeId},
+    borrow::Cow,
+    cell::{OnceCell, RefCell},
+    collections::HashMap,
+    sync::Arc,
+};
+
+use model::{
+    Operation,
+    source::{Documents, Sources},
+};
+
+/// An API as its policies see it while they are compiled.
+#[derive(Default)]
+pub struct ApiShape<'a> {
+    /// Those that requests can meet, by the position that `Exchange::operation` has: what is written by hand first,
+    /// then what is imported, without those that were skipped.
+    operations: Vec<Cow<'a, Operation>>,
+    sources: Option<&'a Sources>,
+    documents: OnceCell<Documents>,
+    shared: RefCell<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
+}
+
+impl<'a> ApiShape<'a> {
+    /// Operations by position, and the definition that their addresses lead into.
+    pub fn new(operations: Vec<Cow<'a, Operation>>, sources: Option<&'a Sources>) -> Self {
+        Self { operations, sources, ..Self::default() }
+    }
+
+    pub fn operations(&self) -> &[Cow<'a, Operation>] {
+        &self.operations
+    }
+
+    /// The definition; empty when there is none. It is read when the first policy asks, and forgotten when the API
+    /// is compiled: policies take out of it what they need.
+    pub fn documents(&self) -> &Documents {
+        self.documents.get_or_init(|| self.sources.map(Sources::read).unwrap_or_default())
+    }
+
+    /// Whether there is a definition at all.
+    pub fn is_imported(&self) -> bool {
+        self.sources.is_some()
+    }
+
+    /// Something made once for this API, however many policies ask for it.
+    pub fn shared<T: Send + Sync + 'static>(&self, make: impl FnOnce() -> T) -> Arc<T> {
+        let known = self.shared.borrow().get(&TypeId::of::<T>()).cloned();
+        if let Some(known) = known.and_then(|known| known.downcast().ok()) {
+            return known;
+        }
+        let made = Arc::new(make());
+        self.shared.borrow_mut().insert(TypeId::of::<T>(), made.clone());
+        made
+    }
+}
