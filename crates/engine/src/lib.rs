@@ -1,6 +1,7 @@
 //! What a request meets: policies and filters, the exchange, routing, and `compile`, which turns configuration into
 //! an immutable snapshot. No sockets here; moving bytes is left to `proxy`, concrete policies to `policies`.
 
+pub mod candidates;
 pub mod clock;
 pub mod compile;
 pub mod exchange;
@@ -19,6 +20,6 @@ pub use clock::{Clock, Timestamp};
 pub use compile::{CompileCx, compile};
 pub use exchange::{Client, Exchange, RequestId, SnapshotRef};
 pub use payload::Payload;
-pub use policy::{Compiled, Filter, Needs, Outcome, Policy, PolicyKind, Stage, Step, Verdict};
+pub use policy::{Compiled, FailMode, Filter, Needs, Outcome, Policy, PolicyKind, Stage, Step, Verdict};
 pub use reason::{Reason, Rejection};
 pub use snapshot::{CompiledApi, Snapshot};

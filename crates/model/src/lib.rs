@@ -3,6 +3,7 @@
 
 pub mod api;
 pub mod application;
+pub mod applies_to;
 pub mod check;
 pub mod config;
 pub mod diagnostic;
@@ -17,10 +18,11 @@ pub mod yaml;
 
 pub use api::{ApiDoc, Canary, Mirror, Operation, OperationDoc};
 pub use application::{ApiKeyDoc, ApplicationDoc};
+pub use applies_to::AppliesTo;
 pub use config::ConfigDoc;
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use listener::{ListenerDoc, TlsDoc};
-pub use policy::PolicyDoc;
+pub use policy::{GlobalPolicyDoc, PolicyDoc, PolicyTemplateDoc};
 pub use scalar::{ByteSize, Duration, Percent};
 pub use secret::Secret;
 pub use settings::Settings;

@@ -7,7 +7,7 @@ mod path;
 mod template;
 mod trie;
 
-pub use api_index::{ApiIndex, ApiPlace, IndexError, Versionless};
+pub use api_index::{ApiIndex, ApiPlace, IndexError, Versionless, compare_versions};
 pub use path::{PathError, decode};
-pub use template::{Template, TemplateError};
+pub use template::{Fit, Template, TemplateError};
 pub use trie::{Methods, OperationMatch, OperationTrie};
