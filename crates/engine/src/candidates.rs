@@ -59,7 +59,7 @@ impl Snapshot {
     }
 
     fn api_candidates(&self, host: &str, path: &str, chosen: Option<(u32, usize)>) -> Vec<Candidate> {
-        let mut ranked: Vec<(Reverse<(bool, bool, usize)>, usize)> = Vec::new();
+        let mut ranked = Vec::new();
         for (position, api) in self.apis.iter().enumerate() {
             let is_chosen = chosen.is_some_and(|(chosen, _)| chosen as usize == position);
             let covers = covers(&api.base_path, path)
@@ -160,7 +160,7 @@ fn operation_candidates(api: &CompiledApi, method: &Method, below: &str, strict:
         .filter(|(_, template)| template.fit(&path) == Fit::Whole)
         .map(|(_, template)| template)
         .min_by(|a, b| a.compare_specificity(b));
-    let mut ranked: Vec<(Reverse<(bool, usize)>, usize, String)> = Vec::new();
+    let mut ranked = Vec::new();
     for (index, template) in &templates {
         let Some(names) = api.names.operations.get(*index) else { continue };
         let (score, why) = match template.fit(&path) {

@@ -14,7 +14,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version}
 use smallvec::SmallVec;
 
 use crate::{
-    CompiledApi, Outcome, Payload, Reason, Snapshot, Timestamp, keys::Application, reason::Rejection,
+    CompiledApi, Outcome, Payload, Reason, Snapshot, Timestamp, identifiers::ClientCertificate,
+    keys::Application, reason::Rejection,
 };
 
 /// A worker's own handle on the snapshot. Cloning it per request touches no memory that other cores write.
@@ -113,6 +114,8 @@ pub struct Exchange {
     pub id: RequestId,
     pub started: Timestamp,
     pub client: Client,
+    /// The certificate that the client authenticated with, on this connection.
+    pub client_certificate: Option<Arc<ClientCertificate>>,
     pub snapshot: SnapshotRef,
     pub version: Version,
     pub method: Method,
@@ -161,6 +164,7 @@ impl Exchange {
             id,
             started,
             client,
+            client_certificate: None,
             snapshot,
             version: head.version,
             method: head.method,
@@ -201,6 +205,7 @@ impl Exchange {
         head.version = self.version;
         head.headers = self.headers.clone();
         let mut copy = Self::new(self.id, self.started, self.client.clone(), self.snapshot.clone(), head);
+        copy.client_certificate.clone_from(&self.client_certificate);
         copy.api = self.api;
         copy.operation = self.operation;
         copy.base_length = self.base_length;

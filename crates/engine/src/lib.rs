@@ -5,6 +5,7 @@ pub mod candidates;
 pub mod clock;
 pub mod compile;
 pub mod exchange;
+pub mod identifiers;
 pub mod journal;
 pub mod keys;
 pub mod payload;

@@ -1,6 +1,7 @@
 //! Every runtime policy, one file each, and the list of them. A new policy is its file and one line in `POLICIES`.
 
 mod api_key;
+mod identify;
 mod rate_limit;
 mod schema;
 mod transformation;
@@ -12,6 +13,7 @@ pub use schema::config_schema;
 /// All policies, in the order that the reference lists them.
 pub static POLICIES: &[PolicyKind] = &[
     PolicyKind::of::<api_key::ApiKey>(),
+    PolicyKind::of::<identify::IdentifyAndAuthorize>(),
     PolicyKind::of::<transformation::RequestTransformation>(),
     PolicyKind::of::<rate_limit::RateLimit>(),
     PolicyKind::of::<transformation::ResponseTransformation>(),
@@ -32,13 +34,15 @@ mod tests {
             workers: 1,
             clock: engine::Clock::system(),
         };
-        let mut codes = std::collections::HashSet::new();
+        let mut codes = std::collections::HashMap::new();
         for kind in POLICIES {
             let example = model::yaml::parse(kind.example).unwrap().value;
             let mut cx = CompileCx::new(&environment, 1, kind.type_name);
             kind.compile(example, &mut cx).unwrap_or_else(|e| panic!("{}: {e}", kind.type_name));
             for reason in kind.reasons {
-                assert!(codes.insert(reason.code), "{} is used by two policies", reason.code);
+                // Two policies may refuse for the same reason, but not for two reasons of one name.
+                let known: &engine::Reason = codes.entry(reason.code).or_insert(*reason);
+                assert!(std::ptr::eq(known, *reason), "{} is declared twice", reason.code);
             }
             assert!(kind.stage <= Stage::ErrorHandling);
         }

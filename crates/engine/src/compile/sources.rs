@@ -67,7 +67,8 @@ pub(super) struct Collector<'a, 'p> {
     pub operations: &'p Operations,
     pub problems: &'p mut Vec<(At, Diagnostic)>,
     pub sources: Vec<Source<'a>>,
-    namesakes: HashMap<(Level, Option<Box<str>>, Option<&'a str>, String), u32>,
+    /// How many policies of a name there were, by place.
+    namesakes: HashMap<String, u32>,
 }
 
 /// Everything that is the same for the policies of one list.
@@ -193,15 +194,16 @@ impl<'a, 'p> Collector<'a, 'p> {
             self.problems.push((at, unknown_kind(self.job.environment, &doc.kind).under(&path)));
             return;
         };
-        let name = doc.display_name().to_owned();
-        // A disabled one counts, too, so that disabling it does not give its state to the next of that name.
-        let count = self.namesakes.entry((*level, place.clone(), *template, name.clone())).or_default();
+        let name = doc.display_name();
         let place_of = match (place, template) {
             (Some(place), _) => format!("{} {place:?}", level.name()),
             (None, Some(template)) => format!("template {template:?}"),
             (None, None) => level.name().to_owned(),
         };
-        let state_scope = format!("{}/{place_of}/{name}/{count}", self.job.id);
+        let scope = format!("{}/{place_of}/{name}", self.job.id);
+        // A disabled one counts, too, so that disabling it does not give its state to the next of that name.
+        let count = self.namesakes.entry(scope.clone()).or_default();
+        let state_scope = format!("{scope}/{count}");
         *count += 1;
         self.sources.push(Source {
             doc,
