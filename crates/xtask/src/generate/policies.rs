@@ -58,7 +58,11 @@ pub fn page(kind: &PolicyKind) -> Result<String, String> {
     let definitions = Definitions(schema["$defs"].as_object().unwrap_or(&none), "../configuration.md");
     for section in definitions.sections("", &schema) {
         if !section.path.is_empty() {
+            let about = description(&section.schema);
             let _ = write!(out, "\n### `{}`\n\n", section.path);
+            if !about.is_empty() {
+                let _ = write!(out, "{about}\n\n");
+            }
         }
         out.push_str(&definitions.table(&section.path, &section.schema));
     }
