@@ -3,7 +3,15 @@
 
 mod api;
 pub mod applications;
+mod findings;
+mod gate;
+mod levels;
+mod operations;
+mod selection;
 mod shape;
+mod sources;
+#[cfg(test)]
+mod tests;
 mod upstreams;
 
 use std::{collections::HashMap, sync::Arc};
@@ -11,6 +19,8 @@ use std::{collections::HashMap, sync::Arc};
 use model::{ApiDoc, ConfigDoc, Diagnostic, Diagnostics, Operation, source::Sources};
 
 pub use shape::ApiShape;
+
+pub(crate) use findings::Findings;
 
 use crate::{
     Clock, PolicyKind, Snapshot,
@@ -51,6 +61,13 @@ pub struct Environment<'a> {
     pub clock: Clock,
 }
 
+impl<'a> Environment<'a> {
+    /// A policy by its type.
+    pub(crate) fn kind(&self, name: &str) -> Option<&'a PolicyKind> {
+        self.kinds.iter().find(|kind| kind.type_name == name)
+    }
+}
+
 /// What a policy may ask for while it is compiled.
 pub struct CompileCx<'a> {
     environment: &'a Environment<'a>,
@@ -60,6 +77,8 @@ pub struct CompileCx<'a> {
     language: LanguageCx,
     api: Option<&'a ApiShape<'a>>,
     warnings: Vec<Diagnostic>,
+    /// The policy means nothing without an identified application.
+    pub(crate) needs_application: bool,
 }
 
 impl<'a> CompileCx<'a> {
@@ -73,6 +92,7 @@ impl<'a> CompileCx<'a> {
             language: LanguageCx::default(),
             api: None,
             warnings: Vec::new(),
+            needs_application: false,
         }
     }
 
@@ -93,9 +113,11 @@ impl<'a> CompileCx<'a> {
         self.warnings.push(warning);
     }
 
-    /// The warnings since they were taken last.
-    pub fn take_warnings(&mut self) -> Vec<Diagnostic> {
-        std::mem::take(&mut self.warnings)
+    /// The warnings so far, those about variables included.
+    pub(crate) fn take_warnings(&mut self) -> Vec<Diagnostic> {
+        let mut warnings = std::mem::take(&mut self.warnings);
+        warnings.extend(self.language.take_warnings());
+        warnings
     }
 
     /// State that outlives a reload: the same policy of the same API gets it again.
@@ -139,17 +161,28 @@ pub fn compile(
 
     let reusable: HashMap<&str, _> =
         previous.iter().flat_map(|s| &s.apis).map(|api| (&*api.names.id, api)).collect();
+    findings::check_shared(config, environment, &mut problems);
+    let mut report = findings::Report::new(config);
     let mut apis = Vec::with_capacity(config.apis.len());
     let mut bindings = Vec::with_capacity(config.apis.len());
     for (index, doc) in config.apis.iter().enumerate() {
         let path = format!("apis[{index}]");
         let definition = input.definitions.get(index).and_then(Option::as_deref);
         bindings.push(bind(doc, definition, &path, &mut upstreams, &mut problems));
-        let job = api::Job { doc, definition, path: &path, config, environment, revision };
-        if let Some(api) = job.compile(&reusable, &mut problems) {
+        let mut own = Diagnostics::default();
+        let job = api::Job::new(doc, definition, config, environment, revision, &mut own);
+        problems.0.extend(own.0.into_iter().map(|problem| problem.under(&path)));
+        let Some(job) = job else { continue };
+        let mut found = Vec::new();
+        let compiled = job.compile(&reusable, &mut found);
+        report.add(index, &job, found);
+        if let Some(api) = compiled {
+            report.add(index, &job, api.findings.warnings.iter().cloned());
+            report.add_hits(&job, &api.findings.hits);
             apis.push(api);
         }
     }
+    report.finish(config, &mut problems);
     if problems.has_errors() {
         return Err(problems);
     }

@@ -14,8 +14,8 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 use smallvec::SmallVec;
 
 use crate::{
-    CompiledApi, Headers, Outcome, Payload, Reason, Snapshot, Timestamp, keys::Application, language::Extras,
-    reason::Rejection,
+    CompiledApi, Headers, Outcome, Payload, Reason, Snapshot, Timestamp, identifiers::ClientCertificate,
+    keys::Application, language::Extras, reason::Rejection,
 };
 
 /// A worker's own handle on the snapshot. Cloning it per request touches no memory that other cores write.
@@ -134,6 +134,8 @@ pub struct Exchange {
     pub id: RequestId,
     pub started: Timestamp,
     pub client: Client,
+    /// The certificate that the client authenticated with, on this connection.
+    pub client_certificate: Option<Arc<ClientCertificate>>,
     pub snapshot: SnapshotRef,
     pub version: Version,
     pub method: Method,
@@ -183,6 +185,7 @@ impl Exchange {
             id,
             started,
             client,
+            client_certificate: None,
             snapshot,
             version: head.version,
             method: head.method,
@@ -225,6 +228,7 @@ impl Exchange {
             headers: self.headers.clone(),
         };
         let mut copy = Self::new(self.id, self.started, self.client.clone(), self.snapshot.clone(), head);
+        copy.client_certificate.clone_from(&self.client_certificate);
         copy.api = self.api;
         copy.operation = self.operation;
         copy.base_length = self.base_length;

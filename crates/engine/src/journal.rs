@@ -1,7 +1,7 @@
 //! The journal: what finished requests leave behind, collected by each worker into batches without allocating for
 //! each request. A batch names things by position; the catalogue that it carries turns positions into names.
 
-use std::{net::IpAddr, ops::Range, sync::Arc};
+use std::{fmt, net::IpAddr, ops::Range, sync::Arc};
 
 use http::Method;
 
@@ -27,8 +27,32 @@ pub struct ApiNames {
     pub name: Box<str>,
     pub version: Box<str>,
     pub operations: Vec<OperationNames>,
-    /// The policies of the API's chain, in order.
+    /// All policies of the API, of whatever level, in the order of their stages.
     pub policies: Vec<PolicyNames>,
+    /// What governs requests, the first for those that match no operation.
+    pub(crate) chains: Vec<ChainNames>,
+    /// Position of each operation's chain; the first one for operations beyond its end.
+    pub(crate) operation_chains: Arc<[u32]>,
+}
+
+impl ApiNames {
+    /// What governs an operation, or requests that match none.
+    pub fn chain(&self, operation: Option<u32>) -> &ChainNames {
+        static NONE: ChainNames = ChainNames { active: Vec::new(), inert: Vec::new() };
+        let position = operation.and_then(|operation| self.operation_chains.get(operation as usize));
+        self.chains.get(position.map_or(0, |position| *position as usize)).unwrap_or(&NONE)
+    }
+
+    /// Why a policy has no effect, for people.
+    pub fn why(&self, inertness: Inertness) -> String {
+        match inertness {
+            Inertness::Disabled => "it is disabled".to_owned(),
+            Inertness::GivesWay { to } => match self.policies.get(usize::from(to)) {
+                Some(winner) => format!("{winner} wins"),
+                None => "another policy wins".to_owned(),
+            },
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -38,19 +62,68 @@ pub struct OperationNames {
     pub path: Box<str>,
 }
 
+/// A policy, and where it was written.
 #[derive(Debug)]
 pub struct PolicyNames {
     pub kind: &'static str,
     pub name: Box<str>,
     pub stage: Stage,
     pub level: Level,
+    /// Path of the resource, name of the scope, or name of the operation.
+    pub place: Option<Box<str>>,
+    /// Template that it was copied from.
+    pub template: Option<Box<str>>,
 }
 
-/// Where a policy was written.
+impl fmt::Display for PolicyNames {
+    /// As in `global policy x`, `policy x of scope writes`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.level, &self.place) {
+            (Level::Global, _) => write!(f, "global policy `{}`", self.name),
+            (level, None) => write!(f, "policy `{}` of the {}", self.name, level.name()),
+            (level, Some(place)) => write!(f, "policy `{}` of {} {place}", self.name, level.name()),
+        }?;
+        match &self.template {
+            Some(template) => write!(f, ", from template {template}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The policies that govern a request, by position in the API's policies.
+#[derive(Debug, Default, Clone)]
+pub struct ChainNames {
+    /// In the order that they run.
+    pub active: Vec<u16>,
+    /// Written for these requests, but without effect.
+    pub inert: Vec<Inert>,
+}
+
+/// A policy without effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Inert {
+    pub policy: u16,
+    pub why: Inertness,
+}
+
+/// Why a policy has no effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inertness {
+    Disabled,
+    /// Another one takes its place.
+    GivesWay {
+        to: u16,
+    },
+}
+
+/// Where a policy was written, in the order that policies of a stage run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
     Global,
     Api,
+    Resource,
+    Scope,
+    Operation,
 }
 
 impl Level {
@@ -58,6 +131,9 @@ impl Level {
         match self {
             Self::Global => "global",
             Self::Api => "API",
+            Self::Resource => "resource",
+            Self::Scope => "scope",
+            Self::Operation => "operation",
         }
     }
 }
@@ -80,6 +156,7 @@ pub struct Finished {
     pub response_bytes: u64,
     /// The full decision record is kept.
     pub recorded: bool,
+    host: Range<u32>,
     path: Range<u32>,
     query: Range<u32>,
     user_agent: Range<u32>,
@@ -125,6 +202,9 @@ impl Batch {
     /// Adds a finished request.
     pub fn push(&mut self, exchange: &mut Exchange, measures: &Measures) {
         let provider = exchange.attempts.iter().map(|a| a.took.as_micros()).sum::<u128>();
+        // Only an explanation asks for it.
+        let host = exchange.headers.get(http::header::HOST).filter(|_| exchange.recording);
+        let host = self.add_text(host.and_then(|v| v.to_str().ok()).unwrap_or(""));
         let path = self.add_text(exchange.uri.path());
         let query = self.add_text(exchange.uri.query().unwrap_or(""));
         let user_agent = exchange.headers.get(http::header::USER_AGENT).and_then(|v| v.to_str().ok());
@@ -147,6 +227,7 @@ impl Batch {
             request_bytes: measures.request_bytes,
             response_bytes: measures.response_bytes,
             recorded: exchange.recording,
+            host,
             path,
             query,
             user_agent,
@@ -165,6 +246,11 @@ impl Batch {
 
     fn text(&self, range: &Range<u32>) -> &str {
         self.text.get(range.start as usize..range.end as usize).unwrap_or("")
+    }
+
+    /// The host that was called, as the client wrote it; empty when the request was not recorded.
+    pub fn host(&self, finished: &Finished) -> &str {
+        self.text(&finished.host)
     }
 
     pub fn path(&self, finished: &Finished) -> &str {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
-use crate::Timestamp;
+use crate::{Timestamp, identifiers::Identifiers};
 
 /// SHA-256 of an API key. Keys are random and long, so a fast hash is the right one: there is nothing to guess.
 pub type KeyHash = [u8; 32];
@@ -37,16 +37,36 @@ pub struct KeyEntry {
     pub expires: Option<Timestamp>,
 }
 
-/// All applications of a snapshot.
+/// Somebody who authenticates with a name and a password.
+#[derive(Debug)]
+pub struct User {
+    /// Hash of the password, a text that begins with `$argon2id$`; without one nobody can authenticate as this user.
+    pub password: Option<Box<str>>,
+    /// Names of the groups that the user is in.
+    pub groups: Vec<Box<str>>,
+}
+
+/// All applications and users of a snapshot.
 #[derive(Debug, Default)]
 pub struct Applications {
     pub list: Vec<Application>,
+    pub identifiers: Identifiers,
+    pub(crate) names: HashMap<Box<str>, ApplicationIndex, RandomState>,
+    pub(crate) users: HashMap<Box<str>, User, RandomState>,
     keys: HashMap<KeyHash, KeyEntry, RandomState>,
 }
 
 impl Applications {
     pub fn get(&self, index: ApplicationIndex) -> Option<&Application> {
         self.list.get(index as usize)
+    }
+
+    pub fn by_name(&self, name: &str) -> Option<ApplicationIndex> {
+        self.names.get(name).copied()
+    }
+
+    pub fn user(&self, name: &str) -> Option<&User> {
+        self.users.get(name)
     }
 
     pub fn by_key(&self, hash: &KeyHash) -> Option<&KeyEntry> {

@@ -1,11 +1,13 @@
 //! What a request meets: policies and filters, the exchange, routing, and `compile`, which turns configuration into
 //! an immutable snapshot. No sockets here; moving bytes is left to `proxy`, concrete policies to `policies`.
 
+pub mod candidates;
 pub mod clock;
 pub mod compile;
 pub mod convert;
 pub mod exchange;
 pub mod headers;
+pub mod identifiers;
 pub mod journal;
 pub mod keys;
 pub mod language;
@@ -23,6 +25,6 @@ pub use compile::{CompileCx, compile};
 pub use exchange::{Client, Exchange, RequestHead, RequestId, SnapshotRef};
 pub use headers::{HeaderText, Headers};
 pub use payload::Payload;
-pub use policy::{Compiled, Filter, Needs, Outcome, Policy, PolicyKind, Stage, Step, Verdict};
+pub use policy::{Compiled, FailMode, Filter, Needs, Outcome, Policy, PolicyKind, Stage, Step, Verdict};
 pub use reason::{Problem, Reason, Rejection};
 pub use snapshot::{CompiledApi, Snapshot};

@@ -43,13 +43,54 @@ pub trait Policy: DeserializeOwned + JsonSchema + 'static {
     const STAGE: Stage;
     /// Whether an operation may have more than one of it.
     const REPEATABLE: bool = false;
+    /// Policies that cannot govern a request beside it, by type; it is enough when one of the two says so. On different
+    /// levels one gives way, as of a policy that may be there once; on the same level they are refused.
+    const EXCLUDES: &'static [&'static str] = &[];
+    /// Whether it finds out which application calls.
+    const IDENTIFIES: bool = false;
+    /// Whether it means nothing without an identified application. When that depends on the configuration,
+    /// [`Policy::needs_application`] says so.
+    const NEEDS_APPLICATION: bool = false;
+    /// What becomes of a request when the policy cannot do its work. For the reference.
+    const ON_FAILURE: FailMode = FailMode::Never;
+    /// What it assumes about input that nobody has checked, in a sentence or two. For the reference, which is not
+    /// printed without it.
+    const POSTURE: &'static str = "";
     /// Every reason it can refuse a request for.
     const REASONS: &'static [&'static Reason];
     /// A configuration that works, in YAML.
     const EXAMPLE: &'static str;
 
+    /// Whether it means nothing without an identified application, as it is configured.
+    fn needs_application(&self) -> bool {
+        Self::NEEDS_APPLICATION
+    }
+
     /// Checks what types cannot, and prepares everything that requests would otherwise compute.
     fn compile(self, cx: &mut CompileCx<'_>) -> Result<Compiled, Diagnostic>;
+}
+
+/// What becomes of a request when a policy cannot do its work: something it depends on is down, slow or full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum FailMode {
+    /// The request goes on without it.
+    Open,
+    /// The request is refused.
+    Closed,
+    /// It depends on nothing that could fail.
+    Never,
+}
+
+impl FailMode {
+    /// In words, for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "the request goes on without the policy",
+            Self::Closed => "the request is refused",
+            Self::Never => "the policy depends on nothing that could fail",
+        }
+    }
 }
 
 /// A compiled policy, ready to be called by any worker.
@@ -149,6 +190,12 @@ pub struct PolicyKind {
     pub type_name: &'static str,
     pub stage: Stage,
     pub repeatable: bool,
+    pub excludes: &'static [&'static str],
+    pub identifies: bool,
+    /// Whatever its configuration says; some need one only when configured so.
+    pub needs_application: bool,
+    pub on_failure: FailMode,
+    pub posture: &'static str,
     pub reasons: &'static [&'static Reason],
     pub example: &'static str,
     pub schema: fn() -> Value,
@@ -161,14 +208,28 @@ impl PolicyKind {
             type_name: P::TYPE,
             stage: P::STAGE,
             repeatable: P::REPEATABLE,
+            excludes: P::EXCLUDES,
+            identifies: P::IDENTIFIES,
+            needs_application: P::NEEDS_APPLICATION,
+            on_failure: P::ON_FAILURE,
+            posture: P::POSTURE,
             reasons: P::REASONS,
             example: P::EXAMPLE,
             schema: check::schema_of::<P>,
             compile: |config, cx| {
                 let policy: P = check::parse(config)?;
+                cx.needs_application = policy.needs_application();
                 policy.compile(cx).map_err(Diagnostics::from)
             },
         }
+    }
+
+    /// Whether the two cannot govern the same request.
+    pub fn rules_out(&self, other: &Self) -> bool {
+        if self.type_name == other.type_name {
+            return !self.repeatable;
+        }
+        self.excludes.contains(&other.type_name) || other.excludes.contains(&self.type_name)
     }
 
     /// Compiles a configuration of this policy; problems carry paths inside the configuration.

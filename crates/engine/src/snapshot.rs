@@ -7,6 +7,7 @@ use model::{ListenerDoc, Settings};
 
 use crate::{
     Compiled, Needs, Stage,
+    compile::Findings,
     journal::{ApiNames, Catalog, OperationNames},
     keys::Applications,
     route::{ApiIndex, OperationMatch, OperationTrie},
@@ -53,14 +54,16 @@ pub struct CompiledApi {
     pub versionless_path: Option<Box<str>>,
     /// Chains of policies; the first is for requests that match no operation.
     pub(crate) chains: Box<[Chain]>,
-    /// Position of each operation's chain.
-    pub(crate) operation_chains: Box<[u32]>,
+    /// Position of each operation's chain; the first one for operations beyond its end.
+    pub(crate) operation_chains: Arc<[u32]>,
     pub stats: Arc<ApiStats>,
     pub max_body_size: Option<u64>,
     /// `None` passes every path and method on.
     pub(crate) operations: Option<OperationTrie>,
     pub(crate) fingerprint: u64,
     pub(crate) state_keys: Vec<String>,
+    /// What there was to say about its policies, said again for as long as they stay.
+    pub(crate) findings: Findings,
 }
 
 /// The policies of an operation, in the order of their stages.

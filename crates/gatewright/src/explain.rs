@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use engine::{
-    Outcome, RequestId,
+    Outcome, RequestId, Snapshot,
     exchange::StepResult,
     journal::{Batch, Finished},
     reason::Origin,
@@ -20,6 +20,9 @@ pub struct Explanation {
     /// Revision of the configuration that the request met.
     pub revision: u64,
     pub method: String,
+    /// The host that was called.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub host: String,
     pub path: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub query: String,
@@ -36,7 +39,14 @@ pub struct Explanation {
     pub operation: Option<ExplainedOperation>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub application: Option<String>,
+    /// APIs and operations that were in question, the chosen ones first. Missing when the configuration has changed
+    /// since the request.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub candidates: Vec<ExplainedCandidate>,
     pub policies: Vec<ExplainedPolicy>,
+    /// Policies written for the operation that have no effect.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inert: Vec<InertPolicy>,
     pub attempts: Vec<ExplainedAttempt>,
     pub request_bytes: u64,
     pub response_bytes: u64,
@@ -71,8 +81,14 @@ pub struct ExplainedPolicy {
     #[serde(rename = "type")]
     pub kind: String,
     pub name: String,
-    /// `global` or `API`.
+    /// `global`, `API`, `resource`, `scope` or `operation`.
     pub level: String,
+    /// Path of the resource, name of the scope or of the operation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+    /// Template that it was copied from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
     /// `passed`, `changed`, `skipped`, `refused`, or `not reached`.
     pub verdict: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -80,6 +96,36 @@ pub struct ExplainedPolicy {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     pub micros: f64,
+}
+
+/// A policy without effect.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InertPolicy {
+    pub stage: String,
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub name: String,
+    /// `global`, `API`, `resource`, `scope` or `operation`.
+    pub level: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
+    pub why: String,
+}
+
+/// An API, or an operation of the chosen API, that was in question.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExplainedCandidate {
+    pub api: String,
+    pub base_path: String,
+    /// Method and path; missing where the API as a whole was in question.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
+    pub chosen: bool,
+    pub why: String,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -111,6 +157,7 @@ pub fn explain(batch: &Batch, finished: &Finished) -> Explanation {
         time: time.and_then(|t| t.format(&Rfc3339).ok()).unwrap_or_default(),
         revision: batch.catalog.revision,
         method: finished.method.to_string(),
+        host: batch.host(finished).to_owned(),
         path: batch.path(finished).to_owned(),
         query: batch.query(finished).to_owned(),
         client: finished.client.to_string(),
@@ -133,7 +180,9 @@ pub fn explain(batch: &Batch, finished: &Finished) -> Explanation {
             path: operation.path.to_string(),
         }),
         application: batch.application(finished).map(str::to_owned),
+        candidates: Vec::new(),
         policies: policies(batch, finished),
+        inert: inert(batch, finished),
         attempts: attempts(batch, finished),
         request_bytes: finished.request_bytes,
         response_bytes: finished.response_bytes,
@@ -147,10 +196,11 @@ pub fn explain(batch: &Batch, finished: &Finished) -> Explanation {
 fn policies(batch: &Batch, finished: &Finished) -> Vec<ExplainedPolicy> {
     let Some(api) = batch.api(finished) else { return Vec::new() };
     let steps = batch.steps(finished);
-    let chain = api.policies.iter().enumerate();
+    let chain = api.chain(finished.operation).active.iter();
     chain
-        .map(|(position, names)| {
-            let step = steps.iter().rev().find(|step| usize::from(step.policy) == position);
+        .filter_map(|position| {
+            let names = api.policies.get(usize::from(*position))?;
+            let step = steps.iter().rev().find(|step| step.policy == *position);
             let (verdict, reason) = match step.map(|step| step.result) {
                 None => ("not reached", None),
                 Some(StepResult::Let(Outcome::Passed)) => ("passed", None),
@@ -159,16 +209,38 @@ fn policies(batch: &Batch, finished: &Finished) -> Vec<ExplainedPolicy> {
                 Some(StepResult::Let(Outcome::Answered)) => ("answered", None),
                 Some(StepResult::Refused(reason)) => ("refused", Some(reason.code.to_owned())),
             };
-            ExplainedPolicy {
+            Some(ExplainedPolicy {
                 stage: names.stage.name().to_owned(),
                 kind: names.kind.to_owned(),
                 name: names.name.to_string(),
                 level: names.level.name().to_owned(),
+                place: names.place.as_deref().map(str::to_owned),
+                template: names.template.as_deref().map(str::to_owned),
                 verdict: verdict.to_owned(),
                 reason,
                 note: step.and_then(|s| s.note.as_deref()).map(str::to_owned),
                 micros: step.map_or(0.0, |s| f64::from(s.nanos) / 1_000.0),
-            }
+            })
+        })
+        .collect()
+}
+
+/// What was written for the operation and has no effect.
+fn inert(batch: &Batch, finished: &Finished) -> Vec<InertPolicy> {
+    let Some(api) = batch.api(finished) else { return Vec::new() };
+    let inert = api.chain(finished.operation).inert.iter();
+    inert
+        .filter_map(|inert| {
+            let names = api.policies.get(usize::from(inert.policy))?;
+            Some(InertPolicy {
+                stage: names.stage.name().to_owned(),
+                kind: names.kind.to_owned(),
+                name: names.name.to_string(),
+                level: names.level.name().to_owned(),
+                place: names.place.as_deref().map(str::to_owned),
+                template: names.template.as_deref().map(str::to_owned),
+                why: api.why(inert.why),
+            })
         })
         .collect()
 }
@@ -194,6 +266,24 @@ fn attempts(batch: &Batch, finished: &Finished) -> Vec<ExplainedAttempt> {
 }
 
 impl Explanation {
+    /// Adds what was in question for the request's route, if the snapshot is the one that it met.
+    pub fn add_candidates(&mut self, snapshot: &Snapshot) {
+        let Ok(method) = http::Method::from_bytes(self.method.as_bytes()) else { return };
+        if snapshot.revision != self.revision {
+            return;
+        }
+        let candidates = snapshot.explain_route(&self.host, &method, &self.path).into_iter();
+        self.candidates = candidates
+            .map(|candidate| ExplainedCandidate {
+                api: candidate.api,
+                base_path: candidate.base_path,
+                operation: candidate.operation,
+                chosen: candidate.chosen,
+                why: candidate.why,
+            })
+            .collect();
+    }
+
     /// As text, for a terminal.
     pub fn to_text(&self) -> String {
         let mut out = String::new();
@@ -224,6 +314,17 @@ impl Explanation {
         if let Some(application) = &self.application {
             line(out, "application", application)?;
         }
+        if !self.candidates.is_empty() {
+            writeln!(out, "\nRoute")?;
+            for candidate in &self.candidates {
+                let what = match &candidate.operation {
+                    Some(operation) => operation.clone(),
+                    None => format!("{} at {}", candidate.api, root_or(&candidate.base_path)),
+                };
+                let chosen = if candidate.chosen { "chosen" } else { "lost" };
+                writeln!(out, "  {chosen:<7} {what:<40} {}", candidate.why)?;
+            }
+        }
         if !self.policies.is_empty() {
             writeln!(out, "\nPolicies, in the order they run")?;
             for policy in &self.policies {
@@ -232,8 +333,19 @@ impl Explanation {
                 writeln!(
                     out,
                     "  {:<20} {:<24} {:<7} {}{reason}{note}  {:.1} µs",
-                    policy.stage, policy.name, policy.level, policy.verdict, policy.micros
+                    policy.stage,
+                    policy.name,
+                    written(&policy.level, policy.place.as_deref(), policy.template.as_deref()),
+                    policy.verdict,
+                    policy.micros
                 )?;
+            }
+        }
+        if !self.inert.is_empty() {
+            writeln!(out, "\nPolicies without effect")?;
+            for policy in &self.inert {
+                let level = written(&policy.level, policy.place.as_deref(), policy.template.as_deref());
+                writeln!(out, "  {:<20} {:<24} {level:<7} inert: {}", policy.stage, policy.name, policy.why)?;
             }
         }
         if !self.attempts.is_empty() {
@@ -276,4 +388,17 @@ impl Explanation {
         }
         Ok(())
     }
+}
+
+/// Where a policy was written.
+fn written(level: &str, place: Option<&str>, template: Option<&str>) -> String {
+    match (place, template) {
+        (Some(place), _) => format!("{level} {place}"),
+        (None, Some(template)) => format!("{level}, template {template}"),
+        (None, None) => level.to_owned(),
+    }
+}
+
+fn root_or(base_path: &str) -> &str {
+    if base_path.is_empty() { "/" } else { base_path }
 }

@@ -357,7 +357,11 @@ impl Inner {
     pub async fn explain(&self, id: &str) -> Option<Explanation> {
         let id = engine::RequestId::parse(id)?;
         self.settle().await;
-        self.collected.explanation(id)
+        let mut explanation = self.collected.explanation(id)?;
+        if let Some(server) = self.server() {
+            explanation.add_candidates(&server.snapshot());
+        }
+        Some(explanation)
     }
 
     pub async fn latest(&self, most: usize) -> Vec<Explanation> {
@@ -366,9 +370,11 @@ impl Inner {
     }
 
     pub async fn dry_run(&self, question: DryRun) -> Option<Explanation> {
-        let batch = self.server()?.dry_run(question).await?;
+        let server = self.server()?;
+        let batch = server.dry_run(question).await?;
         let mut explanation = explain::explain(&batch, batch.finished.first()?);
         explanation.dry_run = true;
+        explanation.add_candidates(&server.snapshot());
         Some(explanation)
     }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{ByteSize, Duration, Percent, PolicyDoc};
 
 /// A published interface.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ApiDoc {
     /// Name, part of the default address. Default: the title in the definition.
@@ -18,6 +18,12 @@ pub struct ApiDoc {
     /// What the API is for, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// Kind of interface.
+    #[serde(rename = "type", default, skip_serializing_if = "ApiType::is_rest")]
+    pub kind: ApiType,
+    /// Words to find the API by; global policies can ask for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
     /// OpenAPI document, 2.0, 3.0 or 3.1, JSON or YAML: a path relative to this file, or a URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub definition: Option<String>,
@@ -48,8 +54,81 @@ pub struct ApiDoc {
     /// Largest request body. Default: `settings.limits.bodySize`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_body_size: Option<ByteSize>,
+    /// Names of policy templates. Their policies are copied into the API, in this order, before its own. Of a policy
+    /// that may be there once, the API's own counts, then that of the template named first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub templates: Vec<String>,
     /// Policies of this API, in the order that they are written within each stage.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<PolicyDoc>,
+    /// Policies of all operations of one path.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<ResourceDoc>,
+    /// Named sets of operations that have policies in common.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<ScopeDoc>,
+    /// Policies of single operations, written here or in the definition.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub operation_policies: Vec<OperationPoliciesDoc>,
+}
+
+/// Kind of interface.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ApiType {
+    /// Resources and methods over HTTP.
+    #[default]
+    #[serde(rename = "REST")]
+    Rest,
+}
+
+impl ApiType {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rest => "REST",
+        }
+    }
+
+    fn is_rest(&self) -> bool {
+        *self == Self::Rest
+    }
+}
+
+/// Policies of all operations of one path.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ResourceDoc {
+    /// Path below the base path, as the operations have it: `/orders/{id}`. Paths below it are not meant.
+    pub path: String,
+    /// The policies.
+    pub policies: Vec<PolicyDoc>,
+}
+
+/// A named set of operations that have policies in common.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ScopeDoc {
+    /// Name, unique in the API.
+    pub name: String,
+    /// What the scope is for, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Operations, by name (`operationId`) or as `GET /orders/{id}`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub operations: Vec<String>,
+    /// Paths, of which all operations are meant: `/orders/{id}`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<String>,
+    /// The policies.
+    pub policies: Vec<PolicyDoc>,
+}
+
+/// Policies of one operation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OperationPoliciesDoc {
+    /// The operation, by name (`operationId`) or as `GET /orders/{id}`.
+    pub operation: String,
+    /// The policies.
     pub policies: Vec<PolicyDoc>,
 }
 
@@ -64,6 +143,9 @@ pub struct OperationDoc {
     /// Name of the operation. Default: method and path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Words to find the operation by; global policies can ask for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
 }
 
 /// Requests that go to another upstream: those with the header, and a share of the others.

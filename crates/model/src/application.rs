@@ -1,9 +1,11 @@
 //! Applications: the consumers of APIs, and the identifiers that requests recognise them by.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Secret;
+use crate::{IpRange, Secret};
 
 /// A consumer of APIs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -14,6 +16,21 @@ pub struct ApplicationDoc {
     /// What the application is, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// Version, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Who answers for the application.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// How the owner is reached, such as an e-mail address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<String>,
+    /// Anything else that is worth knowing about the application.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, String>,
+    /// What the application is recognised by, beside its keys.
+    #[serde(default, skip_serializing_if = "IdentifiersDoc::is_empty")]
+    pub identifiers: IdentifiersDoc,
     /// Keys that identify the application. Two live keys allow a rotation without interruption.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub api_keys: Vec<ApiKeyDoc>,
@@ -23,6 +40,54 @@ pub struct ApplicationDoc {
     /// A suspended application is recognised and refused.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub suspended: bool,
+}
+
+/// What an application is recognised by. Several applications may share an identifier; then the one written first is
+/// taken.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct IdentifiersDoc {
+    /// Addresses of clients: `10.0.0.7`, `10.0.0.0/8`, `10.0.0.1-10.0.0.9`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ip_addresses: Vec<IpRange>,
+    /// Host names of clients. They are kept for people: finding the name of an address would ask somebody else about
+    /// every request, and whoever owns the address answers what they like.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub host_names: Vec<String>,
+    /// Headers with exactly these values.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<HeaderIdentifier>,
+    /// Texts in the body of the request. Nothing compares them yet.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub payload: Vec<String>,
+    /// Client certificates: PEM, or the fingerprint as `sha256:` and 64 hexadecimal digits.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<String>,
+    /// Names of users who authenticate with a password.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub user_names: Vec<String>,
+    /// Tokens of other systems. Nothing compares them yet.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tokens: Vec<String>,
+    /// Sets of claims, of which a token must have all of one. Nothing compares them yet.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub claims: Vec<BTreeMap<String, String>>,
+}
+
+impl IdentifiersDoc {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A header that identifies an application.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HeaderIdentifier {
+    /// Name of the header.
+    pub name: String,
+    /// Its whole value; upper and lower case differ.
+    pub value: String,
 }
 
 /// An API key: the hash of one, or a reference to where its value is kept.

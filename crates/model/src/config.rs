@@ -3,7 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ApiDoc, ApplicationDoc, ListenerDoc, PolicyDoc, Settings, UpstreamDoc};
+use crate::{
+    ApiDoc, ApplicationDoc, GlobalPolicyDoc, GroupDoc, ListenerDoc, PolicyTemplateDoc, Settings, UpstreamDoc,
+    UserDoc,
+};
 
 /// Configuration of a gateway: one file, or a folder of files that are added up.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -21,9 +24,18 @@ pub struct ConfigDoc {
     /// The consumers of the APIs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub applications: Vec<ApplicationDoc>,
-    /// Policies of every API; they run before the API's own within each stage.
+    /// Who authenticates with a name and a password.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub policies: Vec<PolicyDoc>,
+    pub users: Vec<UserDoc>,
+    /// What users have in common.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GroupDoc>,
+    /// Policies of every API, or of those they select; they run before the API's own within each stage.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<GlobalPolicyDoc>,
+    /// Sets of policies that APIs name in `templates`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub policy_templates: Vec<PolicyTemplateDoc>,
     /// What holds for the whole gateway. Only one file of a folder may have it.
     pub settings: Settings,
 }

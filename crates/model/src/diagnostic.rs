@@ -62,6 +62,11 @@ impl Diagnostic {
         self
     }
 
+    /// Whether the document cannot be used because of it.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+
     /// The same problem, seen from a document that contains this one at `prefix`.
     #[must_use]
     pub fn under(mut self, prefix: &str) -> Self {
@@ -111,7 +116,7 @@ impl Diagnostics {
     }
 
     pub fn has_errors(&self) -> bool {
-        self.0.iter().any(|d| d.severity == Severity::Error)
+        self.0.iter().any(Diagnostic::is_error)
     }
 
     pub fn is_empty(&self) -> bool {

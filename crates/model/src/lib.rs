@@ -3,11 +3,13 @@
 
 pub mod api;
 pub mod application;
+pub mod applies_to;
 pub mod check;
 pub mod condition;
 pub mod config;
 pub mod diagnostic;
 pub mod event;
+pub mod ip_range;
 pub mod listener;
 pub mod policy;
 pub mod scalar;
@@ -15,16 +17,20 @@ pub mod secret;
 pub mod settings;
 pub mod source;
 pub mod upstream;
+pub mod user;
 pub mod yaml;
 
 pub use api::{ApiDoc, Canary, Mirror, Operation, OperationDoc};
-pub use application::{ApiKeyDoc, ApplicationDoc};
+pub use application::{ApiKeyDoc, ApplicationDoc, IdentifiersDoc};
+pub use applies_to::AppliesTo;
 pub use condition::{ConditionDoc, ConditionOperator};
 pub use config::ConfigDoc;
 pub use diagnostic::{Diagnostic, Diagnostics};
+pub use ip_range::IpRange;
 pub use listener::{ListenerDoc, TlsDoc};
-pub use policy::PolicyDoc;
+pub use policy::{GlobalPolicyDoc, PolicyDoc, PolicyTemplateDoc};
 pub use scalar::{ByteSize, Duration, Percent};
 pub use secret::Secret;
 pub use settings::Settings;
 pub use upstream::{EndpointDoc, UpstreamDoc};
+pub use user::{GroupDoc, UserDoc};

@@ -71,6 +71,8 @@ pub static NOT_REGISTERED: Reason = Reason::new(
 impl Policy for ApiKey {
     const TYPE: &'static str = "apiKey";
     const STAGE: Stage = Stage::IdentifyAndAccess;
+    const IDENTIFIES: bool = true;
+    const POSTURE: &'static str = "The key may be any text: it is hashed before it is compared, and never written anywhere. Header and parameter are taken out of the request even when they were not looked at.";
     const REASONS: &'static [&'static Reason] = &[&MISSING, &UNKNOWN, &EXPIRED, &SUSPENDED, &NOT_REGISTERED];
     const EXAMPLE: &'static str = "header: x-Gateway-APIKey\nlookup: strict\n";
 

@@ -104,6 +104,7 @@ impl Policy for RequestConversion {
     const STAGE: Stage = Stage::RequestProcessing;
     const REPEATABLE: bool = true;
     const REASONS: &'static [&'static Reason] = &[&REQUEST];
+    const POSTURE: &'static str = "Bodies are read with limits on size and depth; document types and entities are refused, so that nothing is fetched or unfolded. A body that cannot be converted is refused and never goes on half converted.";
     const EXAMPLE: &'static str = "to: xml\nroot: order\n";
 
     fn compile(self, _: &mut CompileCx<'_>) -> Result<Compiled, Diagnostic> {
@@ -123,6 +124,7 @@ impl Policy for ResponseConversion {
     const STAGE: Stage = Stage::ResponseProcessing;
     const REPEATABLE: bool = true;
     const REASONS: &'static [&'static Reason] = &[&RESPONSE];
+    const POSTURE: &'static str = "Bodies are read with limits on size and depth; document types and entities are refused, so that nothing is fetched or unfolded. A body that cannot be converted is refused and never goes on half converted.";
     const EXAMPLE: &'static str = "to: json\nkeepString: false\n";
 
     fn compile(self, _: &mut CompileCx<'_>) -> Result<Compiled, Diagnostic> {

@@ -2,6 +2,7 @@
 
 mod api_key;
 mod conversion;
+mod identify;
 mod media;
 mod mock;
 mod rate_limit;
@@ -20,6 +21,7 @@ pub use schema::config_schema;
 pub static POLICIES: &[PolicyKind] = &[
     PolicyKind::of::<api_key::ApiKey>(),
     PolicyKind::of::<validate_specification::ValidateSpecification>(),
+    PolicyKind::of::<identify::IdentifyAndAuthorize>(),
     PolicyKind::of::<transformation::RequestTransformation>(),
     PolicyKind::of::<conversion::RequestConversion>(),
     PolicyKind::of::<mock::Mock>(),
@@ -43,13 +45,15 @@ mod tests {
             workers: 1,
             clock: engine::Clock::system(),
         };
-        let mut codes = std::collections::HashSet::new();
+        let mut codes = std::collections::HashMap::new();
         for kind in POLICIES {
             let example = model::yaml::parse(kind.example).unwrap().value;
             let mut cx = CompileCx::new(&environment, 1, kind.type_name);
             kind.compile(example, &mut cx).unwrap_or_else(|e| panic!("{}: {e}", kind.type_name));
             for reason in kind.reasons {
-                assert!(codes.insert(reason.code), "{} is used by two policies", reason.code);
+                // Two policies may refuse for the same reason, but not for two reasons of one name.
+                let known: &engine::Reason = codes.entry(reason.code).or_insert(*reason);
+                assert!(std::ptr::eq(known, *reason), "{} is declared twice", reason.code);
             }
             assert!(kind.stage <= Stage::ErrorHandling);
         }

@@ -82,8 +82,13 @@ impl Policy for RateLimit {
     const TYPE: &'static str = "rateLimit";
     const STAGE: Stage = Stage::TrafficMonitoring;
     const REPEATABLE: bool = true;
+    const POSTURE: &'static str = "It looks at nothing that the client wrote. Addresses are those of the connection, or of a trusted proxy; as many are remembered as there are callers within a window, and IPv6 networks count as one.";
     const REASONS: &'static [&'static Reason] = &[&EXCEEDED];
     const EXAMPLE: &'static str = "limit: 100\nwindow: 1m\nkey: application\n";
+
+    fn needs_application(&self) -> bool {
+        self.key == RateLimitKey::Application
+    }
 
     fn compile(self, cx: &mut CompileCx<'_>) -> Result<Compiled, Diagnostic> {
         let quota = Quota::new(self.algorithm, self.limit, self.window, self.burst)?;

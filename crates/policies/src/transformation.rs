@@ -43,6 +43,7 @@ impl Policy for RequestTransformation {
     const TYPE: &'static str = "requestTransformation";
     const STAGE: Stage = Stage::RequestProcessing;
     const REPEATABLE: bool = true;
+    const POSTURE: &'static str = "Names and values come from the configuration only, where line breaks and headers that frame a message are refused.";
     const REASONS: &'static [&'static Reason] = &[];
     const EXAMPLE: &'static str = "headers:\n  set: {X-Channel: partner}\n  remove: [X-Debug]\n";
 
@@ -55,6 +56,7 @@ impl Policy for ResponseTransformation {
     const TYPE: &'static str = "responseTransformation";
     const STAGE: Stage = Stage::ResponseProcessing;
     const REPEATABLE: bool = true;
+    const POSTURE: &'static str = "Names and values come from the configuration only, where line breaks and headers that frame a message are refused.";
     const REASONS: &'static [&'static Reason] = &[];
     const EXAMPLE: &'static str = "headers:\n  set: {Cache-Control: no-store}\n  remove: [Server]\n";
 

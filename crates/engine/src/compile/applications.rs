@@ -1,10 +1,11 @@
-//! Applications and their keys.
+//! Applications, their keys and identifiers; users and their groups.
 
-use model::{ConfigDoc, Diagnostic, Diagnostics};
+use model::{ApplicationDoc, ConfigDoc, Diagnostic, Diagnostics};
 
 use crate::{
     Timestamp,
-    keys::{Application, Applications, KeyEntry, KeyHash},
+    identifiers::{Identifiers, fingerprint_of},
+    keys::{Application, ApplicationIndex, Applications, KeyEntry, KeyHash, User},
 };
 
 pub(super) fn compile(config: &ConfigDoc, problems: &mut Diagnostics) -> Applications {
@@ -45,6 +46,8 @@ pub(super) fn compile(config: &ConfigDoc, problems: &mut Diagnostics) -> Applica
                 }
             }
         }
+        identifiers(doc, position, &mut applications.identifiers, &path, problems);
+        applications.names.entry(doc.name.as_str().into()).or_insert(position);
         applications.list.push(Application {
             name: doc.name.as_str().into(),
             description: doc.description.as_deref().map(Into::into),
@@ -52,7 +55,120 @@ pub(super) fn compile(config: &ConfigDoc, problems: &mut Diagnostics) -> Applica
             apis: doc.apis.iter().map(|name| name.as_str().into()).collect(),
         });
     }
+    applications.identifiers.finish();
+    users(config, &mut applications, problems);
     applications
+}
+
+fn identifiers(
+    doc: &ApplicationDoc,
+    application: ApplicationIndex,
+    into: &mut Identifiers,
+    path: &str,
+    problems: &mut Diagnostics,
+) {
+    let path = format!("{path}.identifiers");
+    for range in &doc.identifiers.ip_addresses {
+        into.add_addresses(range.first(), range.last(), application);
+    }
+    for (place, header) in doc.identifiers.headers.iter().enumerate() {
+        match header.name.parse() {
+            Ok(name) => into.add_header(name, &header.value, application),
+            Err(_) => problems.push(Diagnostic::error(
+                format!("{path}.headers[{place}].name"),
+                format!("found `{}`, expected the name of a header", header.name),
+            )),
+        }
+    }
+    for (place, certificate) in doc.identifiers.certificates.iter().enumerate() {
+        match parse_hash(certificate).or_else(|| fingerprint_of(certificate)) {
+            Some(fingerprint) => into.add_certificate(fingerprint, application),
+            None => problems.push(
+                Diagnostic::error(
+                    format!("{path}.certificates[{place}]"),
+                    "expected a certificate as PEM, or `sha256:` and 64 hexadecimal digits",
+                )
+                .help("`openssl x509 -in client.pem -outform der | sha256sum` prints the digits"),
+            ),
+        }
+    }
+    for name in &doc.identifiers.user_names {
+        into.add_user(name, application);
+    }
+}
+
+fn users(config: &ConfigDoc, applications: &mut Applications, problems: &mut Diagnostics) {
+    for (index, group) in config.groups.iter().enumerate() {
+        if config.groups[..index].iter().any(|other| other.name == group.name) {
+            problems.push(Diagnostic::error(
+                format!("groups[{index}].name"),
+                format!("found `{}` a second time, expected a name of its own", group.name),
+            ));
+        }
+    }
+    for (index, doc) in config.users.iter().enumerate() {
+        let path = format!("users[{index}]");
+        if doc.name.is_empty() || doc.name.contains(':') {
+            problems.push(Diagnostic::error(
+                format!("{path}.name"),
+                format!("found `{}`, expected a name without a colon", doc.name),
+            ));
+        }
+        for (place, group) in doc.groups.iter().enumerate() {
+            if config.groups.iter().all(|known| known.name != *group) {
+                let problem = Diagnostic::error(
+                    format!("{path}.groups[{place}]"),
+                    format!("found `{group}`, which is no group"),
+                );
+                let near = model::diagnostic::nearest(group, config.groups.iter().map(|g| g.name.as_str()));
+                problems.push(match near {
+                    Some(near) => problem.help(format!("did you mean `{near}`?")),
+                    None => problem.help("add it to `groups`"),
+                });
+            }
+        }
+        let password = doc.password.as_ref().and_then(|secret| secret.expose()).map(str::trim);
+        if doc.password.is_some() && !password.is_some_and(is_argon2id) {
+            problems.push(
+                Diagnostic::error(format!("{path}.password"), "the secret is no argon2id hash").help(
+                    "keep a text such as `$argon2id$v=19$m=19456,t=2,p=1$…$…` there, and not the password",
+                ),
+            );
+        }
+        let user = User {
+            password: password.map(Into::into),
+            groups: doc.groups.iter().map(|group| group.as_str().into()).collect(),
+        };
+        if applications.users.insert(doc.name.as_str().into(), user).is_some() {
+            problems.push(Diagnostic::error(
+                format!("{path}.name"),
+                format!("found `{}` a second time, expected a name of its own", doc.name),
+            ));
+        }
+    }
+}
+
+/// Whether a text has the form `$argon2id$v=19$m=…,t=…,p=…$salt$hash`.
+fn is_argon2id(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('$').collect();
+    let ["", "argon2id", "v=19", parameters, salt, hash] = parts[..] else { return false };
+    let number = |(name, digits): (&str, &str)| {
+        // Whatever a hash asks for is done for every password: a GiB, and some seconds.
+        let most = match name {
+            "m" => 1 << 20,
+            "t" => 64,
+            "p" => 64,
+            _ => 0,
+        };
+        digits.parse::<u32>().is_ok_and(|number| (1..=most).contains(&number))
+    };
+    let base64 = |text: &str| {
+        text.len() >= 8 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/')
+    };
+    parameters.split(',').count() == 3
+        && parameters.split(',').all(|pair| pair.split_once('=').is_some_and(number))
+        && base64(salt)
+        && base64(hash)
 }
 
 fn key_entry(key: &model::ApiKeyDoc, application: u32) -> Result<(KeyHash, KeyEntry), Diagnostic> {

@@ -18,7 +18,7 @@ use model::{
 pub struct ApiShape<'a> {
     /// Those that requests can meet, by the position that `Exchange::operation` has: what is written by hand first,
     /// then what is imported, without those that were skipped.
-    operations: Vec<Cow<'a, Operation>>,
+    operations: &'a [Cow<'a, Operation>],
     sources: Option<&'a Sources>,
     documents: OnceCell<Documents>,
     shared: RefCell<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
@@ -26,12 +26,12 @@ pub struct ApiShape<'a> {
 
 impl<'a> ApiShape<'a> {
     /// Operations by position, and the definition that their addresses lead into.
-    pub fn new(operations: Vec<Cow<'a, Operation>>, sources: Option<&'a Sources>) -> Self {
+    pub fn new(operations: &'a [Cow<'a, Operation>], sources: Option<&'a Sources>) -> Self {
         Self { operations, sources, ..Self::default() }
     }
 
     pub fn operations(&self) -> &[Cow<'a, Operation>] {
-        &self.operations
+        self.operations
     }
 
     /// The definition; empty when there is none. It is read when the first policy asks, and forgotten when the API

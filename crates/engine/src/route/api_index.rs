@@ -165,7 +165,7 @@ impl ApiIndex {
 }
 
 /// Orders versions the way people do: runs of digits by value, everything else by letter.
-fn compare_versions(a: &str, b: &str) -> Ordering {
+pub fn compare_versions(a: &str, b: &str) -> Ordering {
     let (mut a, mut b) = (a.as_bytes(), b.as_bytes());
     loop {
         match (a.first(), b.first()) {

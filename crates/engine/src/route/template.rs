@@ -1,6 +1,9 @@
 //! Path templates: `/orders/{id}`, `/files/{name}.json`, `/static/*`.
 
-use std::fmt;
+use std::{
+    cmp::{Ordering, Reverse},
+    fmt,
+};
 
 /// A path template, segment by segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +89,60 @@ impl Template {
             return Err(TemplateError::RestNotLast);
         }
         Ok(Self { segments })
+    }
+}
+
+/// How far a path fits a template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fit {
+    Whole,
+    /// The first segment that does not, counted from 0.
+    DiffersAt(usize),
+}
+
+impl Template {
+    /// How far a decoded path fits. For explanations: requests are matched by the trie.
+    pub fn fit(&self, path: &str) -> Fit {
+        let mut found = path.strip_prefix('/').unwrap_or(path).split('/');
+        for (index, segment) in self.segments.iter().enumerate() {
+            let fits = match (segment, found.next()) {
+                (_, None) => false,
+                (Segment::Rest, Some(_)) => return Fit::Whole,
+                (Segment::Literal(text), Some(found)) => **text == *found,
+                (Segment::Pattern(pattern), Some(found)) => pattern.matches(found),
+                (Segment::Parameter, Some(found)) => !found.is_empty(),
+            };
+            if !fits {
+                return Fit::DiffersAt(index);
+            }
+        }
+        if found.next().is_none() { Fit::Whole } else { Fit::DiffersAt(self.segments.len()) }
+    }
+
+    /// The order in which templates that fit the same path are preferred: the first that differs decides.
+    pub fn compare_specificity(&self, other: &Self) -> Ordering {
+        let rank = |segment: &Segment| match segment {
+            Segment::Literal(_) => (0, Reverse(0)),
+            Segment::Pattern(pattern) => (1, Reverse(pattern.specificity())),
+            Segment::Parameter => (2, Reverse(0)),
+            Segment::Rest => (3, Reverse(0)),
+        };
+        self.segments.iter().map(rank).cmp(other.segments.iter().map(rank))
+    }
+
+    /// Why this template is preferred to one that fits the same path.
+    pub fn why_before(&self, other: &Self) -> String {
+        let name = |segment: &Segment| match segment {
+            Segment::Literal(text) => format!("the literal `{text}`"),
+            Segment::Pattern(_) => "text around a parameter".to_owned(),
+            Segment::Parameter => "a parameter".to_owned(),
+            Segment::Rest => "the rest of the path".to_owned(),
+        };
+        let differing = self.segments.iter().zip(&other.segments).find(|(a, b)| a != b);
+        match differing {
+            Some((own, other)) => format!("{} beats {}", name(own), name(other)),
+            None => "a longer path beats a shorter one".to_owned(),
+        }
     }
 }
 

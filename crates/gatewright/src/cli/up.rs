@@ -40,7 +40,7 @@ impl Up {
             Err(error) => return fail(error),
         };
         let upstream = self.upstream.clone().or_else(|| server_of(&definition.servers, &self.source));
-        let api = ApiDoc { definition: Some(self.source.clone()), upstream, ..empty_api() };
+        let api = ApiDoc { definition: Some(self.source.clone()), upstream, ..ApiDoc::default() };
         let mut config = ConfigDoc { apis: vec![api], ..ConfigDoc::default() };
         let listen = self.listen.unwrap_or_else(|| free_or_any(default_listener().address));
         config.listeners = vec![ListenerDoc { address: listen, ..default_listener() }];
@@ -61,25 +61,6 @@ impl Up {
         };
         welcome(&gateway, &definition.operations, definition.warnings.len());
         run::until_stopped(gateway).await
-    }
-}
-
-fn empty_api() -> ApiDoc {
-    ApiDoc {
-        name: None,
-        version: None,
-        description: None,
-        definition: None,
-        operations: Vec::new(),
-        base_path: None,
-        hosts: Vec::new(),
-        upstream: None,
-        canary: None,
-        mirror: None,
-        connect_timeout: None,
-        read_timeout: None,
-        max_body_size: None,
-        policies: Vec::new(),
     }
 }
 

@@ -166,7 +166,11 @@ fn read_file(path: &Path, in_folder: bool, read: &mut Read) -> Result<(), Diagno
     append(entries, "upstreams", file, &mut read.config.upstreams, document.upstreams);
     append(entries, "apis", file, &mut read.config.apis, document.apis);
     append(entries, "applications", file, &mut read.config.applications, document.applications);
+    append(entries, "users", file, &mut read.config.users, document.users);
+    append(entries, "groups", file, &mut read.config.groups, document.groups);
     append(entries, "policies", file, &mut read.config.policies, document.policies);
+    let templates = &mut read.config.policy_templates;
+    append(entries, "policyTemplates", file, templates, document.policy_templates);
     Ok(())
 }
 

@@ -64,6 +64,13 @@ pub(super) fn secrets(config: &mut ConfigDoc, problems: &mut Diagnostics) {
             }
         }
     }
+    for (index, user) in config.users.iter_mut().enumerate() {
+        let Some(secret) = &mut user.password else { continue };
+        match read(secret) {
+            Ok(value) => *secret = secret.resolved(value),
+            Err(problem) => problems.push(Diagnostic::error(format!("users[{index}].password"), problem)),
+        }
+    }
 }
 
 fn read(secret: &Secret) -> Result<String, String> {

@@ -96,8 +96,15 @@ fn every_piece_of_configuration_in_the_book_is_valid() {
                 yaml::parse(&block).unwrap_or_else(|e| panic!("{}: {e}\n{block}", page.display())).value;
             let config: ConfigDoc =
                 check::parse(value).unwrap_or_else(|e| panic!("{}: {e}\n{block}", page.display()));
-            let of_apis = config.apis.iter().flat_map(|api| &api.policies);
-            for policy in config.policies.iter().chain(of_apis) {
+            let global: Vec<_> = config.policies.iter().map(model::GlobalPolicyDoc::policy).collect();
+            let lists = config.apis.iter().flat_map(|api| {
+                let resources = api.resources.iter().map(|resource| &resource.policies);
+                let scopes = api.scopes.iter().map(|scope| &scope.policies);
+                let operations = api.operation_policies.iter().map(|operation| &operation.policies);
+                [&api.policies].into_iter().chain(resources).chain(scopes).chain(operations)
+            });
+            let templates = config.policy_templates.iter().map(|template| &template.policies);
+            for policy in global.iter().chain(lists.chain(templates).flatten()) {
                 // A made-up one explains how to add one.
                 let Some(kind) = policies::POLICIES.iter().find(|kind| kind.type_name == policy.kind) else {
                     assert!(

@@ -162,3 +162,61 @@ async fn failures_of_the_upstream_are_recorded_whatever_the_sampling() {
     let record = gw.inner().explain(event["correlationID"].as_str().unwrap()).await;
     assert_eq!(record.and_then(|r| r.reason).map(|r| r.code).as_deref(), Some("upstream_cut_short"));
 }
+
+#[tokio::test]
+async fn what_lost_is_explained_with_the_reason() {
+    let upstream = Upstream::text("answer").start().await;
+    let governed = api("/a", &upstream)
+        .operation("GET", "/x/{id}")
+        .operation("POST", "/x/7")
+        .operation("POST", "/x/{id}")
+        .policy("apiKey", json!({}))
+        .with("scopes", json!([{ "name": "s", "operations": ["GET /x/{id}"], "policies": [{ "type": "rateLimit", "name": "slow", "config": { "limit": 9, "window": "1m" } }] }]));
+    let everywhere = json!({
+        "type": "apiKey", "name": "for-all", "config": { "allowAnonymous": true },
+        "appliesTo": { "conditions": [{ "operation": "method", "value": "post" }] },
+    });
+    let gw = Gateway::serving(Config::from(governed).append("policies", everywhere)).await;
+    let record = gw.explain(&gw.send(post("/a/x/7", "")).await).await;
+    assert_eq!(
+        verdicts(&record),
+        [("apiKey", "skipped")],
+        "a policy of another operation is not in question"
+    );
+    let inert: Vec<_> =
+        record.inert.iter().map(|p| (p.name.as_str(), p.level.as_str(), p.why.as_str())).collect();
+    assert_eq!(inert, [("apiKey", "API", "global policy `for-all` wins")]);
+    let route: Vec<_> =
+        record.candidates.iter().map(|c| (c.operation.as_deref(), c.chosen, c.why.as_str())).collect();
+    assert_eq!(
+        route,
+        [
+            (None, true, "the longest base path that matches"),
+            (Some("POST /x/7"), true, "method and path match"),
+            (
+                Some("GET /x/{id}"),
+                false,
+                "the literal `7` beats a parameter, which comes first whatever the method"
+            ),
+            (
+                Some("POST /x/{id}"),
+                false,
+                "the literal `7` beats a parameter, which comes first whatever the method"
+            ),
+        ]
+    );
+    let text = record.to_text();
+    for part in ["lost    GET /x/{id}", "inert: global policy `for-all` wins"] {
+        assert!(text.contains(part), "{part} is missing in\n{text}");
+    }
+    let refused = gw.get("/a/x/8").await;
+    let record = gw.explain(&refused).await;
+    assert_eq!(verdicts(&record), [("apiKey", "refused"), ("rateLimit", "not reached")]);
+    assert_eq!(record.policies[1].place.as_deref(), Some("s"));
+    gw.apply(Config::from(api("/a", &upstream))).await.unwrap();
+    let later = gw.explain(&refused).await;
+    assert!(later.candidates.is_empty() && later.policies.len() == 2, "the configuration is another one");
+    let body = json!({ "method": "GET", "url": "http://h/b" }).to_string();
+    let asked = gw.ops(post("/explain", body).header("content-type", "application/json")).await.json();
+    assert!(asked["candidates"].is_null(), "nothing is anywhere near: {asked}");
+}

@@ -90,6 +90,8 @@ impl Policy for Mock {
     // After everything that looks at requests, in place of the upstream.
     const STAGE: Stage = Stage::Routing;
     const REASONS: &'static [&'static Reason] = &[&NO_MOCK];
+    const POSTURE: &'static str =
+        "What the client sends only chooses among prepared answers and is never part of one.";
     const EXAMPLE: &'static str = "responses:\n  - when: [{header: X-Case, equals: empty}]\n    status: 404\n    \
                                    body: {error: no such order}\n  - bodies: {application/json: {id: 7}, text/plain: '7'}\n";
 

@@ -110,6 +110,7 @@ impl Policy for ValidateSpecification {
     const TYPE: &'static str = "validateSpecification";
     const STAGE: Stage = Stage::RequestProcessing;
     const REASONS: &'static [&'static Reason] = &[&REQUEST, &MEDIA_TYPE, &RESPONSE];
+    const POSTURE: &'static str = "Everything that the client sends is taken for wrong until it fits. Depth, number of checks and patterns are bounded: a value that costs too much to check is refused. Answers name places and what was expected there, never what was sent.";
     const EXAMPLE: &'static str = "mode: block\nunknownQueryParameters: refuse\nresponse: false\n";
 
     fn compile(self, cx: &mut CompileCx<'_>) -> Result<Compiled, Diagnostic> {

@@ -31,13 +31,20 @@ pub fn index() -> String {
 pub fn page(kind: &PolicyKind) -> Result<String, String> {
     let schema = (kind.schema)();
     let about = schema["description"].as_str().unwrap_or_default();
-    let repeatable = if kind.repeatable {
-        "An API may have several of it."
+    let mut rules = if kind.repeatable {
+        "An operation may have several of it.".to_owned()
     } else {
-        "An API has at most one of it; a global one wins over the API's own, which then has no effect and is warned of."
+        "An operation has at most one of it; which one counts is told in [Policies](../../policies.md#levels).".to_owned()
     };
+    if !kind.excludes.is_empty() {
+        let excluded: Vec<String> = kind.excludes.iter().map(|name| format!("`{name}`")).collect();
+        rules = format!("{rules} It excludes {}.", excluded.join(", "));
+    }
+    if kind.needs_application {
+        rules.push_str(" It needs a policy beside it that identifies the application.");
+    }
     let mut out = format!(
-        "# {}\n\n{about}\n\nStage: {}. {repeatable}\n\n## Example\n\n```yaml\napis:\n  - name: Orders\n    upstream: https://orders.internal\n    policies:\n      - type: {}\n        config:\n",
+        "# {}\n\n{about}\n\nStage: {}. {rules}\n\n## Example\n\n```yaml\napis:\n  - name: Orders\n    upstream: https://orders.internal\n    policies:\n      - type: {}\n        config:\n",
         kind.type_name,
         kind.stage.name(),
         kind.type_name
@@ -51,7 +58,11 @@ pub fn page(kind: &PolicyKind) -> Result<String, String> {
     let definitions = Definitions(schema["$defs"].as_object().unwrap_or(&none), "../configuration.md");
     for section in definitions.sections("", &schema) {
         if !section.path.is_empty() {
+            let about = description(&section.schema);
             let _ = write!(out, "\n### `{}`\n\n", section.path);
+            if !about.is_empty() {
+                let _ = write!(out, "{about}\n\n");
+            }
         }
         out.push_str(&definitions.table(&section.path, &section.schema));
     }
@@ -61,7 +72,18 @@ pub fn page(kind: &PolicyKind) -> Result<String, String> {
     } else {
         out.push_str(&errors::table(kind.reasons));
     }
+    // Writing to a String cannot fail.
+    let _ = write!(
+        out,
+        "\n## Security\n\n{} When it cannot do its work: {}.\n",
+        kind.posture,
+        kind.on_failure.name()
+    );
     match about {
+        _ if kind.posture.is_empty() => Err(format!(
+            "policy `{}` does not say what it assumes about input: add `POSTURE`",
+            kind.type_name
+        )),
         "" => Err(format!("policy `{}` has no documentation comment", kind.type_name)),
         _ if has_bare_key(&schema) => {
             Err(format!("policy `{}` has a key without a documentation comment", kind.type_name))

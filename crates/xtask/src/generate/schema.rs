@@ -17,10 +17,11 @@ pub struct Definitions<'a>(pub &'a Map<String, Value>, pub &'static str);
 impl<'a> Definitions<'a> {
     /// What a schema is, with references followed. A nullable value is an optional one.
     fn follow(&self, schema: &'a Value) -> (Option<&'a str>, &'a Value) {
-        if let Some(Value::Array(alternatives)) = schema.get("anyOf")
-            && let Some(some) = alternatives.iter().find(|a| a["type"] != "null")
-        {
-            return self.follow(some);
+        if let Some(Value::Array(alternatives)) = schema.get("anyOf") {
+            let mut some = alternatives.iter().filter(|alternative| alternative["type"] != "null");
+            if let (Some(only), None) = (some.next(), some.next()) {
+                return self.follow(only);
+            }
         }
         let name = schema["$ref"].as_str().and_then(|reference| reference.rsplit('/').next());
         match name.and_then(|name| Some((name, self.0.get(name)?))) {
@@ -31,20 +32,67 @@ impl<'a> Definitions<'a> {
 
     /// The object and all objects inside it, in the order that their keys are declared.
     pub fn sections(&self, path: &str, schema: &'a Value) -> Vec<Section> {
-        let mut sections = vec![Section { path: path.to_owned(), schema: schema.clone() }];
+        let mut sections = Vec::new();
+        self.add_sections(path, schema, &mut Vec::new(), &mut sections);
+        sections
+    }
+
+    /// `inside` are the definitions that this one is part of: some contain themselves.
+    fn add_sections(
+        &self,
+        path: &str,
+        schema: &'a Value,
+        inside: &mut Vec<&'a str>,
+        sections: &mut Vec<Section>,
+    ) {
+        sections.push(Section { path: path.to_owned(), schema: schema.clone() });
         for (key, property) in properties(schema) {
-            let at = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            let mut at = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
             let (mut name, mut target) = self.follow(property);
-            let mut at = at;
             if target["type"] == "array" {
                 (name, target) = self.follow(&target["items"]);
                 at.push_str("[]");
             }
-            if name != Some("PolicyDoc") && properties(target).next().is_some() {
-                sections.extend(self.sections(&at, target));
+            if name == Some("PolicyDoc") || name.is_some_and(|name| inside.contains(&name)) {
+                continue;
             }
+            inside.extend(name);
+            if name == Some("GlobalPolicyDoc") {
+                // What a policy of an API has not: the same whatever its type is.
+                let first = self.alternatives(target).into_iter().next();
+                let applies_to = first.and_then(|(_, _, policy)| policy["properties"].get("appliesTo"));
+                if let Some((name, target)) = applies_to.map(|property| self.follow(property)) {
+                    inside.extend(name);
+                    self.add_sections(&format!("{at}.appliesTo"), target, inside, sections);
+                    inside.truncate(inside.len() - usize::from(name.is_some()));
+                }
+            } else if properties(target).next().is_some() {
+                self.add_sections(&at, target, inside, sections);
+            } else {
+                for (label, name, alternative) in self.alternatives(target) {
+                    if name.is_none_or(|name| !inside.contains(&name)) {
+                        self.add_sections(&format!("{at} with {label}"), alternative, inside, sections);
+                    }
+                }
+            }
+            inside.truncate(inside.len() - usize::from(name.is_some()));
         }
-        sections
+    }
+
+    /// The objects that may stand in one place, each with what tells it from the others, and its name.
+    fn alternatives(&self, schema: &'a Value) -> Vec<(String, Option<&'a str>, &'a Value)> {
+        let listed = ["oneOf", "anyOf"].into_iter().filter_map(|key| schema.get(key)?.as_array()).flatten();
+        let objects = listed.map(|alternative| self.follow(alternative));
+        objects
+            .filter_map(|(name, target)| {
+                let tag = properties(target).find_map(|(key, value)| Some((key, value["const"].as_str()?)));
+                let label = match tag {
+                    Some((key, value)) => format!("{key}: {value}"),
+                    None => properties(target).next()?.0.clone(),
+                };
+                Some((label, name, target))
+            })
+            .collect()
     }
 
     /// The table of an object's keys.
@@ -76,7 +124,7 @@ impl<'a> Definitions<'a> {
         let kinds = target["type"].as_array().into_iter().flatten().filter_map(Value::as_str);
         let kind = target["type"].as_str().or_else(|| kinds.into_iter().find(|kind| *kind != "null"));
         match (name, kind) {
-            (Some("PolicyDoc"), _) => "[policy](../policies.md)".into(),
+            (Some("PolicyDoc" | "GlobalPolicyDoc"), _) => "[policy](../policies.md)".into(),
             (Some(name @ ("Duration" | "ByteSize" | "Percent" | "Secret")), _) => {
                 let (text, anchor) = scalar(name);
                 format!("[{text}]({}#{anchor})", self.1)
@@ -94,6 +142,18 @@ impl<'a> Definitions<'a> {
             (_, Some("boolean")) => "`true` or `false`".into(),
             (_, Some("string")) if target.get("enum").is_some() => "choice".into(),
             (_, Some("string")) => "text".into(),
+            _ if !definitions.alternatives(target).is_empty() => {
+                let alternatives = definitions.alternatives(target).into_iter();
+                let links = alternatives.map(|(label, name, _)| {
+                    // One that contains itself was shown further up.
+                    let (at, known) = match name {
+                        Some("AppliesTo") => ("policies[].appliesTo".to_owned(), true),
+                        _ => (format!("{at} with {label}"), false),
+                    };
+                    format!("[{}](#{})", if known { "group" } else { &label }, anchor(&at))
+                });
+                links.collect::<Vec<_>>().join(" or ")
+            }
             _ if target.get("oneOf").is_some() => "choice".into(),
             _ => "any".into(),
         }

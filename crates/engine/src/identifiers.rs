@@ -1,0 +1,241 @@
+//! What applications are recognised by, beside their keys, as indexes for requests: from an address, a header, a
+//! certificate or a user to the applications that have it.
+
+use std::{collections::HashMap, net::IpAddr};
+
+use base64ct::{Base64, Encoding};
+use foldhash::fast::RandomState;
+use http::HeaderName;
+
+use crate::{Headers, keys::ApplicationIndex};
+
+/// SHA-256 of a certificate in DER.
+pub type Fingerprint = [u8; 32];
+
+/// The certificate that a client authenticated with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    pub fingerprint: Fingerprint,
+    /// Its distinguished name, for people.
+    pub subject: String,
+    pub der: Vec<u8>,
+}
+
+type Map<K> = HashMap<K, Vec<ApplicationIndex>, RandomState>;
+
+/// Indexes of identifiers. Applications come in the order that they are written.
+#[derive(Debug, Default)]
+pub struct Identifiers {
+    addresses: Addresses,
+    headers: HashMap<HeaderName, Map<Box<[u8]>>, RandomState>,
+    certificates: Map<Fingerprint>,
+    users: Map<Box<str>>,
+}
+
+impl Identifiers {
+    pub(crate) fn add_addresses(&mut self, first: IpAddr, last: IpAddr, application: ApplicationIndex) {
+        self.addresses.ranges.push(Range { first: number(first), last: number(last), application });
+    }
+
+    pub(crate) fn add_header(&mut self, name: HeaderName, value: &str, application: ApplicationIndex) {
+        self.headers.entry(name).or_default().entry(value.as_bytes().into()).or_default().push(application);
+    }
+
+    pub(crate) fn add_certificate(&mut self, fingerprint: Fingerprint, application: ApplicationIndex) {
+        self.certificates.entry(fingerprint).or_default().push(application);
+    }
+
+    pub(crate) fn add_user(&mut self, name: &str, application: ApplicationIndex) {
+        self.users.entry(name.into()).or_default().push(application);
+    }
+
+    /// To be called when everything was added.
+    pub(crate) fn finish(&mut self) {
+        self.addresses.finish();
+    }
+
+    /// The applications whose addresses include this one.
+    pub fn by_address(&self, address: IpAddr) -> Vec<ApplicationIndex> {
+        self.addresses.find(number(address))
+    }
+
+    /// The applications that one of the headers belongs to. A header that is there more than once identifies nobody:
+    /// who reads which of them differs between servers.
+    pub fn by_header(&self, headers: &Headers) -> Vec<(HeaderName, &[ApplicationIndex])> {
+        let mut found = Vec::new();
+        for (name, values) in &self.headers {
+            let mut sent = headers.get_all(name);
+            if let (Some(value), None) = (sent.next(), sent.next())
+                && let Some(applications) = values.get(value.as_bytes())
+            {
+                found.push((name.clone(), applications.as_slice()));
+            }
+        }
+        found
+    }
+
+    /// The applications that a certificate belongs to.
+    pub fn by_certificate(&self, fingerprint: &Fingerprint) -> &[ApplicationIndex] {
+        self.certificates.get(fingerprint).map_or(&[], Vec::as_slice)
+    }
+
+    /// The applications that a user acts for.
+    pub fn by_user(&self, name: &str) -> &[ApplicationIndex] {
+        self.users.get(name).map_or(&[], Vec::as_slice)
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Range {
+    first: u128,
+    last: u128,
+    application: ApplicationIndex,
+}
+
+/// Ranges by their first address, each with the highest last address up to it: looking backwards ends there.
+#[derive(Debug, Default)]
+struct Addresses {
+    ranges: Vec<Range>,
+    highest: Vec<u128>,
+}
+
+impl Addresses {
+    fn finish(&mut self) {
+        self.ranges.sort_by_key(|range| range.first);
+        let highest = self.ranges.iter().scan(0, |highest, range| {
+            *highest = range.last.max(*highest);
+            Some(*highest)
+        });
+        self.highest = highest.collect();
+    }
+
+    fn find(&self, address: u128) -> Vec<ApplicationIndex> {
+        let end = self.ranges.partition_point(|range| range.first <= address);
+        let mut found: Vec<ApplicationIndex> = Vec::new();
+        for (range, highest) in self.ranges[..end].iter().zip(&self.highest).rev() {
+            if *highest < address {
+                break;
+            }
+            if range.last >= address {
+                found.push(range.application);
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+}
+
+/// IPv4 addresses as IPv6 writes them, so that one list holds both.
+fn number(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(v6) => v6.to_bits(),
+    }
+}
+
+/// The fingerprint of a certificate written as PEM, as base64 of PEM or of DER, or as PEM with percent signs.
+pub fn fingerprint_of(text: &str) -> Option<Fingerprint> {
+    let decoded = match text.contains('%') {
+        true => unescape(text)?,
+        false => text.to_owned(),
+    };
+    let der = match decoded.contains(BEGIN) {
+        true => pem(&decoded)?,
+        false => {
+            let bytes = base64(&decoded)?;
+            match std::str::from_utf8(&bytes) {
+                Ok(inner) if inner.contains(BEGIN) => pem(inner)?,
+                _ => bytes,
+            }
+        }
+    };
+    // Every certificate is a sequence; anything else is some other text that happened to be base64.
+    (der.len() > 16 && der[0] == 0x30).then(|| crate::compile::applications::sha256(&der))
+}
+
+const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+
+fn pem(text: &str) -> Option<Vec<u8>> {
+    let (body, _) = text.split_once(BEGIN)?.1.split_once("-----END CERTIFICATE-----")?;
+    base64(body)
+}
+
+fn base64(text: &str) -> Option<Vec<u8>> {
+    let text: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+    Base64::decode_vec(&text).ok()
+}
+
+fn unescape(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        if *first != b'%' {
+            bytes.push(*first);
+            rest = after;
+            continue;
+        }
+        let (digits, after) = after.split_at_checked(2)?;
+        bytes.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
+        rest = after;
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_found_in_ranges_that_overlap() {
+        let mut identifiers = Identifiers::default();
+        for (application, range) in
+            ["10.0.0.0/8", "10.1.2.3", "10.1.0.0-10.1.255.255", "::1", "192.168.0.0/16", "10.0.0.0/8"]
+                .into_iter()
+                .enumerate()
+        {
+            let range: model::IpRange = range.parse().unwrap();
+            identifiers.add_addresses(range.first(), range.last(), u32::try_from(application).unwrap() % 5);
+        }
+        identifiers.finish();
+        for (address, expect) in [
+            ("10.1.2.3", &[0, 1, 2][..]),
+            ("::ffff:10.1.2.3", &[0, 1, 2]),
+            ("10.1.9.9", &[0, 2]),
+            ("10.9.9.9", &[0]),
+            ("::1", &[3]),
+            ("192.168.7.7", &[4]),
+            ("11.0.0.0", &[]),
+            ("9.255.255.255", &[]),
+        ] {
+            assert_eq!(identifiers.by_address(address.parse().unwrap()), expect, "{address}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_has_one_fingerprint_however_it_is_written() {
+        let der = [[0x30_u8, 0x82].as_slice(), &[7; 62]].concat();
+        let plain = Base64::encode_string(&der);
+        let pem = format!("{BEGIN}\n{}\n{}\n-----END CERTIFICATE-----\n", &plain[..40], &plain[40..]);
+        let expect = Some(crate::compile::applications::sha256(&der));
+        let escaped: String = pem.bytes().map(|b| format!("%{b:02X}")).collect();
+        for text in [&plain, &pem, &Base64::encode_string(pem.as_bytes()), &escaped] {
+            assert_eq!(fingerprint_of(text), expect, "{text}");
+        }
+        for text in ["", "%", "%zz", "AAAA", "no certificate", BEGIN] {
+            assert_eq!(fingerprint_of(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_header_sent_twice_identifies_nobody() {
+        let mut identifiers = Identifiers::default();
+        let name = HeaderName::from_static("x-tenant");
+        identifiers.add_header(name.clone(), "a", 3);
+        let mut headers = Headers::new();
+        headers.append(&name, http::HeaderValue::from_static("a"));
+        assert_eq!(identifiers.by_header(&headers), [(name.clone(), &[3][..])]);
+        headers.append(&name, http::HeaderValue::from_static("a"));
+        assert!(identifiers.by_header(&headers).is_empty());
+    }
+}

@@ -1,0 +1,32 @@
+//! Users and groups: people and programs that authenticate with a name and a password.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Secret;
+
+/// Somebody who authenticates with a name and a password.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UserDoc {
+    /// Unique name, without a colon.
+    pub name: String,
+    /// Reference to the hash of the password, a text that begins with `$argon2id$`. A user without one cannot
+    /// authenticate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<Secret>,
+    /// Names of the groups that the user is in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
+}
+
+/// Users that have something in common.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct GroupDoc {
+    /// Unique name.
+    pub name: String,
+    /// What the group is for, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+}

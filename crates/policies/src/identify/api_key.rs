@@ -1,0 +1,97 @@
+//! By an API key, in a header, the query or a cookie.
+
+use std::borrow::Cow;
+
+use engine::{Exchange, compile::applications::sha256};
+use http::{HeaderName, HeaderValue, header::COOKIE};
+
+use super::{
+    EXPIRED, UNKNOWN,
+    identifier::{Finding, Found, Identifier},
+};
+
+pub(super) struct ByApiKey {
+    pub header: Option<HeaderName>,
+    pub query: String,
+    pub cookie: String,
+}
+
+impl Identifier for ByApiKey {
+    fn identify<'a>(&'a self, exchange: &'a Exchange) -> Found<'a> {
+        Found::Now(self.find(exchange))
+    }
+
+    /// Also keys that were not looked at, or wrong: they do not belong into logs, nor upstream.
+    fn strip(&self, exchange: &mut Exchange, _: bool) {
+        if let Some(name) = &self.header {
+            exchange.headers.remove(name);
+        }
+        if !self.query.is_empty() {
+            exchange.remove_query_parameter(&self.query);
+        }
+        if !self.cookie.is_empty() {
+            self.strip_cookie(exchange);
+        }
+    }
+
+    fn challenge(&self, _: &Exchange) -> Option<HeaderValue> {
+        Some(HeaderValue::from_static("APIKey"))
+    }
+}
+
+impl ByApiKey {
+    fn find(&self, exchange: &Exchange) -> Finding {
+        let Some(key) = self.key(exchange) else { return Finding::Absent };
+        let applications = &exchange.snapshot.applications;
+        let Some(entry) = applications.by_key(&sha256(&key)) else {
+            return Finding::Wrong(&UNKNOWN, String::new());
+        };
+        if entry.expires.is_some_and(|expires| expires <= exchange.started) {
+            let name = applications.get(entry.application).map_or("?", |application| &application.name);
+            return Finding::Wrong(&EXPIRED, format!("application {name}"));
+        }
+        Finding::proven(vec![entry.application])
+    }
+
+    fn key<'a>(&self, exchange: &'a Exchange) -> Option<Cow<'a, [u8]>> {
+        let header = self.header.as_ref().and_then(|name| exchange.headers.get(name));
+        if let Some(value) = header {
+            return Some(value.as_bytes().into());
+        }
+        if !self.query.is_empty()
+            && let Some(value) = exchange.query_parameter(&self.query)
+        {
+            return Some(value.as_bytes().into());
+        }
+        if self.cookie.is_empty() {
+            return None;
+        }
+        let mut cookies = exchange.headers.get_all(&COOKIE).flat_map(|value| pairs(value.as_bytes()));
+        cookies.find_map(|pair| pair.strip_prefix(self.cookie.as_bytes())?.strip_prefix(b"=")).map(Into::into)
+    }
+
+    fn strip_cookie(&self, exchange: &mut Exchange) {
+        let is_key = |pair: &&[u8]| {
+            pair.strip_prefix(self.cookie.as_bytes()).is_some_and(|rest| rest.starts_with(b"="))
+        };
+        let sent: Vec<HeaderValue> =
+            exchange.headers.get_all(&COOKIE).map(|value| value.to_value()).collect();
+        if !sent.iter().any(|value| pairs(value.as_bytes()).any(|pair| is_key(&pair))) {
+            return;
+        }
+        exchange.headers.remove(COOKIE);
+        for value in sent {
+            let rest: Vec<&[u8]> = pairs(value.as_bytes()).filter(|pair| !is_key(pair)).collect();
+            // What is left of a valid value is one.
+            if let Ok(value) = HeaderValue::from_bytes(&rest.join(&b"; "[..]))
+                && !value.is_empty()
+            {
+                exchange.headers.append(COOKIE, value);
+            }
+        }
+    }
+}
+
+fn pairs(cookies: &[u8]) -> impl Iterator<Item = &[u8]> {
+    cookies.split(|b| *b == b';').map(<[u8]>::trim_ascii).filter(|pair| !pair.is_empty())
+}

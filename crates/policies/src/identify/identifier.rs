@@ -1,0 +1,51 @@
+//! What a rule finds out about a request.
+
+use std::{future::Future, pin::Pin};
+
+use engine::{Exchange, Reason, keys::ApplicationIndex};
+use http::HeaderValue;
+
+/// One way to recognise an application.
+pub(super) trait Identifier: Send + Sync {
+    /// Looks at the request and changes nothing.
+    fn identify<'a>(&'a self, exchange: &'a Exchange) -> Found<'a>;
+
+    /// Takes out what must never go on, and what was used, if `verified`.
+    fn strip(&self, _exchange: &mut Exchange, _verified: bool) {}
+
+    /// What a client is told to send, when it sends credentials at all.
+    fn challenge(&self, _exchange: &Exchange) -> Option<HeaderValue> {
+        None
+    }
+}
+
+/// A finding, at once or later.
+pub(super) enum Found<'a> {
+    Now(Finding),
+    Later(Pin<Box<dyn Future<Output = Finding> + 'a>>),
+}
+
+/// What a rule found out.
+#[derive(Debug)]
+pub(super) enum Finding {
+    /// The request has no credentials of this kind.
+    Absent,
+    /// It has, and they are wrong; the text is for the log.
+    Wrong(&'static Reason, String),
+    /// What it has is right, or needs no proof; these applications it belongs to, as they are written.
+    Right { applications: Vec<ApplicationIndex>, proven: bool },
+    /// It could not be found out.
+    Failed(&'static Reason),
+}
+
+impl Finding {
+    /// Credentials that were checked.
+    pub fn proven(applications: Vec<ApplicationIndex>) -> Self {
+        Self::Right { applications, proven: true }
+    }
+
+    /// A property of the request, such as its address.
+    pub fn property(applications: Vec<ApplicationIndex>) -> Self {
+        Self::Right { applications, proven: false }
+    }
+}

@@ -1,0 +1,263 @@
+//! Identify and authorize: finds out which application calls, by one of several rules or by all of them. How a rule
+//! recognises somebody is left to its file; a new kind is a file, a variant of `IdentifyRule` and a line in `compile`.
+
+mod api_key;
+mod basic;
+mod certificate;
+mod decide;
+mod header;
+mod identifier;
+mod ip_address;
+mod strip;
+#[cfg(test)]
+mod tests;
+
+use engine::{CompileCx, Compiled, Exchange, FailMode, Filter, Policy, Reason, Stage, Step};
+use http::{HeaderName, StatusCode};
+use model::{Diagnostic, IpRange};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::api_key::{EXPIRED, NOT_REGISTERED, SUSPENDED, UNKNOWN};
+use identifier::{Found, Identifier};
+use strip::NamePattern;
+
+/// Identifies the calling application, and refuses callers that it cannot identify. Credentials that were checked are
+/// taken out of the request before it goes on.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct IdentifyAndAuthorize {
+    /// Whether one rule is enough, or all of them have to agree on the same application.
+    #[serde(default, rename = "match")]
+    connector: IdentifyMatch,
+    /// Which applications are looked at.
+    #[serde(default)]
+    lookup: IdentifyLookup,
+    /// Let every request pass, also with wrong credentials and of suspended applications. Applications that are
+    /// recognised are still known to the policies after this one.
+    #[serde(default)]
+    allow_anonymous: bool,
+    /// Name of the application that calls count for when no other one is recognised, with lookup `relaxed` and with
+    /// `allowAnonymous`. Default: they count for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    default_application: Option<String>,
+    /// Leave credentials in the request, so that the upstream sees them.
+    #[serde(default)]
+    keep_credentials: bool,
+    /// Headers that tell the upstream who calls. They are taken out of every request, so that no client can make them
+    /// up. A `*` at the end stands for any rest.
+    #[serde(default = "default_identity_headers")]
+    identity_headers: Vec<String>,
+    /// How applications are recognised, in the order that the rules are tried. At least one.
+    rules: Vec<IdentifyRule>,
+}
+
+/// How rules are put together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum IdentifyMatch {
+    /// The first rule that recognises an application decides.
+    #[default]
+    Any,
+    /// Every rule has to recognise the same application.
+    All,
+}
+
+/// Which applications are looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum IdentifyLookup {
+    /// Only those that name this API in `apis`.
+    #[default]
+    Strict,
+    /// All.
+    Open,
+    /// All, and callers whose credentials are right but belong to no application pass as well. Wrong or missing
+    /// credentials are refused all the same.
+    Relaxed,
+}
+
+/// How an application is recognised.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+pub enum IdentifyRule {
+    /// By one of its `apiKeys`. Wherever a key may be, it is taken out.
+    ApiKey {
+        /// Header that carries the key; empty for none.
+        #[serde(default = "default_key_header")]
+        header: String,
+        /// Query parameter that carries the key when the header is missing; empty for none.
+        #[serde(default = "default_key_query")]
+        query: String,
+        /// Cookie that carries the key when both are missing; empty for none.
+        #[serde(default)]
+        cookie: String,
+    },
+    /// By the address of the client, among `identifiers.ipAddresses`.
+    IpAddress {},
+    /// By a header with its value, among `identifiers.headers`. A header that is sent twice identifies nobody.
+    Header {},
+    /// By the certificate that the client authenticated with, among `identifiers.certificates`.
+    HttpsCertificate {
+        /// Header in which a load balancer that ends TLS passes the certificate on: as PEM with percent signs, as
+        /// base64 of PEM, or as base64 of DER. Empty for none. It is taken out of every request.
+        #[serde(default = "default_certificate_header")]
+        header: String,
+        /// Networks of those load balancers. From anybody else the header means nothing. They must have checked the
+        /// certificate, and must not pass on a header that a client made up.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        trusted_peers: Vec<IpRange>,
+    },
+    /// By a user and a password (RFC 7617). The user is one of `users`, the application has it among
+    /// `identifiers.userNames`.
+    HttpBasic {
+        /// What clients are told that they authenticate for. Default: the name of the API.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        realm: Option<String>,
+    },
+}
+
+fn default_identity_headers() -> Vec<String> {
+    vec!["X-Application-*".to_owned()]
+}
+
+fn default_key_header() -> String {
+    "x-Gateway-APIKey".to_owned()
+}
+
+fn default_key_query() -> String {
+    "APIKey".to_owned()
+}
+
+fn default_certificate_header() -> String {
+    "X-Client-Cert".to_owned()
+}
+
+pub static MISSING: Reason = Reason::new(
+    "credentials_missing",
+    StatusCode::UNAUTHORIZED,
+    "The API asks for credentials, and the request has none.",
+);
+pub static INVALID: Reason =
+    Reason::new("credentials_invalid", StatusCode::UNAUTHORIZED, "The user or the password is wrong.");
+pub static NOT_IDENTIFIED: Reason = Reason::new(
+    "application_not_identified",
+    StatusCode::FORBIDDEN,
+    "The request does not belong to an application that may use this API.",
+);
+pub static BUSY: Reason = Reason::new(
+    "credentials_check_busy",
+    StatusCode::SERVICE_UNAVAILABLE,
+    "Too many passwords are being checked. Try again in a moment.",
+);
+
+impl Policy for IdentifyAndAuthorize {
+    const TYPE: &'static str = "identifyAndAuthorize";
+    const STAGE: Stage = Stage::IdentifyAndAccess;
+    const EXCLUDES: &'static [&'static str] = &["apiKey"];
+    const IDENTIFIES: bool = true;
+    const ON_FAILURE: FailMode = FailMode::Closed;
+    const POSTURE: &'static str = "Nothing that the client sends is believed before it was compared: keys by their hash, passwords by argon2id on threads of their own, as many at once as there are cores. A certificate in a header counts only from `trustedPeers`. The name of a host is not looked up, since whoever owns an address answers what they like.";
+    const REASONS: &'static [&'static Reason] =
+        &[&MISSING, &INVALID, &UNKNOWN, &EXPIRED, &SUSPENDED, &NOT_REGISTERED, &NOT_IDENTIFIED, &BUSY];
+    const EXAMPLE: &'static str = "match: any\nlookup: strict\nrules:\n  - type: apiKey\n  - type: ipAddress\n  - type: httpBasic\n    realm: partners\n";
+
+    fn compile(self, _: &mut CompileCx<'_>) -> Result<Compiled, Diagnostic> {
+        if self.rules.is_empty() {
+            return Err(
+                Diagnostic::error("rules", "found none, expected at least one").help("add `- type: apiKey`")
+            );
+        }
+        let rules = self.rules.into_iter().enumerate();
+        let rules = rules.map(|(index, rule)| {
+            compile_rule(rule).map_err(|problem| problem.under(&format!("rules[{index}]")))
+        });
+        let identity_headers = self.identity_headers.iter().enumerate().map(|(index, name)| {
+            NamePattern::parse(name).ok_or_else(|| {
+                Diagnostic::error(
+                    format!("identityHeaders[{index}]"),
+                    format!("found `{name}`, expected the name of a header, with `*` at its end if at all"),
+                )
+            })
+        });
+        Ok(Compiled::filter(Authorizer {
+            rules: rules.collect::<Result<_, _>>()?,
+            identity_headers: identity_headers.collect::<Result<_, _>>()?,
+            connector: self.connector,
+            lookup: self.lookup,
+            allow_anonymous: self.allow_anonymous,
+            default_application: self.default_application.map(Into::into),
+            keep_credentials: self.keep_credentials,
+        }))
+    }
+}
+
+fn compile_rule(rule: IdentifyRule) -> Result<Box<dyn Identifier>, Diagnostic> {
+    Ok(match rule {
+        IdentifyRule::ApiKey { header, query, cookie } => {
+            if header.is_empty() && query.is_empty() && cookie.is_empty() {
+                return Err(Diagnostic::error("", "expected `header`, `query` or `cookie`, found none"));
+            }
+            let header = optional_header("header", &header)?;
+            Box::new(api_key::ByApiKey { header, query, cookie })
+        }
+        IdentifyRule::IpAddress {} => Box::new(ip_address::ByAddress),
+        IdentifyRule::Header {} => Box::new(header::ByHeader),
+        IdentifyRule::HttpsCertificate { header, trusted_peers } => Box::new(certificate::ByCertificate {
+            header: optional_header("header", &header)?,
+            trusted_peers,
+        }),
+        IdentifyRule::HttpBasic { realm } => {
+            if let Some(realm) = &realm
+                && !realm.bytes().all(|b| (b' '..0x7f).contains(&b) && b != b'"' && b != b'\\')
+            {
+                return Err(Diagnostic::error(
+                    "realm",
+                    format!("found `{realm}`, expected ASCII text without quotes and backslashes"),
+                ));
+            }
+            Box::new(basic::ByPassword { realm })
+        }
+    })
+}
+
+fn optional_header(path: &str, name: &str) -> Result<Option<HeaderName>, Diagnostic> {
+    if name.is_empty() {
+        return Ok(None);
+    }
+    HeaderName::from_bytes(name.as_bytes())
+        .map(Some)
+        .map_err(|_| Diagnostic::error(path, format!("found `{name}`, expected the name of a header")))
+}
+
+/// The policy, ready for requests.
+struct Authorizer {
+    rules: Box<[Box<dyn Identifier>]>,
+    identity_headers: Box<[NamePattern]>,
+    connector: IdentifyMatch,
+    lookup: IdentifyLookup,
+    allow_anonymous: bool,
+    default_application: Option<Box<str>>,
+    keep_credentials: bool,
+}
+
+impl Filter for Authorizer {
+    fn request<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
+        // As long as nobody has to wait, nothing is boxed.
+        let mut findings = Vec::with_capacity(self.rules.len());
+        for rule in &self.rules {
+            let finding = match rule.identify(exchange) {
+                Found::Now(finding) => Some(finding),
+                Found::Later(_) => None,
+            };
+            let Some(finding) = finding else {
+                return Step::Later(Box::pin(self.wait(exchange, findings)));
+            };
+            findings.push(finding);
+            if self.is_settled(exchange, &findings) {
+                break;
+            }
+        }
+        Step::Done(self.conclude(exchange, findings))
+    }
+}
