@@ -23,7 +23,7 @@ pub use shape::ApiShape;
 pub(crate) use findings::Findings;
 
 use crate::{
-    Clock, PolicyKind, Snapshot,
+    Clock, PolicyKind, Snapshot, UpstreamName,
     journal::Catalog,
     language::LanguageCx,
     route::{ApiIndex, ApiPlace, Versionless},
@@ -77,6 +77,7 @@ pub struct CompileCx<'a> {
     language: LanguageCx,
     api: Option<&'a ApiShape<'a>>,
     warnings: Vec<Diagnostic>,
+    upstreams: Vec<UpstreamName>,
     /// The policy means nothing without an identified application.
     pub(crate) needs_application: bool,
 }
@@ -92,6 +93,7 @@ impl<'a> CompileCx<'a> {
             language: LanguageCx::default(),
             api: None,
             warnings: Vec::new(),
+            upstreams: Vec::new(),
             needs_application: false,
         }
     }
@@ -106,6 +108,16 @@ impl<'a> CompileCx<'a> {
     /// The API that the policy governs; `None` where a configuration is checked without one.
     pub fn api(&self) -> Option<&'a ApiShape<'a>> {
         self.api
+    }
+
+    /// An upstream that the policy sends requests to: one of `upstreams`, or a URL.
+    pub fn upstream(&mut self, path: &str, text: &str) -> Result<UpstreamName, Diagnostic> {
+        if let Some(api) = self.api {
+            api.check_upstream(text).map_err(|problem| problem.under(path))?;
+        }
+        let name = UpstreamName(text.into());
+        self.upstreams.push(name.clone());
+        Ok(name)
     }
 
     /// Says that a part of the policy has no effect; paths are inside its configuration.
@@ -179,6 +191,9 @@ pub fn compile(
         if let Some(api) = compiled {
             report.add(index, &job, api.findings.warnings.iter().cloned());
             report.add_hits(&job, &api.findings.hits);
+            for name in &api.policy_upstreams {
+                upstreams.find(name.as_str(), &path, &mut problems);
+            }
             apis.push(api);
         }
     }
@@ -217,7 +232,7 @@ pub fn compile(
         problems.clone()
     })?;
 
-    let upstreams = upstreams.finish();
+    let (upstreams, upstream_names) = upstreams.finish();
     let catalog = Arc::new(Catalog {
         revision,
         apis: apis.iter().map(|api| Arc::clone(&api.names)).collect(),
@@ -236,6 +251,7 @@ pub fn compile(
         bindings,
         index,
         upstreams,
+        upstream_names,
         applications,
         catalog,
         unrouted,

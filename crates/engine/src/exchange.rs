@@ -10,12 +10,16 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
+use http::{Method, StatusCode, Uri, Version};
 use smallvec::SmallVec;
 
 use crate::{
-    CompiledApi, Headers, Outcome, Payload, Reason, Snapshot, Timestamp, identifiers::ClientCertificate,
-    keys::Application, language::Extras, reason::Rejection,
+    Call, CompiledApi, Headers, Outcome, Payload, Reason, Snapshot, Timestamp, UpstreamName,
+    calls::{Behalf, CallerRef, Calling},
+    identifiers::ClientCertificate,
+    keys::Application,
+    language::Extras,
+    reason::{self, Rejection},
 };
 
 /// A worker's own handle on the snapshot. Cloning it per request touches no memory that other cores write.
@@ -150,6 +154,10 @@ pub struct Exchange {
     pub request_payload: Option<Payload>,
     /// Body of the response, where a policy of the operation asks for it, or a policy made it.
     pub response_payload: Option<Payload>,
+    /// Sends calls that policies make; `None` where nothing may be sent.
+    pub caller: Option<CallerRef>,
+    /// Position of the upstream that a policy chose, instead of the API's own.
+    pub upstream: Option<u32>,
     /// Position of the API in the snapshot.
     pub api: Option<u32>,
     /// Position of the operation in the API.
@@ -169,7 +177,7 @@ pub struct Exchange {
     pub detail: Option<Cow<'static, str>>,
     note: Option<Cow<'static, str>>,
     /// Headers for the client, whoever answers in the end.
-    pub answer_headers: Vec<(HeaderName, HeaderValue)>,
+    pub answer_headers: Headers,
     extras: Option<Box<Extras>>,
 }
 
@@ -195,6 +203,8 @@ impl Exchange {
             response_headers: Headers::new(),
             request_payload: None,
             response_payload: None,
+            caller: None,
+            upstream: None,
             api: None,
             operation: None,
             base_length: 0,
@@ -206,7 +216,7 @@ impl Exchange {
             reason: None,
             detail: None,
             note: None,
-            answer_headers: Vec::new(),
+            answer_headers: Headers::new(),
             extras: None,
         }
     }
@@ -271,6 +281,28 @@ impl Exchange {
     /// The same, to leave something.
     pub fn extras_mut(&mut self) -> &mut Extras {
         self.extras.get_or_insert_default()
+    }
+
+    /// Sends this request to another upstream than the API's own; `false` when the configuration has lost it.
+    pub fn route_to(&mut self, upstream: &UpstreamName) -> bool {
+        self.upstream = self.snapshot.upstream(upstream);
+        self.upstream.is_some()
+    }
+
+    /// Makes a call on behalf of this request. Where nothing may be sent, as in a dry run, it fails.
+    pub fn call(&self, call: Call) -> Calling {
+        match &self.caller {
+            Some(CallerRef(caller)) => {
+                let behalf = Behalf {
+                    id: self.id,
+                    started: self.started,
+                    client: self.client.clone(),
+                    snapshot: self.snapshot.clone(),
+                };
+                caller.call(behalf, call)
+            }
+            None => Box::pin(std::future::ready(Err(Rejection::new(&reason::CALL_NOT_POSSIBLE)))),
+        }
     }
 
     /// Answers the request here: no further policy of the request runs and no upstream is called.

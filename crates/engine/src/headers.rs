@@ -44,6 +44,13 @@ impl Line {
             value_length: (value_end - value) as u32,
         }
     }
+
+    /// A line in what was added, its value right behind its name.
+    fn added(start: usize, name_length: usize, value_length: usize) -> Self {
+        let (name_end, end) = (start + name_length, start + name_length + value_length);
+        let line = Self::new(start, name_end, name_end, end);
+        Self { name: line.name | ADDED, value: line.value | ADDED, ..line }
+    }
 }
 
 /// The value of a header.
@@ -202,18 +209,33 @@ impl Headers {
         self.push(name, value.0);
     }
 
+    /// Adds a value that was put together here; `false`, and nothing added, when it cannot be one.
+    pub fn append_bytes(&mut self, name: &HeaderName, value: &[u8]) -> bool {
+        let valid = value.iter().all(|b| (*b >= 0x20 && *b != 0x7f) || *b == b'\t');
+        if valid {
+            self.push(name, value);
+        }
+        valid
+    }
+
+    /// Takes over all lines of others.
+    pub fn extend(&mut self, others: &Self) {
+        for line in &others.lines {
+            let (start, name, value) = (self.added.len(), others.name_of(line), others.value_of(line));
+            self.added.extend_from_slice(name);
+            self.added.extend_from_slice(value);
+            self.lines.push(Line::added(start, name.len(), value.len()));
+        }
+    }
+
     fn push(&mut self, name: &HeaderName, value: &[u8]) {
         if self.added.capacity() == 0 {
             self.added.reserve(256);
         }
-        let start = self.added.len();
-        self.added.extend_from_slice(name.as_str().as_bytes());
-        let name_end = self.added.len();
+        let (start, name) = (self.added.len(), name.as_str().as_bytes());
+        self.added.extend_from_slice(name);
         self.added.extend_from_slice(value);
-        let mut line = Line::new(start, name_end, name_end, self.added.len());
-        line.name |= ADDED;
-        line.value |= ADDED;
-        self.lines.push(line);
+        self.lines.push(Line::added(start, name.len(), value.len()));
     }
 
     /// Takes a header away; `false` when there was none.

@@ -144,6 +144,8 @@ reasons! {
     UPSTREAM_CUT_SHORT = upstream("upstream_cut_short", BAD_GATEWAY, "The native service broke off in the middle of its answer.");
     UPSTREAM_STALLED = upstream("upstream_stalled", GATEWAY_TIMEOUT, "The native service stopped in the middle of its answer.");
     RESPONSE_TOO_LARGE = upstream("response_too_large", BAD_GATEWAY, "The native service's answer is larger than the policies of this API can look at.");
+    CALL_NOT_POSSIBLE = new("call_not_possible", SERVICE_UNAVAILABLE, "A service that a policy needs cannot be called here.");
+    CALL_TIMEOUT = upstream("call_timeout", GATEWAY_TIMEOUT, "A service that a policy needs did not answer in time.");
     CLIENT_GONE = new("client_gone", BAD_REQUEST, "The client went away before the answer was complete.");
     UPGRADE_REFUSED = upstream("upgrade_refused", BAD_GATEWAY, "The native service did not accept the protocol upgrade.");
 }

@@ -1,12 +1,12 @@
 //! The snapshot: everything that requests need, compiled, immutable, swapped as a whole.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
 use http::Method;
 use model::{ListenerDoc, Settings};
 
 use crate::{
-    Compiled, Needs, Stage,
+    Compiled, Needs, Stage, UpstreamName,
     compile::Findings,
     journal::{ApiNames, Catalog, OperationNames},
     keys::Applications,
@@ -25,10 +25,18 @@ pub struct Snapshot {
     pub bindings: Vec<Binding>,
     pub index: ApiIndex,
     pub upstreams: Vec<Arc<CompiledUpstream>>,
+    pub(crate) upstream_names: HashMap<String, u32>,
     pub applications: Applications,
     pub catalog: Arc<Catalog>,
     /// Requests that found no API.
     pub unrouted: Arc<ApiStats>,
+}
+
+impl Snapshot {
+    /// The position of an upstream that a policy named.
+    pub fn upstream(&self, name: &UpstreamName) -> Option<u32> {
+        self.upstream_names.get(name.as_str()).copied()
+    }
 }
 
 impl std::fmt::Debug for Snapshot {
@@ -60,6 +68,8 @@ pub struct CompiledApi {
     pub max_body_size: Option<u64>,
     /// `None` passes every path and method on.
     pub(crate) operations: Option<OperationTrie>,
+    /// Upstreams that its policies send requests to.
+    pub(crate) policy_upstreams: Vec<UpstreamName>,
     pub(crate) fingerprint: u64,
     pub(crate) state_keys: Vec<String>,
     /// What there was to say about its policies, said again for as long as they stay.

@@ -200,11 +200,8 @@ impl Limiter {
                 ";t=",
                 reset.format(taken.reset_seconds),
             ];
-            let text = parts.concat();
-            if let (Ok(left), Ok(policy)) = (HeaderValue::try_from(text), HeaderValue::from_str(announced)) {
-                exchange.answer_headers.push((RATE_LIMIT.clone(), left));
-                exchange.answer_headers.push((RATE_LIMIT_POLICY.clone(), policy));
-            }
+            exchange.answer_headers.append_bytes(&RATE_LIMIT, parts.concat().as_bytes());
+            exchange.answer_headers.append_bytes(&RATE_LIMIT_POLICY, announced.as_bytes());
         }
         if taken.allowed {
             exchange.note(|| [itoa::Buffer::new().format(taken.remaining), " left"].concat().into());

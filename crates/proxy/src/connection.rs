@@ -13,7 +13,7 @@ use std::{
 };
 
 use bytes::BytesMut;
-use engine::{Client, Headers};
+use engine::{Client, Headers, identifiers::ClientCertificate};
 use http::Method;
 use hyper::{server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -37,6 +37,8 @@ pub struct ConnInfo {
     /// The client, as the PROXY protocol told it.
     pub proxied: Option<IpAddr>,
     pub secure: bool,
+    /// What the client authenticated with, over TLS.
+    pub certificate: Option<Arc<ClientCertificate>>,
     pub forwarded_by: ForwardedBy,
     pub trusted_proxies: Rc<[IpNet]>,
     pub state: Arc<ConnState>,

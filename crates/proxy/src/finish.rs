@@ -43,6 +43,8 @@ impl Finish {
             complete: false,
             broken: None,
         });
+        finish.exchange.caller = Some(worker.caller.clone());
+        finish.exchange.client_certificate.clone_from(&conn.certificate);
         finish.exchange.recording = worker.wants_record(id);
         finish
     }

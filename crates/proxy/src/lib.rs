@@ -3,6 +3,7 @@
 
 mod answer;
 mod body;
+mod calls;
 mod conn_state;
 mod connection;
 mod dns;

@@ -15,7 +15,7 @@ use crate::{
     connection::{self, ConnInfo},
     downstream::ClientIo,
     headers::{ForwardedBy, address_value},
-    proxy_protocol,
+    proxy_protocol, tls,
     worker::Worker,
 };
 
@@ -98,11 +98,12 @@ async fn admit(worker: Rc<Worker>, name: Arc<str>, mut stream: TcpStream, peer: 
             Err(_) => return,
         }
     }
-    let info = |secure| {
+    let info = |secure, certificate| {
         Rc::new(ConnInfo {
             peer,
             proxied,
             secure,
+            certificate,
             forwarded_by: ForwardedBy { trusted, peer: address_value(proxied.unwrap_or(peer.ip())) },
             trusted_proxies: Rc::clone(&trusted_proxies),
             state: Arc::new(ConnState::default()),
@@ -111,16 +112,21 @@ async fn admit(worker: Rc<Worker>, name: Arc<str>, mut stream: TcpStream, peer: 
     let Some(tls) = live.tls.listener(&name).cloned() else {
         drop(live);
         counted_out.keep_counting();
-        return connection::serve(worker, info(false), ClientIo::Plain(stream), None).await;
+        return connection::serve(worker, info(false, None), ClientIo::Plain(stream), None).await;
     };
     drop(live);
     // On the heap, like everything that cleartext connections have no use for.
     match Box::pin(timeout(patience, TlsAcceptor::from(tls).accept(stream))).await {
         Ok(Ok(stream)) => {
-            let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+            let session = stream.get_ref().1;
+            let h2 = session.alpn_protocol() == Some(b"h2");
+            let certificate = session
+                .peer_certificates()
+                .and_then(|chain| chain.first())
+                .map(|first| Arc::new(tls::client_certificate(first)));
             counted_out.keep_counting();
             let io = ClientIo::Tls(Box::new(stream));
-            Box::pin(connection::serve(worker, info(true), io, Some(h2))).await;
+            Box::pin(connection::serve(worker, info(true, certificate), io, Some(h2))).await;
         }
         Ok(Err(error)) => tracing::debug!(listener = %name, %peer, %error, "the TLS handshake failed"),
         Err(_) => {}

@@ -91,6 +91,12 @@ pub async fn read_response(exchange: &mut Exchange, source: Source) -> Result<So
         return Ok(source);
     }
     let most = exchange.snapshot.settings.limits.buffered_body_size.get();
+    exchange.response_payload = Some(Payload::new(collect(source, most).await?));
+    Ok(Source::Empty)
+}
+
+/// Reads a body to its end.
+pub async fn collect(source: Source, most: u64) -> Result<Bytes, &'static Reason> {
     let mut body = ProxyBody::new(source, None);
     if body.size_hint().lower() > most {
         return Err(&reason::RESPONSE_TOO_LARGE);
@@ -107,8 +113,7 @@ pub async fn read_response(exchange: &mut Exchange, source: Source) -> Result<So
             whole.extend_from_slice(&data);
         }
     }
-    exchange.response_payload = Some(Payload::new(whole.freeze()));
-    Ok(Source::Empty)
+    Ok(whole.freeze())
 }
 
 /// The body that goes to the client: what a policy read or made, or else what the upstream sends.

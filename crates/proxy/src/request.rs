@@ -368,6 +368,9 @@ fn note_step(
 
 /// Position of the upstream that this request goes to.
 fn choose_upstream(exchange: &Exchange, snapshot: &SnapshotRef, api: u32) -> Option<u32> {
+    if exchange.upstream.is_some() {
+        return exchange.upstream;
+    }
     let binding = &snapshot.bindings[api as usize];
     let mut chosen = binding.upstream?;
     if let (Some(canary), Some(position)) = (&snapshot.apis[api as usize].doc.canary, binding.canary) {
@@ -499,9 +502,7 @@ async fn run_response(worker: &Worker, exchange: &mut Exchange, chain: &Chain) -
 fn respond(exchange: &mut Exchange) -> Headers {
     let mut headers = std::mem::take(&mut exchange.response_headers);
     headers.insert(&X_REQUEST_ID, id_value(exchange.id));
-    for (name, value) in exchange.answer_headers.drain(..) {
-        headers.append(name, value);
-    }
+    headers.extend(&exchange.answer_headers);
     headers
 }
 

@@ -177,6 +177,15 @@ fn certified_key(doc: &CertificateDoc) -> Result<Arc<CertifiedKey>, Diagnostic> 
     Ok(Arc::new(certified))
 }
 
+/// What policies may ask about the certificate of a client. It was verified in the handshake.
+pub fn client_certificate(der: &CertificateDer<'_>) -> engine::identifiers::ClientCertificate {
+    use x509_parser::prelude::{FromDer, X509Certificate};
+    let subject =
+        X509Certificate::from_der(der).map_or(String::new(), |(_, parsed)| parsed.subject().to_string());
+    let fingerprint = engine::compile::applications::sha256(der);
+    engine::identifiers::ClientCertificate { fingerprint, subject, der: der.to_vec() }
+}
+
 fn names_in(certified: &CertifiedKey) -> Vec<String> {
     use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
     let Some(leaf) = certified.cert.first() else { return Vec::new() };

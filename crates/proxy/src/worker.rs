@@ -3,7 +3,7 @@
 use std::{
     cell::{Cell, RefCell},
     future::Future,
-    rc::Rc,
+    rc::{Rc, Weak},
     sync::{
         Arc,
         atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
@@ -15,12 +15,13 @@ use arc_swap::{ArcSwap, Cache};
 use bytes::BytesMut;
 use engine::{
     Clock, Exchange, RequestId, Snapshot, SnapshotRef, Timestamp,
+    calls::CallerRef,
     journal::{Batch, Measures},
 };
 use slab::Slab;
 use tokio::sync::{Notify, mpsc, watch};
 
-use crate::{conn_state::ConnState, patience::Ticker, pool::Pools, tls::TlsContexts};
+use crate::{calls::WorkerCaller, conn_state::ConnState, patience::Ticker, pool::Pools, tls::TlsContexts};
 
 /// What is served: a snapshot and the TLS that goes with it.
 pub struct Live {
@@ -67,6 +68,8 @@ impl std::ops::Deref for LocalLive {
 
 pub struct Worker {
     pub index: usize,
+    /// Sends what policies call.
+    pub caller: CallerRef,
     pub shared: Arc<Shared>,
     pub pools: Pools,
     pub ticker: Rc<Ticker>,
@@ -96,8 +99,9 @@ impl Worker {
         let live = shared.live.load_full();
         let journal = Batch::new(Arc::clone(&live.snapshot.catalog));
         let local = Rc::new(LocalLive { snapshot: Rc::new(Arc::clone(&live.snapshot)), live });
-        Rc::new(Self {
+        Rc::new_cyclic(|worker: &Weak<Self>| Self {
             index,
+            caller: CallerRef(Rc::new(WorkerCaller(Weak::clone(worker)))),
             cache: RefCell::new(Cache::new(Arc::clone(&shared.live))),
             shared,
             pools: Pools::default(),

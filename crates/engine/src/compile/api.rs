@@ -152,7 +152,11 @@ impl<'a> Job<'a> {
         let paths = self.base_paths(&mut own);
         let mut found: Vec<(At, Diagnostic)> = own.0.into_iter().map(|problem| (At::Api, problem)).collect();
         let facts = self.facts();
-        let shape = ApiShape::new(&operations.all, self.definition.and_then(|d| d.sources.as_deref()));
+        let shape = ApiShape::new(
+            &operations.all,
+            self.definition.and_then(|d| d.sources.as_deref()),
+            &self.config.upstreams,
+        );
         let sources = Collector::new(self, &operations, &mut found).collect();
         let levels = match Resolver::new(self, &facts, &operations, &shape, sources) {
             Ok(resolver) => resolver.compile(&mut found),
@@ -197,6 +201,7 @@ impl<'a> Job<'a> {
             operations: operations.trie,
             fingerprint,
             state_keys,
+            policy_upstreams: levels.upstreams,
             findings: Findings { warnings: found, hits: levels.hits },
         }))
     }

@@ -16,7 +16,7 @@ use super::{
     sources::{At, Source, Target},
 };
 use crate::{
-    Compiled, Needs,
+    Compiled, Needs, UpstreamName,
     journal::{ChainNames, Inert, Inertness, PolicyNames},
     snapshot::{Chain, Slot},
 };
@@ -28,6 +28,7 @@ pub(super) struct Levels {
     pub policies: Vec<PolicyNames>,
     pub names: Vec<ChainNames>,
     pub state_keys: Vec<String>,
+    pub upstreams: Vec<UpstreamName>,
     /// Whether each global policy that may apply does apply to some operation.
     pub hits: Vec<bool>,
 }
@@ -311,7 +312,8 @@ impl<'a> Resolver<'a> {
                 Ok(policy) => {
                     let needs = policy.get().needs();
                     let needs_application = cx.needs_application;
-                    Some(Ready { policy, needs, needs_application, state_keys: cx.state_keys })
+                    let (state_keys, upstreams) = (cx.state_keys, cx.upstreams);
+                    Some(Ready { policy, needs, needs_application, state_keys, upstreams })
                 }
                 Err(Diagnostics(found)) => {
                     problems.extend(found.into_iter().map(|p| source.problem(p.under("config"))));
@@ -409,11 +411,15 @@ impl<'a> Resolver<'a> {
                 template: source.template.map(Into::into),
             })
             .collect();
-        let state_keys = ready.into_iter().flatten().flat_map(|ready| ready.state_keys).collect();
+        let (mut state_keys, mut upstreams) = (Vec::new(), Vec::new());
+        for ready in ready.into_iter().flatten() {
+            state_keys.extend(ready.state_keys);
+            upstreams.extend(ready.upstreams);
+        }
         // Most APIs have one chain for everything, which needs no list to be found.
         let operation_chains =
             if chain_of_each.iter().all(|chain| *chain == 0) { Vec::new() } else { chain_of_each };
-        Levels { chains, operation_chains, policies, names, state_keys, hits }
+        Levels { chains, operation_chains, policies, names, state_keys, upstreams, hits }
     }
 }
 
@@ -423,6 +429,7 @@ struct Ready {
     needs: Needs,
     needs_application: bool,
     state_keys: Vec<String>,
+    upstreams: Vec<UpstreamName>,
 }
 
 fn usual_methods() -> Vec<Method> {

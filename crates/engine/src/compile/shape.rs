@@ -9,7 +9,7 @@ use std::{
 };
 
 use model::{
-    Operation,
+    Diagnostic, Operation, UpstreamDoc,
     source::{Documents, Sources},
 };
 
@@ -20,14 +20,29 @@ pub struct ApiShape<'a> {
     /// then what is imported, without those that were skipped.
     operations: &'a [Cow<'a, Operation>],
     sources: Option<&'a Sources>,
+    upstreams: &'a [UpstreamDoc],
     documents: OnceCell<Documents>,
     shared: RefCell<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
 }
 
 impl<'a> ApiShape<'a> {
     /// Operations by position, and the definition that their addresses lead into.
-    pub fn new(operations: &'a [Cow<'a, Operation>], sources: Option<&'a Sources>) -> Self {
-        Self { operations, sources, ..Self::default() }
+    pub fn new(
+        operations: &'a [Cow<'a, Operation>],
+        sources: Option<&'a Sources>,
+        upstreams: &'a [UpstreamDoc],
+    ) -> Self {
+        Self { operations, sources, upstreams, ..Self::default() }
+    }
+
+    pub(crate) fn check_upstream(&self, text: &str) -> Result<(), Diagnostic> {
+        if self.upstreams.iter().any(|upstream| upstream.name == text) {
+            return Ok(());
+        }
+        if text.contains("://") {
+            return super::upstreams::check_url(text);
+        }
+        Err(super::upstreams::unknown(text, self.upstreams.iter().map(|upstream| upstream.name.as_str())))
     }
 
     pub fn operations(&self) -> &[Cow<'a, Operation>] {

@@ -21,8 +21,8 @@ impl<'a> Upstreams<'a> {
         Self { environment, revision, list: Vec::new(), by_name: HashMap::new(), next_endpoint: 0 }
     }
 
-    pub(super) fn finish(self) -> Vec<Arc<CompiledUpstream>> {
-        self.list
+    pub(super) fn finish(self) -> (Vec<Arc<CompiledUpstream>>, HashMap<String, u32>) {
+        (self.list, self.by_name)
     }
 
     /// The position of an upstream by name; a URL stands for an upstream with that one endpoint.
@@ -33,12 +33,7 @@ impl<'a> Upstreams<'a> {
         if name.contains("://") {
             return self.add(UpstreamDoc::for_url(name, name), path, problems);
         }
-        let mut problem = Diagnostic::error(path, format!("found `{name}`, which is no upstream"));
-        problem = problem.help(match nearest(name, self.by_name.keys().map(String::as_str)) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => "name one of `upstreams`, or write a URL such as https://orders.internal:8443".to_owned(),
-        });
-        problems.push(problem);
+        problems.push(unknown(name, self.by_name.keys().map(String::as_str)).under(path));
         None
     }
 
@@ -89,40 +84,7 @@ impl<'a> Upstreams<'a> {
     }
 
     fn endpoint(&mut self, upstream: &UpstreamDoc, doc: &EndpointDoc) -> Result<Endpoint, Diagnostic> {
-        let expected = |problem: &str| {
-            Diagnostic::error("", format!("found `{}`, {problem}", without_credentials(&doc.url)))
-                .help("write it like http://orders.internal:8080/v1")
-        };
-        let uri: Uri = doc.url.parse().map_err(|_| expected("expected a URL"))?;
-        let tls = match uri.scheme_str() {
-            Some("http") => false,
-            Some("https") => true,
-            _ => return Err(expected("expected a URL with http:// or https://")),
-        };
-        let authority = uri.authority().cloned().ok_or_else(|| expected("expected a URL with a host"))?;
-        if authority.as_str().contains('@') {
-            return Err(expected("expected a URL without user and password"));
-        }
-        if uri.query().is_some() {
-            return Err(expected("expected a URL without a query"));
-        }
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        if host.is_empty() {
-            return Err(expected("expected a URL with a host"));
-        }
-        let port = match authority.port() {
-            None if authority.as_str().ends_with(':') => {
-                return Err(expected("expected a port after the colon"));
-            }
-            None => {
-                if tls {
-                    443
-                } else {
-                    80
-                }
-            }
-            Some(port) => port.as_u16(),
-        };
+        let Address { tls, host, port, authority, base_path } = address(&doc.url)?;
         // Connections may be shared by everything that would open them in the same way.
         let key = format!("endpoint:{tls}:{host}:{port}:{:?}:{:?}", upstream.protocol, upstream.tls);
         let state: Arc<EndpointState> =
@@ -134,7 +96,7 @@ impl<'a> Upstreams<'a> {
             url: doc.url.as_str().into(),
             tls,
             port,
-            base_path: uri.path().trim_end_matches('/').into(),
+            base_path: base_path.into(),
             authority,
             host: host.into(),
             weight: doc.weight.get(),
@@ -143,6 +105,68 @@ impl<'a> Upstreams<'a> {
             state,
         })
     }
+}
+
+/// Where an endpoint is.
+struct Address {
+    tls: bool,
+    host: String,
+    port: u16,
+    authority: http::uri::Authority,
+    /// Without a slash at the end.
+    base_path: String,
+}
+
+/// Takes the URL of an endpoint apart.
+fn address(url: &str) -> Result<Address, Diagnostic> {
+    let expected = |problem: &str| {
+        Diagnostic::error("", format!("found `{}`, {problem}", without_credentials(url)))
+            .help("write it like http://orders.internal:8080/v1")
+    };
+    let uri: Uri = url.parse().map_err(|_| expected("expected a URL"))?;
+    let tls = match uri.scheme_str() {
+        Some("http") => false,
+        Some("https") => true,
+        _ => return Err(expected("expected a URL with http:// or https://")),
+    };
+    let authority = uri.authority().cloned().ok_or_else(|| expected("expected a URL with a host"))?;
+    if authority.as_str().contains('@') {
+        return Err(expected("expected a URL without user and password"));
+    }
+    if uri.query().is_some() {
+        return Err(expected("expected a URL without a query"));
+    }
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+    if host.is_empty() {
+        return Err(expected("expected a URL with a host"));
+    }
+    let port = match authority.port() {
+        None if authority.as_str().ends_with(':') => {
+            return Err(expected("expected a port after the colon"));
+        }
+        None => {
+            if tls {
+                443
+            } else {
+                80
+            }
+        }
+        Some(port) => port.as_u16(),
+    };
+    let base_path = uri.path().trim_end_matches('/').to_owned();
+    Ok(Address { tls, host, port, authority, base_path })
+}
+
+/// Whether a URL can be an endpoint.
+pub(super) fn check_url(url: &str) -> Result<(), Diagnostic> {
+    address(url).map(|_| ())
+}
+
+pub(super) fn unknown<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Diagnostic {
+    Diagnostic::error("", format!("found `{name}`, which is no upstream")).help(match nearest(name, known) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "name one of `upstreams`, or write a URL such as https://orders.internal:8443".to_owned(),
+    })
 }
 
 /// Zero asks the next level, as the webMethods settings do.

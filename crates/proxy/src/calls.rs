@@ -1,0 +1,65 @@
+//! Calls that policies make, sent like requests to upstreams: the same pools, health, time limits and retries.
+
+use std::rc::{Rc, Weak};
+
+use engine::{
+    Call, CallAnswer, Exchange, Headers, Rejection, RequestHead,
+    calls::{Behalf, Caller, Calling},
+    reason,
+};
+use http::{Uri, Version};
+use tokio::time::timeout;
+
+use crate::{
+    answer::id_value,
+    body::RequestBody,
+    forward::{self, Outgoing},
+    headers::X_REQUEST_ID,
+    payload,
+    worker::Worker,
+};
+
+/// Sends calls over a worker's connections. Weak, since the worker holds it.
+pub struct WorkerCaller(pub Weak<Worker>);
+
+impl Caller for WorkerCaller {
+    fn call(&self, behalf: Behalf, call: Call) -> Calling {
+        let worker = self.0.upgrade();
+        Box::pin(async move {
+            let worker = worker.ok_or_else(|| Rejection::new(&reason::CALL_NOT_POSSIBLE))?;
+            let patience = call.timeout;
+            match timeout(patience, send(&worker, behalf, call)).await {
+                Ok(answered) => answered,
+                Err(_) => Err(Rejection::new(&reason::CALL_TIMEOUT)
+                    .detail(format!("no whole answer within {} ms", patience.as_millis()))),
+            }
+        })
+    }
+}
+
+async fn send(worker: &Rc<Worker>, behalf: Behalf, call: Call) -> Result<CallAnswer, Box<Rejection>> {
+    let position =
+        behalf.snapshot.upstream(&call.upstream).ok_or_else(|| Rejection::new(&reason::NO_UPSTREAM))?;
+    let head = RequestHead {
+        method: call.method,
+        uri: Uri::from(call.target),
+        version: Version::HTTP_11,
+        headers: call.headers,
+    };
+    let mut exchange = Exchange::new(behalf.id, behalf.started, behalf.client, behalf.snapshot, head);
+    let mut extra = Headers::new();
+    extra.append(&X_REQUEST_ID, id_value(behalf.id));
+    let body = call.body.map(|bytes| RequestBody::whole(bytes, &worker.ticker));
+    let mut outgoing = Outgoing {
+        upstream: position,
+        extra,
+        has_body: body.is_some(),
+        body,
+        upgrade: None,
+        expect_continue: false,
+        trailers_welcome: false,
+    };
+    let answer = forward::forward(worker, &mut exchange, &mut outgoing).await?;
+    let body = payload::collect(answer.source, call.most).await?;
+    Ok(CallAnswer { status: answer.status, headers: answer.headers, body })
+}
