@@ -16,7 +16,7 @@ mod upstreams;
 
 use std::{collections::HashMap, sync::Arc};
 
-use model::{ApiDoc, ConfigDoc, Diagnostic, Diagnostics, Operation, source::Sources};
+use model::{ApiDoc, ConfigDoc, Diagnostic, Diagnostics, Operation, Secret, source::Sources};
 
 pub use shape::ApiShape;
 
@@ -108,6 +108,17 @@ impl<'a> CompileCx<'a> {
     /// The API that the policy governs; `None` where a configuration is checked without one.
     pub fn api(&self) -> Option<&'a ApiShape<'a>> {
         self.api
+    }
+
+    /// The value of a secret. Where a configuration is checked without an API, there is none.
+    pub fn secret(&self, path: &str, secret: &Secret) -> Result<String, Diagnostic> {
+        match self.api {
+            None => Ok(String::new()),
+            Some(api) => api.secret(secret).map(str::to_owned).ok_or_else(|| {
+                Diagnostic::error(path, "found a secret in clear, expected a reference")
+                    .help("write `${env:NAME}` or `${file:/path}`, and put the value there")
+            }),
+        }
     }
 
     /// An upstream that the policy sends requests to: one of `upstreams`, or a URL.

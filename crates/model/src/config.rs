@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ApiDoc, ApplicationDoc, GlobalPolicyDoc, GroupDoc, ListenerDoc, PolicyTemplateDoc, Settings, UpstreamDoc,
-    UserDoc,
+    UserDoc, secret::ResolvedSecrets,
 };
 
 /// Configuration of a gateway: one file, or a folder of files that are added up.
@@ -38,4 +38,7 @@ pub struct ConfigDoc {
     pub policy_templates: Vec<PolicyTemplateDoc>,
     /// What holds for the whole gateway. Only one file of a folder may have it.
     pub settings: Settings,
+    /// What the policies' references to secrets stand for, once they have been read.
+    #[serde(skip)]
+    pub secrets: ResolvedSecrets,
 }

@@ -43,6 +43,26 @@ impl Secret {
     }
 }
 
+/// Secrets that policies refer to, by their references. Never written anywhere.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub struct ResolvedSecrets(std::collections::BTreeMap<Box<str>, Box<str>>);
+
+impl ResolvedSecrets {
+    pub fn insert(&mut self, reference: &str, value: String) {
+        self.0.insert(reference.into(), value.into());
+    }
+
+    pub fn get(&self, secret: &Secret) -> Option<&str> {
+        self.0.get(&secret.reference).map(|value| &**value)
+    }
+}
+
+impl fmt::Debug for ResolvedSecrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} secrets", self.0.len())
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.source() {

@@ -1,11 +1,14 @@
 //! Every runtime policy, one file each, and the list of them. A new policy is its file and one line in `POLICIES`.
 
 mod api_key;
+mod call_out;
 mod conversion;
 mod identify;
 mod media;
 mod mock;
+mod outbound_authentication;
 mod rate_limit;
+mod routing;
 mod schema;
 mod schemas;
 #[cfg(test)]
@@ -25,7 +28,11 @@ pub static POLICIES: &[PolicyKind] = &[
     PolicyKind::of::<transformation::RequestTransformation>(),
     PolicyKind::of::<conversion::RequestConversion>(),
     PolicyKind::of::<mock::Mock>(),
+    PolicyKind::of::<call_out::RequestCallOut>(),
+    PolicyKind::of::<routing::Routing>(),
+    PolicyKind::of::<outbound_authentication::OutboundAuthentication>(),
     PolicyKind::of::<rate_limit::RateLimit>(),
+    PolicyKind::of::<call_out::ResponseCallOut>(),
     PolicyKind::of::<transformation::ResponseTransformation>(),
     PolicyKind::of::<conversion::ResponseConversion>(),
 ];

@@ -152,11 +152,8 @@ impl<'a> Job<'a> {
         let paths = self.base_paths(&mut own);
         let mut found: Vec<(At, Diagnostic)> = own.0.into_iter().map(|problem| (At::Api, problem)).collect();
         let facts = self.facts();
-        let shape = ApiShape::new(
-            &operations.all,
-            self.definition.and_then(|d| d.sources.as_deref()),
-            &self.config.upstreams,
-        );
+        let shape =
+            ApiShape::new(&operations.all, self.definition.and_then(|d| d.sources.as_deref()), self.config);
         let sources = Collector::new(self, &operations, &mut found).collect();
         let levels = match Resolver::new(self, &facts, &operations, &shape, sources) {
             Ok(resolver) => resolver.compile(&mut found),
@@ -218,6 +215,8 @@ impl<'a> Job<'a> {
         serde_json::to_vec(&self.templates).unwrap_or_default().hash(&mut hasher);
         self.definition.map(|d| d.fingerprint).hash(&mut hasher);
         self.config.settings.limits.body_size.map(|s| s.get()).hash(&mut hasher);
+        // A secret that was exchanged is a change, too.
+        self.config.secrets.hash(&mut hasher);
         self.environment.workers.hash(&mut hasher);
         hasher.finish()
     }

@@ -9,7 +9,8 @@ use std::{
 };
 
 use model::{
-    Diagnostic, Operation, UpstreamDoc,
+    ConfigDoc, Diagnostic, Operation, Secret, UpstreamDoc,
+    secret::ResolvedSecrets,
     source::{Documents, Sources},
 };
 
@@ -21,6 +22,7 @@ pub struct ApiShape<'a> {
     operations: &'a [Cow<'a, Operation>],
     sources: Option<&'a Sources>,
     upstreams: &'a [UpstreamDoc],
+    secrets: Option<&'a ResolvedSecrets>,
     documents: OnceCell<Documents>,
     shared: RefCell<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
 }
@@ -30,9 +32,14 @@ impl<'a> ApiShape<'a> {
     pub fn new(
         operations: &'a [Cow<'a, Operation>],
         sources: Option<&'a Sources>,
-        upstreams: &'a [UpstreamDoc],
+        config: &'a ConfigDoc,
     ) -> Self {
-        Self { operations, sources, upstreams, ..Self::default() }
+        let (upstreams, secrets) = (&*config.upstreams, Some(&config.secrets));
+        Self { operations, sources, upstreams, secrets, ..Self::default() }
+    }
+
+    pub(crate) fn secret(&self, secret: &Secret) -> Option<&'a str> {
+        self.secrets?.get(secret)
     }
 
     pub(crate) fn check_upstream(&self, text: &str) -> Result<(), Diagnostic> {

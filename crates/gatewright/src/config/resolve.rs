@@ -6,6 +6,7 @@ use std::{
 };
 
 use model::{ConfigDoc, Diagnostic, Diagnostics, Secret, secret::SecretSource};
+use serde_json::Value;
 
 /// Makes every path in the configuration independent of where the gateway was started.
 pub(super) fn paths(config: &mut ConfigDoc, directory: &Path) {
@@ -70,6 +71,45 @@ pub(super) fn secrets(config: &mut ConfigDoc, problems: &mut Diagnostics) {
             Ok(value) => *secret = secret.resolved(value),
             Err(problem) => problems.push(Diagnostic::error(format!("users[{index}].password"), problem)),
         }
+    }
+    policy_secrets(config, problems);
+}
+
+/// Reads what the configurations of policies refer to.
+fn policy_secrets(config: &mut ConfigDoc, problems: &mut Diagnostics) {
+    // Whatever the level, policies are found by the name of their list.
+    let Ok(document) = serde_json::to_value(&*config) else { return };
+    let mut found = Vec::new();
+    references(&document, "", false, &mut found);
+    for (path, reference) in found {
+        let Ok(secret) = serde_json::from_value::<Secret>(reference.clone().into()) else { continue };
+        match read(&secret) {
+            Ok(value) => config.secrets.insert(&reference, value),
+            Err(problem) => problems.push(Diagnostic::error(path, problem)),
+        }
+    }
+}
+
+fn references(value: &Value, path: &str, in_policy: bool, found: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(object) => {
+            for (key, value) in object {
+                let below = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                references(value, &below, in_policy || key == "policies", found);
+            }
+        }
+        Value::Array(list) => {
+            for (index, value) in list.iter().enumerate() {
+                references(value, &format!("{path}[{index}]"), in_policy, found);
+            }
+        }
+        Value::String(text) if in_policy => {
+            let is_reference = text.starts_with("${env:") || text.starts_with("${file:");
+            if is_reference && text.find('}') == Some(text.len() - 1) {
+                found.push((path.to_owned(), text.clone()));
+            }
+        }
+        _ => {}
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod balancing;
 mod bodies;
+mod calls;
 mod configuration;
 mod docs;
 mod errors;

@@ -33,6 +33,16 @@ impl<'a> Definitions<'a> {
     /// The object and all objects inside it, in the order that their keys are declared.
     pub fn sections(&self, path: &str, schema: &'a Value) -> Vec<Section> {
         let mut sections = Vec::new();
+        let (_, schema) = self.follow(schema);
+        if path.is_empty() && properties(schema).next().is_none() {
+            for (label, name, alternative) in self.alternatives(schema) {
+                let mut inside = name.into_iter().collect();
+                self.add_sections(&format!("with {label}"), alternative, &mut inside, &mut sections);
+            }
+            if !sections.is_empty() {
+                return sections;
+            }
+        }
         self.add_sections(path, schema, &mut Vec::new(), &mut sections);
         sections
     }

@@ -1,0 +1,196 @@
+//! Policies that send requests elsewhere: other upstreams, other services, authorization servers.
+
+use http::Response;
+use testkit::{Config, Gateway, SECOND, Upstream, api, get, json, post};
+
+fn answering(status: u16, body: &'static str) -> Always {
+    Always { status, body }
+}
+
+/// A service that answers always the same.
+struct Always {
+    status: u16,
+    body: &'static str,
+}
+
+impl Always {
+    async fn start(self) -> Upstream {
+        Upstream::respond(move |_| {
+            let mut response = Response::new(testkit::body::full(self.body));
+            *response.status_mut() = http::StatusCode::from_u16(self.status).expect("a status");
+            response
+        })
+        .start()
+        .await
+    }
+}
+
+#[tokio::test]
+async fn a_rule_sends_requests_to_another_upstream_and_path() {
+    let (own, partners) = (Upstream::echo().start().await, Upstream::echo().start().await);
+    let config = Config::from(api("/shop", &own).policy(
+        "routing",
+        json!({ "rules": [{
+            "when": { "variable": "${request.headers.X-Channel}", "operator": "equals", "value": "partner" },
+            "upstream": "partners",
+            "path": "/v2/${sys:resource_path}",
+        }] }),
+    ))
+    .balanced("partners", &[&partners], json!({}));
+    let gw = Gateway::serving(config).await;
+    assert_eq!(gw.get("/shop/orders?x=1").await.json()["path"], "/orders?x=1");
+    let answer = gw.send(get("/shop/orders?x=1").header("X-Channel", "partner")).await;
+    assert_eq!(answer.json()["path"], "/v2/orders?x=1");
+    assert_eq!((own.count(), partners.count()), (1, 1));
+}
+
+#[tokio::test]
+async fn an_upstream_that_nobody_declared_is_refused_when_it_is_named() {
+    let own = Upstream::echo().start().await;
+    let config =
+        Config::from(api("/shop", &own).policy("routing", json!({ "default": { "upstream": "nowhere" } })));
+    let problems = Gateway::start(config).await.map(|_| ()).unwrap_err().to_string();
+    assert!(problems.contains("default.upstream") && problems.contains("nowhere"), "{problems}");
+}
+
+#[tokio::test]
+async fn what_a_service_says_goes_on_to_the_upstream() {
+    let own = Upstream::echo().start().await;
+    let stock = answering(200, r#"{"left":3,"evil":"a\r\nX-Admin: 1"}"#).start().await;
+    let config = Config::from(api("/shop", &own).policy(
+        "requestCallOut",
+        json!({
+            "name": "stock",
+            "upstream": stock.url(),
+            "path": "/check?sku=${request.query.sku}",
+            "set": {
+                "request.headers.X-Stock": "${response[stock].payload.jsonPath[$.left]}",
+                "request.headers.X-Evil": "${response[stock].payload.jsonPath[$.evil]}",
+            },
+        }),
+    ));
+    let gw = Gateway::serving(config).await;
+    let answer = gw.get("/shop/orders?sku=a%26b%2F%0D%0Ac").await.json();
+    assert_eq!(answer["headers"]["x-stock"], "3");
+    assert_eq!(answer["headers"]["x-admin"], serde_json::Value::Null, "{answer}");
+    assert_eq!(stock.last().path, "/check?sku=a%26b/%0D%0Ac");
+    assert_eq!(stock.last().header("x-request-id").len(), 32);
+}
+
+#[tokio::test]
+async fn a_service_that_fails_or_refuses_decides_as_configured() {
+    let own = Upstream::echo().start().await;
+    let (broken, forbidding) = (answering(500, "secret").start().await, answering(403, "no").start().await);
+    let slow = Upstream::silent().start().await;
+    for (service, on_failure, status, code) in [
+        (&broken, "abort", 502, "call_out_failed"),
+        (&broken, "passStatus", 502, "call_out_failed"),
+        (&broken, "continue", 200, ""),
+        (&forbidding, "passStatus", 403, "call_out_refused"),
+        (&forbidding, "abort", 502, "call_out_failed"),
+        (&slow, "abort", 504, "call_timeout"),
+    ] {
+        let config = Config::from(api("/shop", &own).policy(
+            "requestCallOut",
+            json!({ "name": "x", "upstream": service.url(), "timeout": "100ms", "onFailure": on_failure }),
+        ));
+        let gw = Gateway::serving(config).await;
+        let answer = gw.get("/shop").await;
+        assert_eq!((answer.status(), answer.reason().as_str()), (status, code), "{on_failure}");
+        assert!(!answer.text().contains("secret"));
+    }
+    assert_eq!(own.count(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_may_become_the_body_in_both_directions() {
+    let own = Upstream::echo_body().start().await;
+    let service =
+        Upstream::respond(|seen| Response::new(testkit::body::full([b"<", &seen.body[..], b">"].concat())))
+            .start()
+            .await;
+    let call = |body: &str| json!({ "name": "x", "upstream": service.url(), "body": body, "bodyType": "text", "copyAnswer": true });
+    let config = Config::from(
+        api("/shop", &own)
+            .policy("requestCallOut", call("${request.payload}"))
+            .policy("responseCallOut", call("${response.payload}")),
+    );
+    let gw = Gateway::serving(config).await;
+    assert_eq!(gw.send(post("/shop", "a")).await.text(), "<<a>>");
+}
+
+/// Cargo says it to every test.
+const SECRET: &str = "${env:CARGO_PKG_NAME}";
+
+#[tokio::test]
+async fn the_gateway_shows_its_own_credentials_and_never_those_of_the_client() {
+    let own = Upstream::echo().start().await;
+    for (config, header, value) in [
+        (
+            json!({ "method": "basic", "userName": "gw", "password": SECRET }),
+            "authorization",
+            "Basic Z3c6Z2F0ZXdyaWdodA==".into(),
+        ),
+        (json!({ "method": "bearer", "token": SECRET }), "authorization", "Bearer gatewright".into()),
+        (json!({ "method": "apiKey", "header": "X-Key", "key": SECRET }), "x-key", "gatewright".into()),
+        (json!({ "method": "remove" }), "authorization", serde_json::Value::Null),
+        (json!({ "method": "passThrough" }), "authorization", "Bearer mine".into()),
+    ] {
+        let gw =
+            Gateway::serving(Config::from(api("/a", &own).policy("outboundAuthentication", config.clone())))
+                .await;
+        let request = get("/a").header("Authorization", "Bearer mine").header("X-Key", "mine");
+        let headers = &gw.send(request).await.json()["headers"];
+        assert_eq!(headers[header], value, "{config}");
+        assert!(config["method"] == "passThrough" || headers["authorization"] != "Bearer mine", "{config}");
+    }
+    assert!(!format!("{:?}", own.seen()).is_empty());
+}
+
+#[tokio::test]
+async fn a_secret_in_clear_is_refused_and_not_repeated() {
+    let own = Upstream::echo().start().await;
+    let config = api("/a", &own)
+        .policy("outboundAuthentication", json!({ "method": "bearer", "token": "hunter2hunter2" }));
+    let problems = Gateway::start(Config::from(config)).await.map(|_| ()).unwrap_err().to_string();
+    assert!(problems.contains("token") && !problems.contains("hunter2"), "{problems}");
+}
+
+#[tokio::test]
+async fn a_token_is_got_once_and_again_when_it_has_expired() {
+    let own = Upstream::echo().start().await;
+    let server = answering(200, r#"{"access_token":"t0k3n","token_type":"Bearer","expires_in":300}"#);
+    let server = server.start().await;
+    let config = Config::from(api("/a", &own).policy(
+        "outboundAuthentication",
+        json!({ "method": "oauth2ClientCredentials", "server": server.url(), "path": "/token",
+                "clientId": "gw", "clientSecret": SECRET, "scope": "orders read" }),
+    ));
+    let gw = Gateway::serving(config).await;
+    for _ in 0..3 {
+        let answer = gw.send(get("/a").header("Authorization", "Bearer mine")).await;
+        assert_eq!(answer.json()["headers"]["authorization"], "Bearer t0k3n");
+    }
+    assert_eq!(server.count(), 1);
+    let asked = server.last();
+    assert_eq!(asked.body, "grant_type=client_credentials&scope=orders%20read");
+    assert_eq!(asked.header("authorization"), "Basic Z3c6Z2F0ZXdyaWdodA==");
+    gw.advance(SECOND * 291);
+    gw.get("/a").await;
+    assert_eq!(server.count(), 2);
+}
+
+#[tokio::test]
+async fn without_a_token_nothing_goes_upstream() {
+    let own = Upstream::echo().start().await;
+    let server = answering(401, r#"{"error":"invalid_client","secret":"leaked"}"#).start().await;
+    let config = Config::from(api("/a", &own).policy(
+        "outboundAuthentication",
+        json!({ "method": "oauth2ClientCredentials", "server": server.url(), "clientId": "gw",
+                "clientSecret": SECRET }),
+    ));
+    let gw = Gateway::serving(config).await;
+    let answer = gw.get("/a").await;
+    assert_eq!((answer.status(), answer.reason().as_str()), (502, "outbound_token_unavailable"));
+    assert!(!answer.text().contains("leaked") && own.count() == 0);
+}
