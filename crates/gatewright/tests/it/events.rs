@@ -137,7 +137,7 @@ async fn counters_are_there_and_outlive_a_reload() {
 }
 
 #[tokio::test]
-async fn malformed_requests_are_counted_too() {
+async fn malformed_requests_leave_an_event_and_are_counted() {
     let upstream = Upstream::text("ok").start().await;
     let gw = Gateway::serving(api("/a", &upstream)).await;
     gw.raw("GET /a HTTP/1.1\r\nHost: a\r\nX : y and enough to be more than a few bytes\r\n\r\n").await;
@@ -146,6 +146,9 @@ async fn malformed_requests_are_counted_too() {
         metrics.contains("gatewright_requests_total{api=\"\",version=\"\",status=\"4xx\"} 1"),
         "{metrics}"
     );
+    let event = gw.events("limit=10").await.remove(0);
+    assert_eq!((&event["reasonCode"], &event["responseCode"]), (&json!("bad_request"), &json!(400)));
+    assert_eq!((&event["httpMethod"], &event["requestPath"]), (&json!("GET"), &json!("/a")), "{event}");
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ mod explain;
 mod fuzz;
 mod headers;
 mod hostile;
+mod http1;
 mod http2;
 mod limits;
 mod panics;
