@@ -1,8 +1,11 @@
 //! Every runtime policy, one file each, and the list of them. A new policy is its file and one line in `POLICIES`.
 
+mod allowed_protocols;
 mod api_key;
+mod bulkhead;
 mod conversion;
 mod identify;
+mod keyed;
 mod media;
 mod mock;
 mod rate_limit;
@@ -19,12 +22,15 @@ pub use schema::config_schema;
 
 /// All policies, in the order that the reference lists them.
 pub static POLICIES: &[PolicyKind] = &[
+    PolicyKind::of::<bulkhead::Bulkhead>(),
+    PolicyKind::of::<allowed_protocols::AllowedProtocols>(),
     PolicyKind::of::<api_key::ApiKey>(),
     PolicyKind::of::<validate_specification::ValidateSpecification>(),
     PolicyKind::of::<identify::IdentifyAndAuthorize>(),
     PolicyKind::of::<transformation::RequestTransformation>(),
     PolicyKind::of::<conversion::RequestConversion>(),
     PolicyKind::of::<mock::Mock>(),
+    PolicyKind::of::<bulkhead::ApplicationBulkhead>(),
     PolicyKind::of::<rate_limit::RateLimit>(),
     PolicyKind::of::<transformation::ResponseTransformation>(),
     PolicyKind::of::<conversion::ResponseConversion>(),
