@@ -4,6 +4,7 @@ mod allowed_protocols;
 mod api_key;
 mod bulkhead;
 mod conversion;
+mod cors;
 mod identify;
 mod keyed;
 mod media;
@@ -23,6 +24,7 @@ pub use schema::config_schema;
 /// All policies, in the order that the reference lists them.
 pub static POLICIES: &[PolicyKind] = &[
     PolicyKind::of::<bulkhead::Bulkhead>(),
+    PolicyKind::of::<cors::Cors>(),
     PolicyKind::of::<allowed_protocols::AllowedProtocols>(),
     PolicyKind::of::<api_key::ApiKey>(),
     PolicyKind::of::<validate_specification::ValidateSpecification>(),
