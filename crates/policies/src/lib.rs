@@ -10,6 +10,7 @@ mod keyed;
 mod media;
 mod mock;
 mod rate_limit;
+mod result_cache;
 mod schema;
 mod schemas;
 #[cfg(test)]
@@ -34,6 +35,7 @@ pub static POLICIES: &[PolicyKind] = &[
     PolicyKind::of::<mock::Mock>(),
     PolicyKind::of::<bulkhead::ApplicationBulkhead>(),
     PolicyKind::of::<rate_limit::RateLimit>(),
+    PolicyKind::of::<result_cache::ResultCache>(),
     PolicyKind::of::<transformation::ResponseTransformation>(),
     PolicyKind::of::<conversion::ResponseConversion>(),
 ];
