@@ -15,7 +15,9 @@ mod schema;
 mod schemas;
 #[cfg(test)]
 mod testing;
+mod throttle;
 mod transformation;
+mod upstream_throughput;
 mod validate_specification;
 
 use engine::PolicyKind;
@@ -35,7 +37,9 @@ pub static POLICIES: &[PolicyKind] = &[
     PolicyKind::of::<mock::Mock>(),
     PolicyKind::of::<bulkhead::ApplicationBulkhead>(),
     PolicyKind::of::<rate_limit::RateLimit>(),
+    PolicyKind::of::<throttle::Throttle>(),
     PolicyKind::of::<result_cache::ResultCache>(),
+    PolicyKind::of::<upstream_throughput::UpstreamThroughput>(),
     PolicyKind::of::<transformation::ResponseTransformation>(),
     PolicyKind::of::<conversion::ResponseConversion>(),
 ];

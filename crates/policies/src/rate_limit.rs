@@ -175,22 +175,21 @@ impl Filter for Limiter {
     }
 }
 
+/// Tells the caller what is left of a quota with this name, in quotation marks.
+pub(crate) fn announce(exchange: &mut Exchange, name: &str, policy: &str, taken: &Taken) {
+    let (mut remaining, mut reset) = (itoa::Buffer::new(), itoa::Buffer::new());
+    let parts = [name, ";r=", remaining.format(taken.remaining), ";t=", reset.format(taken.reset_seconds)];
+    if let (Ok(left), Ok(policy)) = (HeaderValue::try_from(parts.concat()), HeaderValue::from_str(policy)) {
+        exchange.answer_headers.push((RATE_LIMIT.clone(), left));
+        exchange.answer_headers.push((RATE_LIMIT_POLICY.clone(), policy));
+    }
+}
+
 impl Limiter {
     fn limit(&self, exchange: &mut Exchange) -> Verdict {
         let taken = self.buckets.take(&self.quota, self.key, exchange);
         if let Some(announced) = &self.announced {
-            let (mut remaining, mut reset) = (itoa::Buffer::new(), itoa::Buffer::new());
-            let parts = [
-                "\"default\";r=",
-                remaining.format(taken.remaining),
-                ";t=",
-                reset.format(taken.reset_seconds),
-            ];
-            let text = parts.concat();
-            if let (Ok(left), Ok(policy)) = (HeaderValue::try_from(text), HeaderValue::from_str(announced)) {
-                exchange.answer_headers.push((RATE_LIMIT.clone(), left));
-                exchange.answer_headers.push((RATE_LIMIT_POLICY.clone(), policy));
-            }
+            announce(exchange, "\"default\"", announced, &taken);
         }
         if taken.allowed {
             exchange.note(|| [itoa::Buffer::new().format(taken.remaining), " left"].concat().into());
