@@ -151,6 +151,19 @@ impl<'a> CompileCx<'a> {
         state
     }
 
+    /// The same for state that is shared by policies of several APIs, under a name of its own.
+    pub fn keep_shared_state<T: Send + Sync + 'static>(
+        &mut self,
+        name: &str,
+        make: impl FnOnce() -> T,
+    ) -> Arc<T> {
+        // No API has an empty name, so that no scope begins like this.
+        let key = format!("/{name}#{}", std::any::type_name::<T>());
+        let state = self.environment.registry.keep(self.generation, key.clone(), make);
+        self.state_keys.push(key);
+        state
+    }
+
     /// For templates, variables and conditions of the policy.
     pub fn language(&mut self) -> &mut LanguageCx {
         &mut self.language

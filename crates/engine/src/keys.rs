@@ -18,16 +18,34 @@ pub struct Application {
     pub suspended: bool,
     /// Names of the APIs that it may call.
     pub apis: Vec<Box<str>>,
+    /// Origins of its web pages, in lower case.
+    pub origins: Vec<Box<str>>,
 }
 
 impl Application {
     pub fn may_call(&self, api: &str) -> bool {
         self.apis.iter().any(|name| **name == *api)
     }
+
+    /// Whether its web pages have this origin, which is in lower case.
+    pub fn has_origin(&self, origin: &str) -> bool {
+        self.origins.iter().any(|known| **known == *origin)
+    }
 }
 
 /// Index of an application in its snapshot.
 pub type ApplicationIndex = u32;
+
+/// An origin as browsers write it, `https://shop.example:8443`, in lower case; `None` when it is something else.
+pub fn parse_origin(text: &str) -> Option<Box<str>> {
+    let origin = text.to_ascii_lowercase();
+    let (scheme, authority) = origin.split_once("://")?;
+    let scheme_ok = scheme.starts_with(|c: char| c.is_ascii_lowercase())
+        && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b));
+    let host_ok = !authority.is_empty()
+        && authority.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b));
+    (scheme_ok && host_ok).then(|| origin.into())
+}
 
 /// A key that was found.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +70,7 @@ pub struct Applications {
     pub list: Vec<Application>,
     pub identifiers: Identifiers,
     pub(crate) names: HashMap<Box<str>, ApplicationIndex, RandomState>,
+    pub(crate) origins: HashMap<Box<str>, Vec<ApplicationIndex>, RandomState>,
     pub(crate) users: HashMap<Box<str>, User, RandomState>,
     keys: HashMap<KeyHash, KeyEntry, RandomState>,
 }
@@ -63,6 +82,11 @@ impl Applications {
 
     pub fn by_name(&self, name: &str) -> Option<ApplicationIndex> {
         self.names.get(name).copied()
+    }
+
+    /// The applications whose web pages have this origin, which is in lower case.
+    pub fn by_origin(&self, origin: &str) -> impl Iterator<Item = &Application> {
+        self.origins.get(origin).into_iter().flatten().filter_map(|index| self.get(*index))
     }
 
     pub fn user(&self, name: &str) -> Option<&User> {

@@ -8,6 +8,7 @@ pub mod compile;
 pub mod convert;
 pub mod exchange;
 pub mod headers;
+pub mod held;
 pub mod identifiers;
 pub mod journal;
 pub mod keys;

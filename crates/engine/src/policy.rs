@@ -41,6 +41,8 @@ pub trait Policy: DeserializeOwned + JsonSchema + 'static {
     /// Its name in configuration, API and metrics; camelCase.
     const TYPE: &'static str;
     const STAGE: Stage;
+    /// Its place within the stage: lower ones run first, those with the same one as they are written.
+    const ORDER: i8 = 0;
     /// Whether an operation may have more than one of it.
     const REPEATABLE: bool = false;
     /// Policies that cannot govern a request beside it, by type; it is enough when one of the two says so. On different
@@ -123,6 +125,9 @@ pub trait Filter: Send + Sync {
     fn needs(&self) -> Needs {
         Needs::default()
     }
+
+    /// Forgets the answers that it keeps, because somebody asked for that.
+    fn purge(&self) {}
 }
 
 /// What a policy has to see. Bodies that no policy of an operation asks for stream past.
@@ -189,6 +194,8 @@ pub enum Outcome {
 pub struct PolicyKind {
     pub type_name: &'static str,
     pub stage: Stage,
+    /// Place within the stage.
+    pub order: i8,
     pub repeatable: bool,
     pub excludes: &'static [&'static str],
     pub identifies: bool,
@@ -207,6 +214,7 @@ impl PolicyKind {
         Self {
             type_name: P::TYPE,
             stage: P::STAGE,
+            order: P::ORDER,
             repeatable: P::REPEATABLE,
             excludes: P::EXCLUDES,
             identifies: P::IDENTIFIES,

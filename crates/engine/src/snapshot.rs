@@ -132,6 +132,11 @@ impl CompiledApi {
         &self.chains[position.map_or(0, |position| *position as usize)]
     }
 
+    /// Has its policies forget the answers that they keep.
+    pub fn purge_caches(&self) {
+        self.chains.iter().flat_map(|chain| &chain.slots).for_each(|slot| slot.policy.get().purge());
+    }
+
     /// The names of an operation.
     pub fn operation_names(&self, operation: Option<u32>) -> Option<&OperationNames> {
         self.names.operations.get(operation? as usize)

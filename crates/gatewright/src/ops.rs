@@ -34,6 +34,7 @@ pub async fn serve(listener: TcpListener, inner: Arc<Inner>) {
         .route("/reload", post(reload))
         .route("/apis", get(apis))
         .route("/apis/{name}/{version}/definition", get(definition))
+        .route("/apis/{name}/{version}/cache/purge", post(purge))
         .route("/explain", get(latest).post(dry_run))
         .route("/explain/{id}", get(explain))
         .route("/events", get(events))
@@ -174,6 +175,21 @@ async fn definition(State(inner): Gateway, Path((name, version)): Path<(String, 
         None => {
             problem(StatusCode::NOT_FOUND, "no_definition", "There is no such API, or it has no definition.")
         }
+    }
+}
+
+/// Has an API forget the answers that its policies keep.
+async fn purge(State(inner): Gateway, Path((name, version)): Path<(String, String)>) -> Response {
+    let Some(server) = inner.server() else {
+        return problem(StatusCode::SERVICE_UNAVAILABLE, "stopping", "The gateway is stopping.");
+    };
+    let snapshot = server.snapshot();
+    match snapshot.apis.iter().find(|a| *a.names.name == *name && *a.names.version == *version) {
+        Some(api) => {
+            api.purge_caches();
+            StatusCode::NO_CONTENT.into_response()
+        }
+        None => problem(StatusCode::NOT_FOUND, "no_such_api", "There is no API of this name and version."),
     }
 }
 

@@ -37,6 +37,10 @@ pub struct ApplicationDoc {
     /// Names of the APIs that the application may call. Default: none but through lookup `open`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub apis: Vec<String>,
+    /// Origins of the application's web pages, such as `https://shop.example`. The policy `cors` of the APIs that it
+    /// may call lets them in, beside those that it names itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub origins: Vec<String>,
     /// A suspended application is recognised and refused.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub suspended: bool,

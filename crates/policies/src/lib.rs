@@ -1,19 +1,26 @@
 //! Every runtime policy, one file each, and the list of them. A new policy is its file and one line in `POLICIES`.
 
+mod allowed_protocols;
 mod api_key;
+mod bulkhead;
 mod call_out;
 mod conversion;
+mod cors;
 mod identify;
+mod keyed;
 mod media;
 mod mock;
 mod outbound_authentication;
 mod rate_limit;
+mod result_cache;
 mod routing;
 mod schema;
 mod schemas;
 #[cfg(test)]
 mod testing;
+mod throttle;
 mod transformation;
+mod upstream_throughput;
 mod validate_specification;
 
 use engine::PolicyKind;
@@ -22,6 +29,9 @@ pub use schema::config_schema;
 
 /// All policies, in the order that the reference lists them.
 pub static POLICIES: &[PolicyKind] = &[
+    PolicyKind::of::<bulkhead::Bulkhead>(),
+    PolicyKind::of::<cors::Cors>(),
+    PolicyKind::of::<allowed_protocols::AllowedProtocols>(),
     PolicyKind::of::<api_key::ApiKey>(),
     PolicyKind::of::<validate_specification::ValidateSpecification>(),
     PolicyKind::of::<identify::IdentifyAndAuthorize>(),
@@ -31,8 +41,12 @@ pub static POLICIES: &[PolicyKind] = &[
     PolicyKind::of::<call_out::RequestCallOut>(),
     PolicyKind::of::<routing::Routing>(),
     PolicyKind::of::<outbound_authentication::OutboundAuthentication>(),
-    PolicyKind::of::<rate_limit::RateLimit>(),
     PolicyKind::of::<call_out::ResponseCallOut>(),
+    PolicyKind::of::<bulkhead::ApplicationBulkhead>(),
+    PolicyKind::of::<rate_limit::RateLimit>(),
+    PolicyKind::of::<throttle::Throttle>(),
+    PolicyKind::of::<result_cache::ResultCache>(),
+    PolicyKind::of::<upstream_throughput::UpstreamThroughput>(),
     PolicyKind::of::<transformation::ResponseTransformation>(),
     PolicyKind::of::<conversion::ResponseConversion>(),
 ];

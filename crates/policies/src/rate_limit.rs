@@ -1,12 +1,8 @@
 //! Rate limit: refuses a caller that exceeds its quota in a time window.
 
-mod counter;
+pub(crate) mod counter;
 
-use std::{
-    net::{IpAddr, Ipv6Addr},
-    num::NonZeroU32,
-    sync::Arc,
-};
+use std::{net::IpAddr, num::NonZeroU32, sync::Arc};
 
 use engine::{
     CompileCx, Compiled, Exchange, Filter, Outcome, Policy, Reason, Rejection, Stage, Step, Verdict,
@@ -17,7 +13,8 @@ use model::Diagnostic;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use counter::{Counter, Quota, Taken};
+use self::counter::{Counter, Quota, Taken};
+use crate::keyed::client_of;
 
 /// Limits how many requests one caller may send in a time window. The limit holds exactly, over all workers.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -147,7 +144,7 @@ impl Buckets {
                 }
             }
             RateLimitKey::ClientAddress => {
-                let address = caller(exchange.client.ip);
+                let address = client_of(exchange.client.ip);
                 let clients = self.clients.pin();
                 if let Some(counter) = clients.get(&address) {
                     return take(counter);
@@ -158,17 +155,6 @@ impl Buckets {
                 take(clients.get_or_insert_with(address, Arc::default))
             }
         }
-    }
-}
-
-/// One IPv6 subscriber has a whole /64, so single addresses there would be no limit at all.
-fn caller(ip: IpAddr) -> IpAddr {
-    match ip {
-        IpAddr::V4(_) => ip,
-        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
-            Some(v4) => v4.into(),
-            None => Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX)).into(),
-        },
     }
 }
 
@@ -189,19 +175,19 @@ impl Filter for Limiter {
     }
 }
 
+/// Tells the caller what is left of a quota with this name, in quotation marks.
+pub(crate) fn announce(exchange: &mut Exchange, name: &str, policy: &str, taken: &Taken) {
+    let (mut remaining, mut reset) = (itoa::Buffer::new(), itoa::Buffer::new());
+    let parts = [name, ";r=", remaining.format(taken.remaining), ";t=", reset.format(taken.reset_seconds)];
+    exchange.answer_headers.append_bytes(&RATE_LIMIT, parts.concat().as_bytes());
+    exchange.answer_headers.append_bytes(&RATE_LIMIT_POLICY, policy.as_bytes());
+}
+
 impl Limiter {
     fn limit(&self, exchange: &mut Exchange) -> Verdict {
         let taken = self.buckets.take(&self.quota, self.key, exchange);
         if let Some(announced) = &self.announced {
-            let (mut remaining, mut reset) = (itoa::Buffer::new(), itoa::Buffer::new());
-            let parts = [
-                "\"default\";r=",
-                remaining.format(taken.remaining),
-                ";t=",
-                reset.format(taken.reset_seconds),
-            ];
-            exchange.answer_headers.append_bytes(&RATE_LIMIT, parts.concat().as_bytes());
-            exchange.answer_headers.append_bytes(&RATE_LIMIT_POLICY, announced.as_bytes());
+            announce(exchange, "\"default\"", announced, &taken);
         }
         if taken.allowed {
             exchange.note(|| [itoa::Buffer::new().format(taken.remaining), " left"].concat().into());

@@ -49,7 +49,7 @@ pub fn serve(definition: &str, policies: &str) -> Served {
 }
 
 /// Lines of `Name: value` as headers.
-fn headers(lines: &str) -> http::HeaderMap {
+pub fn headers(lines: &str) -> http::HeaderMap {
     let pairs = lines.lines().filter_map(|line| line.split_once(':'));
     pairs.map(|(name, value)| (name.trim().parse().unwrap(), value.trim().parse().unwrap())).fold(
         http::HeaderMap::new(),

@@ -233,6 +233,7 @@ impl ProxyBody {
     pub fn finish(&mut self) {
         if let Some(mut finish) = self.finish.take() {
             finish.complete = true;
+            finish.exchange.body_ended();
         }
     }
 }
@@ -260,6 +261,7 @@ impl Body for ProxyBody {
             Poll::Ready(Some(Ok(frame))) => {
                 if let (Some(finish), Some(data)) = (&mut me.finish, frame.data_ref()) {
                     finish.response_bytes += data.len() as u64;
+                    finish.exchange.body_passed(data);
                 }
                 if me.is_end_stream() {
                     me.finish();

@@ -86,6 +86,7 @@ impl Drop for Finish {
         };
         let stats = exchange.api().map_or(&exchange.snapshot.unrouted, |api| &api.stats);
         stats.record(self.worker.index, &sample);
+        exchange.ended(&measures);
         self.worker.record(exchange, &measures);
         if self.admitted {
             self.worker.end();

@@ -479,7 +479,12 @@ async fn process_response(worker: &Worker, exchange: &mut Exchange, mut source: 
             }
         }
     }
-    payload::into_source(exchange, source)
+    let source = payload::into_source(exchange, source);
+    // Bodies are copied as upstreams send them; one that was made here is another.
+    if exchange.reason.is_some() || exchange.response_payload.is_some() {
+        exchange.forget_copies();
+    }
+    source
 }
 
 /// Runs policies on the response, up to the first that refuses it.

@@ -1,11 +1,14 @@
 //! Applications, their keys and identifiers; users and their groups.
 
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
 use model::{ApplicationDoc, ConfigDoc, Diagnostic, Diagnostics};
 
 use crate::{
     Timestamp,
     identifiers::{Identifiers, fingerprint_of},
-    keys::{Application, ApplicationIndex, Applications, KeyEntry, KeyHash, User},
+    keys::{Application, ApplicationIndex, Applications, KeyEntry, KeyHash, User, parse_origin},
 };
 
 pub(super) fn compile(config: &ConfigDoc, problems: &mut Diagnostics) -> Applications {
@@ -53,11 +56,38 @@ pub(super) fn compile(config: &ConfigDoc, problems: &mut Diagnostics) -> Applica
             description: doc.description.as_deref().map(Into::into),
             suspended: doc.suspended,
             apis: doc.apis.iter().map(|name| name.as_str().into()).collect(),
+            origins: origins(doc, position, &mut applications.origins, &path, problems),
         });
     }
     applications.identifiers.finish();
     users(config, &mut applications, problems);
     applications
+}
+
+fn origins(
+    doc: &ApplicationDoc,
+    application: ApplicationIndex,
+    into: &mut HashMap<Box<str>, Vec<ApplicationIndex>, RandomState>,
+    path: &str,
+    problems: &mut Diagnostics,
+) -> Vec<Box<str>> {
+    let mut origins = Vec::with_capacity(doc.origins.len());
+    for (place, text) in doc.origins.iter().enumerate() {
+        match parse_origin(text) {
+            Some(origin) => {
+                into.entry(origin.clone()).or_default().push(application);
+                origins.push(origin);
+            }
+            None => problems.push(
+                Diagnostic::error(
+                    format!("{path}.origins[{place}]"),
+                    format!("found `{text}`, expected an origin such as https://shop.example"),
+                )
+                .help("an origin is scheme, host and port, and nothing after them"),
+            ),
+        }
+    }
+    origins
 }
 
 fn identifiers(

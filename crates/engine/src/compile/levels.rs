@@ -71,7 +71,7 @@ impl<'a> Resolver<'a> {
         shape: &'a ApiShape<'a>,
         mut sources: Vec<Source<'a>>,
     ) -> Result<Self, Diagnostic> {
-        sources.sort_by_key(|source| source.kind.stage);
+        sources.sort_by_key(|source| (source.kind.stage, source.kind.order));
         let count = u16::try_from(sources.len()).map_err(|_| {
             Diagnostic::error("policies", format!("found {} policies, expected at most 65535", sources.len()))
         })?;

@@ -18,7 +18,7 @@ mod system;
 mod target;
 mod template;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod variable;
 
 use std::{

@@ -4,7 +4,7 @@
 use http::{Method, StatusCode, Uri, header::ACCEPT, header::CONTENT_TYPE};
 use serde_json::Value;
 
-use crate::{Exchange, Headers, Payload};
+use crate::{Exchange, Headers, Payload, held::Held};
 
 /// What policies left on a request.
 #[derive(Debug, Default)]
@@ -16,6 +16,8 @@ pub struct Extras {
     pub authorization: Authorization,
     /// What the client sent, once a policy changed something of it.
     inbound: Option<Inbound>,
+    /// What waits for the end of the request.
+    pub(crate) held: Held,
 }
 
 /// What identification found out about the caller.

@@ -29,7 +29,7 @@ applications:
 pub(super) const BODY: &str =
     r#"{"items":[{"name":"pen","n":2},{"name":"ink","n":5}],"total":12.5,"odd":["]}"],"note":"a\"b"}"#;
 
-pub(super) fn exchange() -> Exchange {
+pub(crate) fn exchange() -> Exchange {
     let config: ConfigDoc = check::parse(yaml::parse(CONFIG).unwrap().value).unwrap();
     let input = Input { config, definitions: Vec::new() };
     let registry = StateRegistry::default();

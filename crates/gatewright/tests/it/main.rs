@@ -20,5 +20,6 @@ mod reload;
 mod routing;
 mod streaming;
 mod tls;
+mod traffic;
 mod upstream_faults;
 mod websocket;

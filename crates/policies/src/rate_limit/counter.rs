@@ -13,17 +13,17 @@ use super::RateLimitAlgorithm;
 
 /// State of one caller; what the word means is up to the quota.
 #[derive(Debug, Default)]
-pub(super) struct Counter(AtomicU64);
+pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
-    pub(super) fn reset(&self) {
+    pub(crate) fn reset(&self) {
         self.0.store(0, Relaxed);
     }
 }
 
 /// What happened to a request that asked for its share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Taken {
+pub(crate) struct Taken {
     pub allowed: bool,
     /// Requests left right now.
     pub remaining: u64,
@@ -35,14 +35,30 @@ pub(super) struct Taken {
 
 /// A limit, in the units of its algorithm.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Quota {
-    /// Word: number of the window (32 bits), count (32 bits).
-    Fixed { limit: u64, window: u64 },
+pub(crate) enum Quota {
+    /// Word: number of the window, count (`bits` bits).
+    Fixed { limit: u64, window: Window, bits: u32 },
     /// Word: number of the window (20 bits), count of the previous one (22 bits), count of this one (22 bits).
     Sliding { limit: u64, window: u64 },
     /// Word: when the bucket will be full again, in nanoseconds since 1970 (GCRA).
     Bucket { interval: u64, burst: u64 },
 }
+
+/// A calendar window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Window {
+    /// So many nanoseconds; whole weeks begin with Monday.
+    Every(u64),
+    /// So many months, counted from January.
+    Months(u64),
+}
+
+/// Bits of a count of requests, and of one of bytes, which leaves a number of the window that comes again after two
+/// years of minutes.
+const REQUEST_BITS: u32 = 32;
+const BYTE_BITS: u32 = 44;
+/// Most bytes that a window can count, 16 TiB.
+pub(crate) const MOST_BYTES: u64 = (1 << BYTE_BITS) - 1;
 
 const SECOND: u64 = 1_000_000_000;
 const WEEK: u64 = 7 * 86_400 * SECOND;
@@ -53,7 +69,7 @@ const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;
 const NUMBER_MASK: u64 = (1 << 20) - 1;
 
 impl Quota {
-    pub(super) fn new(
+    pub(crate) fn new(
         algorithm: RateLimitAlgorithm,
         limit: NonZeroU32,
         window: model::Duration,
@@ -69,7 +85,7 @@ impl Quota {
         }
         let count = u64::from(limit.get());
         match algorithm {
-            RateLimitAlgorithm::FixedWindow => Ok(Self::Fixed { limit: count, window: nanos }),
+            RateLimitAlgorithm::FixedWindow => Ok(Self::requests(limit, Window::Every(nanos))),
             RateLimitAlgorithm::SlidingWindow if count > COUNT_MASK => Err(Diagnostic::error(
                 "limit",
                 format!("found {count}, expected at most {COUNT_MASK} with `algorithm: slidingWindow`"),
@@ -85,17 +101,30 @@ impl Quota {
         }
     }
 
+    /// So many requests in a calendar window.
+    pub(crate) fn requests(limit: NonZeroU32, window: Window) -> Self {
+        Self::Fixed { limit: u64::from(limit.get()), window, bits: REQUEST_BITS }
+    }
+
+    /// So many bytes in a calendar window, at most [`MOST_BYTES`].
+    pub(crate) const fn bytes(limit: u64, window: Window) -> Self {
+        Self::Fixed { limit, window, bits: BYTE_BITS }
+    }
+
     /// Changes when counts kept so far mean something else.
-    pub(super) const fn shape(&self) -> u64 {
+    pub(crate) const fn shape(&self) -> u64 {
         match self {
-            Self::Fixed { window, .. } => *window ^ 1 << 62,
+            Self::Fixed { window: Window::Every(nanos), bits, .. } => *nanos ^ 1 << 62 ^ (*bits as u64) << 56,
+            Self::Fixed { window: Window::Months(months), bits, .. } => {
+                *months ^ 5 << 59 ^ (*bits as u64) << 40
+            }
             Self::Sliding { window, .. } => *window ^ 2 << 62,
             Self::Bucket { .. } => 3 << 62,
         }
     }
 
     /// Takes one request's share, if there is one; only looks when `dry`.
-    pub(super) fn take(&self, counter: &Counter, now: Timestamp, dry: bool) -> Taken {
+    pub(crate) fn take(&self, counter: &Counter, now: Timestamp, dry: bool) -> Taken {
         let mut word = counter.0.load(Relaxed);
         loop {
             let (taken, next) = self.step(word, now.0);
@@ -109,22 +138,35 @@ impl Quota {
         }
     }
 
+    /// Adds what is known only afterwards, also beyond the limit. For calendar windows; nothing else counts amounts.
+    pub(crate) fn add(&self, counter: &Counter, now: Timestamp, amount: u64) {
+        let Self::Fixed { window, bits, .. } = *self else { return };
+        let most = (1 << bits) - 1;
+        let number = window.at(now.0).0 & (u64::MAX >> bits);
+        let more = |word: u64| {
+            let count = if word >> bits == number { word & most } else { 0 };
+            Some(number << bits | count.saturating_add(amount).min(most))
+        };
+        // It always has an answer.
+        let _ = counter.0.fetch_update(Relaxed, Relaxed, more);
+    }
+
     fn step(&self, word: u64, now: u64) -> (Taken, u64) {
         match *self {
-            Self::Fixed { limit, window } => {
-                let (number, left) = window_at(now, window);
-                let number = number & u64::from(u32::MAX);
-                let count = if word >> 32 == number { word & u64::from(u32::MAX) } else { 0 };
+            Self::Fixed { limit, window, bits } => {
+                let (number, left) = window.at(now);
+                let number = number & (u64::MAX >> bits);
+                let count = if word >> bits == number { word & ((1 << bits) - 1) } else { 0 };
                 let allowed = count < limit;
                 let used = count + u64::from(allowed);
                 let seconds = left.div_ceil(SECOND);
                 let taken = Taken {
                     allowed,
-                    remaining: limit - used,
+                    remaining: limit.saturating_sub(used),
                     reset_seconds: seconds,
                     retry_seconds: seconds,
                 };
-                (taken, number << 32 | used)
+                (taken, number << bits | used)
             }
             Self::Sliding { limit, window } => {
                 let (number, left) = window_at(now, window);
@@ -167,10 +209,10 @@ impl Quota {
     }
 
     /// Nothing is remembered about this caller that still matters.
-    pub(super) fn is_idle(&self, counter: &Counter, now: Timestamp) -> bool {
+    pub(crate) fn is_idle(&self, counter: &Counter, now: Timestamp) -> bool {
         let word = counter.0.load(Relaxed);
         match *self {
-            Self::Fixed { window, .. } => word >> 32 != window_at(now.0, window).0 & u64::from(u32::MAX),
+            Self::Fixed { window, bits, .. } => word >> bits != window.at(now.0).0 & (u64::MAX >> bits),
             Self::Sliding { window, .. } => {
                 let number = window_at(now.0, window).0;
                 let known = word >> (2 * COUNT_BITS);
@@ -179,6 +221,41 @@ impl Quota {
             Self::Bucket { .. } => word <= now.0,
         }
     }
+}
+
+impl Window {
+    /// Number of the window, and nanoseconds until it ends.
+    fn at(self, now: u64) -> (u64, u64) {
+        let months = match self {
+            Self::Every(nanos) => return window_at(now, nanos),
+            Self::Months(months) => months.max(1),
+        };
+        let number = month_of(now / DAY) / months;
+        let ends = first_day((number + 1) * months) * DAY;
+        (number, ends.saturating_sub(now))
+    }
+}
+
+const DAY: u64 = 86_400 * SECOND;
+
+/// Days since 1970 before the first day of a month, which is counted from January 1970.
+fn first_day(month: u64) -> u64 {
+    const BEFORE: [u64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
+    let (year, month) = (1970 + month / 12, month % 12);
+    // Leap days of the years before, and of this one once February is over.
+    let leaps = |year: u64| year / 4 - year / 100 + year / 400;
+    let until = if month >= 2 { year } else { year - 1 };
+    (year - 1970) * 365 + leaps(until) - leaps(1969) + BEFORE[month as usize]
+}
+
+/// The month that a day is in, counted from January 1970.
+fn month_of(day: u64) -> u64 {
+    // A month is never longer than 31 days, so that this is at most too small.
+    let mut month = day / 31;
+    while first_day(month + 1) <= day {
+        month += 1;
+    }
+    month
 }
 
 /// Number of the calendar window, and nanoseconds until it ends.
@@ -231,6 +308,37 @@ mod tests {
         assert!(week.take(&counter, at(monday + 1), false).allowed);
         assert!(!week.take(&counter, at(monday + 6 * 86_400_000), false).allowed);
         assert!(week.take(&counter, at(monday + 7 * 86_400_000), false).allowed);
+    }
+
+    #[test]
+    fn months_are_as_long_as_they_are() {
+        // Days since 1970, of each date and of the first day of the next month.
+        for (date, day, month, ends) in [
+            ("1970-01-01", 0, 0, 31),
+            ("2024-02-29", 19_782, 54 * 12 + 1, 19_783),
+            ("2026-02-28", 20_512, 56 * 12 + 1, 20_513),
+            ("2026-12-31", 20_818, 56 * 12 + 11, 20_819),
+            ("2100-02-28", 47_540, 130 * 12 + 1, 47_541),
+        ] {
+            assert_eq!(Window::Months(1).at(day * DAY + 1), (month, (ends - day) * DAY - 1), "{date}");
+            assert_eq!(Window::Months(12).at(day * DAY).0, month / 12, "{date}");
+        }
+    }
+
+    #[test]
+    fn amounts_are_added_afterwards() {
+        let quota = Quota::bytes(1_000, Window::Every(60 * SECOND));
+        let counter = Counter::default();
+        let look = |ms| quota.take(&counter, at(ms), true);
+        quota.add(&counter, at(1_000), 999);
+        assert_eq!((look(1_000).allowed, look(1_000).remaining), (true, 0));
+        quota.add(&counter, at(2_000), u64::MAX);
+        assert_eq!((look(3_000).allowed, look(3_000).retry_seconds), (false, 57));
+        assert!(
+            look(60_000).allowed
+                && !quota.is_idle(&counter, at(3_000))
+                && quota.is_idle(&counter, at(60_000))
+        );
     }
 
     #[test]

@@ -1,0 +1,103 @@
+//! Counters by caller, no more of them than there may be, whatever callers write into what they are told apart by.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use engine::Timestamp;
+use foldhash::fast::RandomState;
+
+use crate::{
+    keyed::{Key, KeyMaker},
+    rate_limit::counter::{Counter, Quota},
+};
+
+/// Callers that are counted apart by one limit. Further ones share a counter until others have nothing left to
+/// remember.
+const MOST: usize = 50_000;
+
+/// The counters of one limit.
+#[derive(Default)]
+pub struct Counts {
+    callers: papaya::HashMap<Key, Counter, RandomState>,
+    others: Counter,
+    pub keys: KeyMaker,
+    /// The second of the last search for counters that can go.
+    searched: AtomicU64,
+}
+
+impl Counts {
+    /// Does something with a caller's counter.
+    pub fn with<T>(&self, key: Key, quota: &Quota, now: Timestamp, count: impl FnOnce(&Counter) -> T) -> T {
+        let callers = self.callers.pin();
+        if let Some(counter) = callers.get(&key) {
+            return count(counter);
+        }
+        if callers.len() >= MOST {
+            let (last, second) = (self.searched.load(Relaxed), now.seconds());
+            // It looks at all of them, so it happens once a second at most, and on one worker.
+            if last != second && self.searched.compare_exchange(last, second, Relaxed, Relaxed).is_ok() {
+                callers.retain(|_, counter| !quota.is_idle(counter, now));
+            }
+            if callers.len() >= MOST {
+                return count(&self.others);
+            }
+        }
+        count(callers.get_or_insert_with(key, Counter::default))
+    }
+}
+
+/// The counters of all limits of a policy, by name. Outlive a reload.
+#[derive(Default)]
+pub struct State(Mutex<HashMap<String, (u64, Arc<Counts>)>>);
+
+impl State {
+    /// The counters of a limit; new ones when counts mean something else than before.
+    pub fn counts(&self, name: &str, quota: &Quota) -> Arc<Counts> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let shape = quota.shape();
+        if let Some((_, counts)) = known.get(name).filter(|(before, _)| *before == shape) {
+            return Arc::clone(counts);
+        }
+        let counts = Arc::<Counts>::default();
+        known.insert(name.to_owned(), (shape, Arc::clone(&counts)));
+        counts
+    }
+
+    /// Forgets limits that are no longer there.
+    pub fn keep_only(&self, names: &[String]) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|name, _| names.contains(name));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use super::*;
+    use crate::rate_limit::counter::Window;
+
+    #[test]
+    fn callers_beyond_the_bound_share_a_counter() {
+        let quota = Quota::requests(NonZeroU32::MIN, Window::Every(60_000_000_000));
+        let counts = Counts::default();
+        let take = |name: u64, ms| {
+            let now = Timestamp::from_millis(ms);
+            counts.with([name, 0], &quota, now, |counter| quota.take(counter, now, false).allowed)
+        };
+        for caller in 0..MOST as u64 {
+            assert!(take(caller, 1_000));
+        }
+        assert!(take(u64::MAX, 1_000), "one of the others");
+        assert!(!take(u64::MAX - 1, 1_000), "all others together");
+        assert!(!take(7, 1_000), "those who were counted are counted on");
+        assert_eq!(counts.callers.len(), MOST);
+        assert!(take(u64::MAX, 61_000) && take(u64::MAX - 1, 61_000), "the next window has room again");
+        assert_eq!(counts.callers.len(), 2);
+    }
+}
