@@ -18,14 +18,17 @@ use super::{
     store::Version,
 };
 
+/// Headers of a request with the values that they had.
+pub type Varied = Vec<(HeaderName, Vec<Box<[u8]>>)>;
+
 /// An answer that is kept.
 #[derive(Debug, Clone)]
 pub struct Stored {
     pub status: StatusCode,
     pub headers: Headers,
     pub body: Bytes,
-    /// The headers of the request that Vary names, with the values that they had.
-    pub vary: Vec<(HeaderName, Vec<Box<[u8]>>)>,
+    /// The headers of the request that Vary names.
+    pub vary: Varied,
     /// When the request was sent; its answer cannot be older than that and its own Age.
     asked: Timestamp,
     age: Duration,
@@ -57,7 +60,7 @@ fn own<'h>(lines: impl Iterator<Item = (&'h [u8], &'h [u8])>) -> Headers {
 }
 
 /// The values of the headers that Vary names; `None` when no two requests can share the answer.
-pub fn vary(answer: &Headers, request: &Headers) -> Option<Vec<(HeaderName, Vec<Box<[u8]>>)>> {
+pub fn vary(answer: &Headers, request: &Headers) -> Option<Varied> {
     let mut names = Vec::new();
     for value in answer.get_all(&VARY) {
         for name in split_list(value.as_bytes()) {
@@ -79,7 +82,7 @@ impl Stored {
     /// The answer of an exchange, without its body.
     pub fn new(
         exchange: &Exchange,
-        vary: Vec<(HeaderName, Vec<Box<[u8]>>)>,
+        vary: Varied,
         lifetime: Duration,
         must_revalidate: bool,
         version: Version,
