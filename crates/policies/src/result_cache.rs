@@ -218,9 +218,12 @@ impl Filter for Keeper {
 impl Keeper {
     fn look(&self, exchange: &mut Exchange) -> Verdict {
         let version = self.store.version(exchange.uri.path());
-        let is_read = exchange.method == Method::GET || exchange.method == Method::HEAD;
-        let by_body = exchange.method == Method::POST && self.criteria.looks_into_bodies();
-        if !is_read && !by_body {
+        let is_read = match exchange.method {
+            Method::GET | Method::HEAD => true,
+            Method::POST => self.criteria.looks_into_bodies(),
+            _ => false,
+        };
+        if !is_read {
             if !exchange.method.is_safe() && !exchange.dry_run {
                 let store = Arc::clone(&self.store);
                 exchange.hold(Pending { store, version, what: Wanted::Write });

@@ -475,13 +475,14 @@ async fn process_response(worker: &Worker, exchange: &mut Exchange, mut source: 
             }
             if let Err(rejection) = run_response(worker, exchange, chain).await {
                 exchange.response_payload = None;
+                exchange.forget_copies();
                 source = refuse(exchange, &rejection);
             }
         }
     }
     let source = payload::into_source(exchange, source);
-    // Bodies are copied as upstreams send them; one that was made here is another.
-    if exchange.reason.is_some() || exchange.response_payload.is_some() {
+    // What is to be copied is the body as the upstream sends it; one that was made here is another.
+    if exchange.response_payload.is_some() {
         exchange.forget_copies();
     }
     source

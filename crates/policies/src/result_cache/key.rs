@@ -3,7 +3,7 @@
 use engine::{
     Exchange, HeaderText, Needs,
     compile::applications::sha256,
-    language::{LanguageCx, Selector, SelectorKind},
+    language::{Authorization, LanguageCx, Selector, SelectorKind},
     route::decode_query,
 };
 use http::{
@@ -122,16 +122,15 @@ impl Criteria {
         }
         text.add_all(exchange, &AUTHORIZATION);
         text.add_all(exchange, &COOKIE);
-        // Credentials may have been taken off the request once they were checked.
-        if let Some(known) = exchange.authorization() {
-            for part in
-                [&known.client_id, &known.user_name, &known.api_key, &known.incoming_token, &known.issuer]
-            {
-                text.add(part.as_deref().unwrap_or("").as_bytes());
-            }
-            let claims = known.claims.as_ref().map(ToString::to_string);
-            text.add(claims.unwrap_or_default().as_bytes());
+        // Credentials may have been taken off the request once they were checked. Nothing known and something known of
+        // nobody are the same.
+        let nobody = Authorization::default();
+        let known = exchange.authorization().unwrap_or(&nobody);
+        for part in [&known.client_id, &known.user_name, &known.api_key, &known.incoming_token, &known.issuer]
+        {
+            text.add(part.as_deref().unwrap_or("").as_bytes());
         }
+        text.add(known.claims.as_ref().map(ToString::to_string).unwrap_or_default().as_bytes());
     }
 }
 

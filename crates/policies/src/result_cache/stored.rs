@@ -18,8 +18,8 @@ use super::{
     store::Version,
 };
 
-/// The headers that an answer depends on, with the values that the request had.
-pub type Varies = Vec<(HeaderName, Vec<Box<[u8]>>)>;
+/// Headers of a request with the values that they had.
+pub type Varied = Vec<(HeaderName, Vec<Box<[u8]>>)>;
 
 /// An answer that is kept.
 #[derive(Debug, Clone)]
@@ -27,8 +27,8 @@ pub struct Stored {
     pub status: StatusCode,
     pub headers: Headers,
     pub body: Bytes,
-    /// The headers of the request that Vary names, with the values that they had.
-    pub vary: Varies,
+    /// The headers of the request that Vary names.
+    pub vary: Varied,
     /// When the request was sent; its answer cannot be older than that and its own Age.
     asked: Timestamp,
     age: Duration,
@@ -60,7 +60,7 @@ fn own<'h>(lines: impl Iterator<Item = (&'h [u8], &'h [u8])>) -> Headers {
 }
 
 /// The values of the headers that Vary names; `None` when no two requests can share the answer.
-pub fn vary(answer: &Headers, request: &Headers) -> Option<Varies> {
+pub fn vary(answer: &Headers, request: &Headers) -> Option<Varied> {
     let mut names = Vec::new();
     for value in answer.get_all(&VARY) {
         for name in split_list(value.as_bytes()) {
@@ -82,7 +82,7 @@ impl Stored {
     /// The answer of an exchange, without its body.
     pub fn new(
         exchange: &Exchange,
-        vary: Varies,
+        vary: Varied,
         lifetime: Duration,
         must_revalidate: bool,
         version: Version,
