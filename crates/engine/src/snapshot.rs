@@ -113,6 +113,8 @@ pub struct Slot {
     pub stage: Stage,
     pub policy: Compiled,
     pub needs: Needs,
+    /// It finds out which application calls.
+    pub identifies: bool,
 }
 
 impl CompiledApi {

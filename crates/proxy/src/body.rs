@@ -47,6 +47,8 @@ pub struct RequestProgress {
 pub enum Inbound {
     Http1(Option<ClientBody>),
     Http2(Incoming),
+    /// It has come already, as in a rehearsal.
+    Given(Bytes),
 }
 
 impl Inbound {
@@ -54,6 +56,8 @@ impl Inbound {
         match self {
             Self::Http1(None) => Poll::Ready(None),
             Self::Http1(Some(body)) => body.poll_frame(cx),
+            Self::Given(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Given(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Self::Http2(body) => {
                 Pin::new(body).poll_frame(cx).map(|frame| frame.map(|f| f.map_err(|_| &reason::CLIENT_GONE)))
             }
@@ -64,6 +68,7 @@ impl Inbound {
         match self {
             Self::Http1(body) => body.as_ref().is_none_or(ClientBody::is_end_stream),
             Self::Http2(body) => body.is_end_stream(),
+            Self::Given(bytes) => bytes.is_empty(),
         }
     }
 
@@ -71,6 +76,7 @@ impl Inbound {
         match self {
             Self::Http1(body) => body.as_ref().map_or(SizeHint::with_exact(0), ClientBody::size_hint),
             Self::Http2(body) => body.size_hint(),
+            Self::Given(bytes) => SizeHint::with_exact(bytes.len() as u64),
         }
     }
 }

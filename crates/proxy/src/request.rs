@@ -34,8 +34,8 @@ use crate::{
 };
 
 /// A request as it came, before anything was decided about it.
-struct Begun {
-    finish: Box<Finish>,
+pub(crate) struct Begun {
+    pub(crate) finish: Box<Finish>,
     inbound: Inbound,
     asked: Option<(Asked, Option<OnUpgrade>)>,
 }
@@ -69,7 +69,11 @@ pub fn serve(
     inbound: Inbound,
     protocol: Option<(Asked, OnUpgrade)>,
 ) -> impl Future<Output = Reply> + use<> {
-    let begun = begin(worker, conn, head, inbound, protocol);
+    reply(begin(worker, conn, head, inbound, protocol))
+}
+
+/// Answers what has begun.
+pub(crate) fn reply(begun: Begun) -> impl Future<Output = Reply> + use<> {
     let id = begun.finish.exchange.id;
     async move {
         match AssertUnwindSafe(handle(begun)).catch_unwind().await {
@@ -84,7 +88,7 @@ pub fn serve(
     }
 }
 
-fn begin(
+pub(crate) fn begin(
     worker: &Rc<Worker>,
     conn: &Rc<ConnInfo>,
     head: RequestHead,
@@ -327,7 +331,7 @@ async fn run(worker: &Worker, exchange: &mut Exchange, slots: &[Slot]) -> Verdic
     }
     let mut before = if exchange.recording { worker.now() } else { Timestamp::default() };
     for slot in slots {
-        let verdict = match slot.policy.get().request(exchange) {
+        let verdict = match step(worker, slot, exchange) {
             Step::Done(verdict) => verdict,
             Step::Later(future) => future.await,
         };
@@ -339,6 +343,14 @@ async fn run(worker: &Worker, exchange: &mut Exchange, slots: &[Slot]) -> Verdic
         }
     }
     Ok(Outcome::Passed)
+}
+
+/// Calls a policy. In a rehearsal it may be known already who calls.
+fn step<'a>(worker: &Worker, slot: &'a Slot, exchange: &'a mut Exchange) -> Step<'a> {
+    match &worker.stand_in {
+        Some(stand_in) if slot.identifies => stand_in.identify(slot, exchange),
+        _ => slot.policy.get().request(exchange),
+    }
 }
 
 /// Writes down what a policy decided; returns the time, from which the next one is measured.
@@ -439,7 +451,7 @@ fn start_mirror(
 ) -> Option<mirror::Tee> {
     let api = exchange.api? as usize;
     let snapshot = &exchange.snapshot;
-    let position = snapshot.bindings[api].mirror?;
+    let position = snapshot.bindings[api].mirror.filter(|_| worker.stand_in.is_none())?;
     let share = snapshot.apis[api].doc.mirror.as_ref()?.share;
     if !in_share(exchange.id, share) {
         return None;

@@ -20,7 +20,7 @@ use engine::{
 use slab::Slab;
 use tokio::sync::{Notify, mpsc, watch};
 
-use crate::{conn_state::ConnState, patience::Ticker, pool::Pools, tls::TlsContexts};
+use crate::{conn_state::ConnState, forward::StandIn, patience::Ticker, pool::Pools, tls::TlsContexts};
 
 /// What is served: a snapshot and the TLS that goes with it.
 pub struct Live {
@@ -68,6 +68,8 @@ impl std::ops::Deref for LocalLive {
 pub struct Worker {
     pub index: usize,
     pub shared: Arc<Shared>,
+    /// Answers instead of upstreams, in rehearsals.
+    pub stand_in: Option<Box<StandIn>>,
     pub pools: Pools,
     pub ticker: Rc<Ticker>,
     pub connections: RefCell<Slab<Arc<ConnState>>>,
@@ -93,13 +95,23 @@ const LARGEST_SPARE: usize = 32 * 1024;
 
 impl Worker {
     pub fn new(index: usize, shared: Arc<Shared>, seed: u64) -> Rc<Self> {
+        Rc::new(Self::with(index, shared, seed, None))
+    }
+
+    /// A worker that calls no upstream.
+    pub fn rehearsing(shared: Arc<Shared>, seed: u64, stand_in: StandIn) -> Rc<Self> {
+        Rc::new(Self::with(0, shared, seed, Some(Box::new(stand_in))))
+    }
+
+    fn with(index: usize, shared: Arc<Shared>, seed: u64, stand_in: Option<Box<StandIn>>) -> Self {
         let live = shared.live.load_full();
         let journal = Batch::new(Arc::clone(&live.snapshot.catalog));
         let local = Rc::new(LocalLive { snapshot: Rc::new(Arc::clone(&live.snapshot)), live });
-        Rc::new(Self {
+        Self {
             index,
             cache: RefCell::new(Cache::new(Arc::clone(&shared.live))),
             shared,
+            stand_in,
             pools: Pools::default(),
             ticker: Rc::default(),
             connections: RefCell::default(),
@@ -111,7 +123,7 @@ impl Worker {
             random: Cell::new(seed | 1),
             buffers: RefCell::default(),
             date: RefCell::new((0, "".into())),
-        })
+        }
     }
 
     pub fn now(&self) -> Timestamp {
