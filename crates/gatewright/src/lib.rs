@@ -13,6 +13,7 @@ mod explain;
 pub mod gateway;
 mod metrics;
 mod ops;
+pub mod testing;
 mod watch;
 
 pub use config::Source;

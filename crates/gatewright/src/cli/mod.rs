@@ -6,6 +6,7 @@ mod key;
 mod query;
 mod run;
 mod schema;
+mod test;
 mod up;
 
 use std::process::ExitCode;
@@ -28,6 +29,8 @@ enum Command {
     Run(run::Run),
     /// Check a configuration without serving it.
     Check(check::Check),
+    /// Run the tests of a configuration, without serving it.
+    Test(test::Test),
     /// Print the JSON Schema of the configuration, for editors.
     Schema,
     /// Look at API definitions without serving them.
@@ -60,6 +63,7 @@ pub fn main(release_memory: Option<fn()>) -> ExitCode {
             Command::Up(command) => command.run(release_memory).await,
             Command::Run(command) => command.run(release_memory).await,
             Command::Check(command) => command.run().await,
+            Command::Test(command) => command.run().await,
             Command::Schema => schema::run(),
             Command::Import(command) => command.run().await,
             Command::Explain(command) => command.run().await,
