@@ -50,11 +50,7 @@ pub(super) fn certificate_files(config: &ConfigDoc) -> Vec<PathBuf> {
 }
 
 /// Reads every secret that is not given. What cannot be read is named by its reference, never by its value.
-pub(super) fn secrets(
-    config: &mut ConfigDoc,
-    given: &BTreeMap<String, String>,
-    problems: &mut Diagnostics,
-) {
+pub(super) fn secrets(config: &mut ConfigDoc, given: &BTreeMap<String, String>, problems: &mut Diagnostics) {
     let read = |secret: &Secret| match secret.source() {
         Some(SecretSource::Env(place) | SecretSource::File(place)) if given.contains_key(place) => {
             usable(given[place].clone())

@@ -48,7 +48,10 @@ impl Expectations {
     pub fn compile(doc: &TestExpect, problems: &mut Problems) -> Option<Self> {
         let before = problems.0.len();
         if *doc == TestExpect::default() {
-            problems.add("expect", "nothing is expected, so that the test could not fail; say a `status` at least");
+            problems.add(
+                "expect",
+                "nothing is expected, so that the test could not fail; say a `status` at least",
+            );
         }
         if let Some(status) = doc.status
             && !(100..600).contains(&status)
@@ -63,7 +66,10 @@ impl Expectations {
                 Ok(compiled) => json_path.push((path.clone(), compiled, value.clone())),
                 Err(error) => problems.add(
                     "expect.jsonPath",
-                    format!("found `{path}`, expected a JSONPath expression such as $.items[0].id: {}", error.message()),
+                    format!(
+                        "found `{path}`, expected a JSONPath expression such as $.items[0].id: {}",
+                        error.message()
+                    ),
                 ),
             }
         }
@@ -120,7 +126,9 @@ impl Expectations {
         if let Some(expected) = &self.doc.operation {
             let operation = record.operation.as_ref();
             let address = operation.map(|operation| format!("{} {}", operation.method, operation.path));
-            if operation.is_none_or(|operation| operation.name != *expected) && address.as_ref() != Some(expected) {
+            if operation.is_none_or(|operation| operation.name != *expected)
+                && address.as_ref() != Some(expected)
+            {
                 let name = match (operation, address) {
                     (Some(operation), Some(address)) => format!("{} ({address})", operation.name),
                     _ => "none".to_owned(),
@@ -170,11 +178,19 @@ impl SentExpectations {
             return;
         };
         if !called {
-            found.add("upstream.called", "no call", format!("{} {} to {}", call.method, call.target, call.endpoint));
+            found.add(
+                "upstream.called",
+                "no call",
+                format!("{} {} to {}", call.method, call.target, call.endpoint),
+            );
             return;
         }
         if let Some(endpoint) = &self.doc.endpoint {
-            found.compare("upstream.endpoint", endpoint.trim_end_matches('/'), call.endpoint.trim_end_matches('/'));
+            found.compare(
+                "upstream.endpoint",
+                endpoint.trim_end_matches('/'),
+                call.endpoint.trim_end_matches('/'),
+            );
         }
         if let Some(method) = &self.doc.method {
             found.compare("upstream.method", method, call.method.as_str());
@@ -248,7 +264,8 @@ fn compare_headers(what: &str, expected: &[(String, TextMatch)], headers: &Heade
         let values: Vec<_> =
             headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
         if !expected.fits(values.iter().map(|value| &**value)) {
-            let values = if values.is_empty() { "none".to_owned() } else { format!("{:?}", values.join(", ")) };
+            let values =
+                if values.is_empty() { "none".to_owned() } else { format!("{:?}", values.join(", ")) };
             found.add(format!("{what}.{name}"), expected, values);
         }
     }

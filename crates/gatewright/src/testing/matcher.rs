@@ -83,7 +83,9 @@ pub fn differences(expected: &Value, found: &Value, path: &str, out: &mut Vec<(S
 /// `1` and `1.0` are the same number.
 pub fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
-        (Value::Number(a), Value::Number(b)) => a == b || (a.as_f64() == b.as_f64() && a.is_f64() != b.is_f64()),
+        (Value::Number(a), Value::Number(b)) => {
+            a == b || (a.as_f64() == b.as_f64() && a.is_f64() != b.is_f64())
+        }
         _ => a == b,
     }
 }
@@ -142,7 +144,11 @@ mod tests {
         ] {
             let mut out = Vec::new();
             differences(&expected, &found, "json", &mut out);
-            assert_eq!(out.iter().map(|(path, ..)| path.as_str()).collect::<Vec<_>>(), paths, "{expected} {found}");
+            assert_eq!(
+                out.iter().map(|(path, ..)| path.as_str()).collect::<Vec<_>>(),
+                paths,
+                "{expected} {found}"
+            );
         }
     }
 }

@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use engine::{Clock, Snapshot, compile, state::StateRegistry};
+use engine::{Clock, Snapshot, Timestamp, compile, state::StateRegistry};
 use model::{Diagnostic, Diagnostics, TestFile, check, diagnostic::Severity, yaml};
 use proxy::rehearse::Rehearsal;
 
@@ -26,7 +26,9 @@ pub async fn file(path: &Path, filter: Option<&str>) -> FileReport {
     let name = path.display().to_string();
     match read(path) {
         Ok((file, marks)) => match Table::prepare(path, file, marks).await {
-            Ok(table) => FileReport { file: name, problems: Diagnostics::default(), tests: table.run(filter).await },
+            Ok(table) => {
+                FileReport { file: name, problems: Diagnostics::default(), tests: table.run(filter).await }
+            }
             Err(problems) => FileReport { file: name, problems, tests: Vec::new() },
         },
         Err(problems) => FileReport { file: name, problems, tests: Vec::new() },
@@ -83,18 +85,19 @@ impl Table {
     async fn prepare(path: &Path, file: TestFile, marks: yaml::Marks) -> Result<Self, Diagnostics> {
         let name = path.display().to_string();
         let folder = path.parent().unwrap_or(Path::new(""));
-        let config = if file.config.is_empty() { folder.to_owned() } else { folder.join(&file.config) };
+        let config = folder.join(&file.config);
         let here = |problem: Diagnostic| {
             let line = marks.line(&problem.path);
             problem.in_file(name.clone(), line)
         };
         if !config.exists() {
             let message = format!("found `{}`, which does not exist beside this file", file.config);
-            let problem = Diagnostic::error("config", message).help("name the configuration, or a folder of them");
+            let problem =
+                Diagnostic::error("config", message).help("name the configuration, or a folder of them");
             return Err(here(problem).into());
         }
         let loaded = load(config, &file).await?;
-        let clock = Clock::manual(Clock::system().now());
+        let clock = Clock::manual(Timestamp::from_millis(Clock::system().now().millis()));
         let snapshot = compiled(&loaded, &clock)?;
         let mut problems = Vec::new();
         if file.tests.is_empty() {
@@ -118,7 +121,8 @@ impl Table {
 
     async fn run(self, filter: Option<&str>) -> Vec<TestReport> {
         let Self { loaded, snapshot, clock, tests } = self;
-        let mut shared = Session { rehearsal: Rehearsal::new(Arc::clone(&snapshot), clock.clone()), snapshot, clock };
+        let mut shared =
+            Session { rehearsal: Rehearsal::new(Arc::clone(&snapshot), clock.clone()), snapshot, clock };
         let mut reports = Vec::new();
         for (name, line, play) in tests {
             if filter.is_some_and(|filter| !name.contains(filter)) {

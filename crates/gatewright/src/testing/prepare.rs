@@ -70,7 +70,8 @@ pub fn test(test: &TestCase, snapshot: &Snapshot, problems: &mut Problems) -> Op
     complete(&mut head, &body, test.request.json.is_some());
     let secure = test.request.secure || head.uri.scheme_str() == Some("https");
     // A problem in any of them has been taken down.
-    let (application, at) = (application.map_or(Some(None), |a| a.map(Some))?, at.map_or(Some(None), |a| a.map(Some))?);
+    let (application, at) =
+        (application.map_or(Some(None), |a| a.map(Some))?, at.map_or(Some(None), |a| a.map(Some))?);
     Some(Play {
         request: Rehearsed {
             head,
@@ -100,7 +101,12 @@ fn head(request: &TestRequest, problems: &mut Problems) -> Option<RequestHead> {
     });
     let (method, uri) = (problems.take("", method), problems.take("", uri));
     let headers = headers(&request.headers, "request.headers", problems)?;
-    Some(RequestHead { method: method?, uri: uri?, headers: Headers::from(&headers), ..RequestHead::default() })
+    Some(RequestHead {
+        method: method?,
+        uri: uri?,
+        headers: Headers::from(&headers),
+        ..RequestHead::default()
+    })
 }
 
 /// Adds what every client sends.
@@ -117,21 +123,17 @@ fn complete(head: &mut RequestHead, body: &Bytes, json: bool) {
     }
 }
 
-fn headers(
-    written: &BTreeMap<String, TestText>,
-    path: &str,
-    problems: &mut Problems,
-) -> Option<HeaderMap> {
+fn headers(written: &BTreeMap<String, TestText>, path: &str, problems: &mut Problems) -> Option<HeaderMap> {
     let mut map = HeaderMap::new();
     let mut complete = true;
     for (name, value) in written {
         let path = model::diagnostic::join(path, name);
-        let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| {
-            Diagnostic::error("", format!("found `{name}`, expected the name of a header"))
-        });
-        let value = value.text().and_then(|text: String| HeaderValue::from_str(&text).ok()).ok_or_else(|| {
-            Diagnostic::error("", "expected a value for the header: text without line breaks")
-        });
+        let header = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| Diagnostic::error("", format!("found `{name}`, expected the name of a header")));
+        let value =
+            value.text().and_then(|text: String| HeaderValue::from_str(&text).ok()).ok_or_else(|| {
+                Diagnostic::error("", "expected a value for the header: text without line breaks")
+            });
         match (problems.take(&path, header), problems.take(&path, value)) {
             (Some(name), Some(value)) => drop(map.append(name, value)),
             _ => complete = false,
@@ -153,7 +155,8 @@ fn body(text: Option<&str>, json: Option<&Value>, path: &str, problems: &mut Pro
 }
 
 fn time(text: &str) -> Result<Timestamp, Diagnostic> {
-    let error = || Diagnostic::error("", format!("found `{text}`, expected a time such as 2026-01-01T00:00:00Z"));
+    let error =
+        || Diagnostic::error("", format!("found `{text}`, expected a time such as 2026-01-01T00:00:00Z"));
     let time = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| error())?;
     u64::try_from(time.unix_timestamp_nanos()).map(Timestamp).map_err(|_| error())
 }
@@ -162,7 +165,8 @@ fn upstream(upstream: &TestUpstream, problems: &mut Problems) -> Option<Played> 
     let TestUpstream { status, headers: written, body: text, json, delay, fails } = upstream;
     if let Some(fails) = fails {
         if *upstream != (TestUpstream { fails: Some(*fails), ..TestUpstream::default() }) {
-            problems.add("upstream.fails", "found beside other keys, but an upstream that fails answers nothing");
+            problems
+                .add("upstream.fails", "found beside other keys, but an upstream that fails answers nothing");
             return None;
         }
         return Some(Played::Fails(match fails {

@@ -74,7 +74,10 @@ fn write_suite(out: &mut String, file: &FileReport) -> std::fmt::Result {
     if unusable > 0 {
         let problems = escape(&file.problems.to_string());
         writeln!(out, "    <testcase name=\"{name}\" classname=\"{name}\" time=\"0\">")?;
-        writeln!(out, "      <error message=\"the file cannot be used\">{problems}</error>\n    </testcase>")?;
+        writeln!(
+            out,
+            "      <error message=\"the file cannot be used\">{problems}</error>\n    </testcase>"
+        )?;
     }
     for test in &file.tests {
         let line = test.line.map_or(String::new(), |line| format!(" line=\"{line}\""));
@@ -89,7 +92,10 @@ fn write_suite(out: &mut String, file: &FileReport) -> std::fmt::Result {
             Some(first) => {
                 let message = format!("{}: expected {}, found {}", first.what, first.expected, first.found);
                 let (message, details) = (escape(&message), escape(&details(test)));
-                writeln!(out, ">\n      <failure message=\"{message}\">{details}</failure>\n    </testcase>")?;
+                writeln!(
+                    out,
+                    ">\n      <failure message=\"{message}\">{details}</failure>\n    </testcase>"
+                )?;
             }
         }
     }
@@ -133,7 +139,8 @@ mod tests {
             }],
             record: None,
         };
-        let passed = TestReport { name: "a".to_owned(), passed: true, mismatches: Vec::new(), ..failed_like() };
+        let passed =
+            TestReport { name: "a".to_owned(), passed: true, mismatches: Vec::new(), ..failed_like() };
         let tests = vec![passed, failed];
         let bad = Diagnostics::from(Diagnostic::error("tests", "missing").in_file("y", Some(1)));
         Report {

@@ -7,10 +7,10 @@ use std::{
     time::Duration,
 };
 
+use bytes::BytesMut;
 use engine::{
     Exchange, Headers, Reason, Rejection, Timestamp, reason, reason::Origin, upstream::CompiledUpstream,
 };
-use bytes::BytesMut;
 use http::{Method, StatusCode};
 use http_body::Body;
 use http_body_util::{Either, Empty};

@@ -145,8 +145,8 @@ async fn whole(body: Option<RequestBody>) -> Result<Bytes, Failure> {
     let mut whole = BytesMut::new();
     if let Some(mut body) = body {
         while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
-            let frame = frame
-                .map_err(|error| Failure::new(error.0, "the request body did not come to its end"))?;
+            let frame =
+                frame.map_err(|error| Failure::new(error.0, "the request body did not come to its end"))?;
             if let Ok(data) = frame.into_data() {
                 whole.put_slice(&data);
             }
