@@ -22,7 +22,10 @@ use model::{Settings, event::TransactionStatus};
 use store::{BlockBuilder, CallRef, CorrelationId, EventRef, EventStore};
 use tokio::sync::mpsc;
 
-use crate::explain::{self, Explanation};
+use crate::{
+    explain::{self, Explanation},
+    tap::Taps,
+};
 
 /// What the collector knows, for those who ask.
 #[derive(Default)]
@@ -33,6 +36,7 @@ pub struct Collected {
     pub lost: AtomicU64,
     /// Events that were never handed over, since the queue was full.
     pub dropped: Arc<AtomicU64>,
+    pub taps: Taps,
     asked: tokio::sync::Notify,
     caught_up: tokio::sync::Notify,
 }
@@ -128,6 +132,7 @@ pub async fn run(
             write.as_mut().reset(tokio::time::Instant::now() + WRITE_AFTER);
         }
         for batch in &taken {
+            collected.taps.offer(batch);
             for finished in &batch.finished {
                 access_log.write(&outputs.settings, batch, finished);
                 if outputs.store.is_some() && outputs.settings.events.enabled {

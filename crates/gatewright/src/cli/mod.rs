@@ -6,6 +6,7 @@ mod key;
 mod query;
 mod run;
 mod schema;
+mod tap;
 mod test;
 mod up;
 
@@ -39,6 +40,8 @@ enum Command {
     Explain(query::Explain),
     /// List, filter and follow transaction events.
     Events(query::Events),
+    /// Watch requests as they end.
+    Tap(tap::Tap),
     /// Show what a running gateway serves.
     Status(query::Status),
     /// Make an API key and its hash.
@@ -68,6 +71,7 @@ pub fn main(release_memory: Option<fn()>) -> ExitCode {
             Command::Import(command) => command.run().await,
             Command::Explain(command) => command.run().await,
             Command::Events(command) => command.run().await,
+            Command::Tap(command) => command.run().await,
             Command::Status(command) => command.run().await,
             Command::Key => key::run(),
         }

@@ -17,6 +17,7 @@ mod policies;
 mod reload;
 mod routing;
 mod streaming;
+mod tap;
 mod testing;
 mod tls;
 mod upstream_faults;
