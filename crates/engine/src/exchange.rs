@@ -15,7 +15,7 @@ use smallvec::SmallVec;
 
 use crate::{
     CompiledApi, Headers, Outcome, Payload, Reason, Snapshot, Timestamp, identifiers::ClientCertificate,
-    keys::Application, language::Extras, reason::Rejection,
+    keys::Application, language::Extras, log::Log, reason::Rejection,
 };
 
 /// A worker's own handle on the snapshot. Cloning it per request touches no memory that other cores write.
@@ -171,6 +171,8 @@ pub struct Exchange {
     /// Headers for the client, whoever answers in the end.
     pub answer_headers: Vec<(HeaderName, HeaderValue)>,
     extras: Option<Box<Extras>>,
+    /// What is kept of the request for its event; `None` unless a policy wants something.
+    pub log: Option<Box<Log>>,
 }
 
 impl Exchange {
@@ -208,6 +210,7 @@ impl Exchange {
             note: None,
             answer_headers: Vec::new(),
             extras: None,
+            log: None,
         }
     }
 

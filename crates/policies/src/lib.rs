@@ -3,6 +3,7 @@
 mod api_key;
 mod conversion;
 mod identify;
+mod log_invocation;
 mod media;
 mod mock;
 mod rate_limit;
@@ -26,6 +27,7 @@ pub static POLICIES: &[PolicyKind] = &[
     PolicyKind::of::<conversion::RequestConversion>(),
     PolicyKind::of::<mock::Mock>(),
     PolicyKind::of::<rate_limit::RateLimit>(),
+    PolicyKind::of::<log_invocation::LogInvocation>(),
     PolicyKind::of::<transformation::ResponseTransformation>(),
     PolicyKind::of::<conversion::ResponseConversion>(),
 ];

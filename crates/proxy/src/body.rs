@@ -1,7 +1,7 @@
 //! Bodies on their way through: the client's towards the upstream, the answer's towards the client.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     error::Error,
     fmt,
     pin::Pin,
@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use engine::{Reason, reason};
+use engine::{Reason, log::Piece, reason};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
@@ -39,6 +39,8 @@ impl Error for RequestError {}
 pub struct RequestProgress {
     pub bytes: Cell<u64>,
     pub failure: Cell<Option<&'static Reason>>,
+    /// Where the beginning of the body is kept for the event, if it is.
+    pub kept: RefCell<Option<Box<Piece>>>,
     touched: Cell<bool>,
 }
 
@@ -160,6 +162,9 @@ impl Body for RequestBody {
                 if let Some(data) = frame.data_ref() {
                     let bytes = me.progress.bytes.get() + data.len() as u64;
                     me.progress.bytes.set(bytes);
+                    if let Some(kept) = &mut *me.progress.kept.borrow_mut() {
+                        kept.push(data);
+                    }
                     if bytes > me.limit {
                         return me.fail(&reason::BODY_TOO_LARGE);
                     }
@@ -266,6 +271,9 @@ impl Body for ProxyBody {
             Poll::Ready(Some(Ok(frame))) => {
                 if let (Some(finish), Some(data)) = (&mut me.finish, frame.data_ref()) {
                     finish.response_bytes += data.len() as u64;
+                    if let Some(kept) = finish.exchange.log.as_mut().and_then(|log| log.answer.as_mut()) {
+                        kept.push(data);
+                    }
                 }
                 if me.is_end_stream() {
                     me.finish();

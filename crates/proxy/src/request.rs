@@ -139,6 +139,9 @@ async fn handle(begun: Begun) -> Reply {
         Ok(answer) => {
             exchange.status = answer.status;
             exchange.response_headers = answer.headers;
+            if let Some(log) = exchange.log.as_mut().filter(|_| !exchange.attempts.is_empty()) {
+                log.received(&exchange.response_headers);
+            }
             (answer.source, answer.tunnel)
         }
         Err(rejection) => (refuse(exchange, &rejection), None),
@@ -206,6 +209,9 @@ async fn decide(
     exchange.operation = found.operation.as_ref().map_or(None, |operation| *operation);
     let chain = api.chain(exchange.operation);
     body.limit = api.max_body_size;
+    if chain.needs.log {
+        *body.progress.kept.borrow_mut() = exchange.begin_log(chain);
+    }
     // A body is read for those who may use the API, unless it decides who they are.
     if chain.body_decides_access {
         body.read_whole(worker, exchange, asked).await?;
@@ -425,6 +431,9 @@ fn prepare(
     let mut extra = headers::forwarded(&mut exchange.headers, seen, &exchange.client, &conn.forwarded_by);
     extra.append(&X_REQUEST_ID, id_value(exchange.id));
 
+    if let Some(log) = &mut exchange.log {
+        log.sending(&exchange.headers, &extra);
+    }
     let patience = snapshot.settings.limits.body_timeout.get();
     let mut body = body.into_request_body(worker, exchange).filter(|_| asked.is_none());
     let has_body = body.is_some();
@@ -481,6 +490,9 @@ async fn process_response(worker: &Worker, exchange: &mut Exchange, mut source: 
                     Ok(source) => source,
                     Err(reason) => refuse(exchange, &Rejection::new(reason)),
                 };
+                if let (Some(log), Some(payload)) = (&mut exchange.log, &exchange.response_payload) {
+                    log.received = Some(payload.bytes().clone());
+                }
             }
             if let Err(rejection) = run_response(worker, exchange, chain).await {
                 exchange.response_payload = None;
@@ -513,6 +525,9 @@ fn respond(exchange: &mut Exchange) -> Headers {
     headers.insert(&X_REQUEST_ID, id_value(exchange.id));
     for (name, value) in exchange.answer_headers.drain(..) {
         headers.append(name, value);
+    }
+    if let Some(log) = &mut exchange.log {
+        log.answering(&headers);
     }
     headers
 }

@@ -12,6 +12,7 @@ mod headers;
 mod hostile;
 mod http2;
 mod limits;
+mod logging;
 mod panics;
 mod policies;
 mod reload;
