@@ -67,4 +67,11 @@ impl Clock {
             nanos.fetch_add(u64::try_from(by.as_nanos()).unwrap_or(u64::MAX), Ordering::AcqRel);
         }
     }
+
+    /// Sets a manual clock, also back; the system clock cannot be set.
+    pub fn set(&self, to: Timestamp) {
+        if let Some(nanos) = &self.0 {
+            nanos.store(to.0, Ordering::Release);
+        }
+    }
 }

@@ -19,6 +19,7 @@ use crate::{
     identifiers::ClientCertificate,
     keys::Application,
     language::Extras,
+    log::Log,
     reason::{self, Rejection},
 };
 
@@ -179,6 +180,8 @@ pub struct Exchange {
     /// Headers for the client, whoever answers in the end.
     pub answer_headers: Headers,
     extras: Option<Box<Extras>>,
+    /// What is kept of the request for its event; `None` unless a policy wants something.
+    pub log: Option<Box<Log>>,
 }
 
 impl Exchange {
@@ -218,6 +221,7 @@ impl Exchange {
             note: None,
             answer_headers: Headers::new(),
             extras: None,
+            log: None,
         }
     }
 

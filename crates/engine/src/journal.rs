@@ -8,6 +8,7 @@ use http::Method;
 use crate::{
     Exchange, Reason, RequestId, Stage, Timestamp,
     exchange::{Attempt, StepRecord},
+    log::Logged,
 };
 
 /// Names of everything that a batch refers to by position. Shared by all batches of a snapshot.
@@ -156,6 +157,10 @@ pub struct Finished {
     pub response_bytes: u64,
     /// The full decision record is kept.
     pub recorded: bool,
+    /// Messages on their way into the event store.
+    pub log: Option<Box<Logged>>,
+    /// Messages are kept in the event store.
+    pub logged: bool,
     host: Range<u32>,
     path: Range<u32>,
     query: Range<u32>,
@@ -201,6 +206,7 @@ impl Batch {
 
     /// Adds a finished request.
     pub fn push(&mut self, exchange: &mut Exchange, measures: &Measures) {
+        let log = exchange.end_log();
         let provider = exchange.attempts.iter().map(|a| a.took.as_micros()).sum::<u128>();
         // Only an explanation asks for it.
         let host = exchange.headers.get(http::header::HOST).filter(|_| exchange.recording);
@@ -227,6 +233,8 @@ impl Batch {
             request_bytes: measures.request_bytes,
             response_bytes: measures.response_bytes,
             recorded: exchange.recording,
+            logged: log.is_some(),
+            log,
             host,
             path,
             query,
@@ -235,6 +243,11 @@ impl Batch {
             steps,
             attempts,
         });
+    }
+
+    /// Lets go of messages, which take far more room than everything else.
+    pub fn forget_logs(&mut self) {
+        self.finished.iter_mut().for_each(|finished| finished.log = None);
     }
 
     fn add_text(&mut self, text: &str) -> Range<u32> {

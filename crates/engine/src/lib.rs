@@ -13,6 +13,7 @@ pub mod identifiers;
 pub mod journal;
 pub mod keys;
 pub mod language;
+pub mod log;
 pub mod payload;
 pub mod policy;
 pub mod reason;

@@ -2,12 +2,13 @@
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
+use http::HeaderName;
 use model::{Diagnostic, Diagnostics, check};
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::{CompileCx, Exchange, Reason, Rejection};
+use crate::{CompileCx, Exchange, Reason, Rejection, log::LogSpec};
 
 /// Where in a request's life a policy runs, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -128,6 +129,17 @@ pub trait Filter: Send + Sync {
 
     /// Forgets the answers that it keeps, because somebody asked for that.
     fn purge(&self) {}
+
+    /// What it wants kept of the request for its event. Asked when the request has found its operation, and only if
+    /// `needs` says so.
+    fn log(&self, _exchange: &Exchange) -> Option<Arc<LogSpec>> {
+        None
+    }
+
+    /// Headers that carry credentials, whose values nobody may see.
+    fn credentials(&self) -> Vec<HeaderName> {
+        Vec::new()
+    }
 }
 
 /// What a policy has to see. Bodies that no policy of an operation asks for stream past.
@@ -141,12 +153,14 @@ pub struct Needs {
     pub response_body: bool,
     /// The same, for responses with a status of 400 and above only.
     pub error_body: bool,
+    /// `Filter::log` is called.
+    pub log: bool,
 }
 
 impl Needs {
     /// It wants to be called for responses, and no body.
     pub const RESPONSE: Self =
-        Self { request_body: false, response: true, response_body: false, error_body: false };
+        Self { request_body: false, response: true, response_body: false, error_body: false, log: false };
 
     /// Whether the body of a response with this status is wanted.
     pub fn body_of(self, status: http::StatusCode) -> bool {
@@ -163,6 +177,7 @@ impl std::ops::BitOr for Needs {
             response: self.response | other.response,
             response_body: self.response_body | other.response_body,
             error_body: self.error_body | other.error_body,
+            log: self.log | other.log,
         }
     }
 }

@@ -2,14 +2,15 @@
 
 use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
-use http::Method;
+use http::{HeaderName, Method};
 use model::{ListenerDoc, Settings};
 
 use crate::{
-    Compiled, Needs, Stage, UpstreamName,
+    Compiled, Exchange, Needs, Stage, UpstreamName,
     compile::Findings,
     journal::{ApiNames, Catalog, OperationNames},
     keys::Applications,
+    log::LogSpec,
     route::{ApiIndex, OperationMatch, OperationTrie},
     stats::ApiStats,
     upstream::CompiledUpstream,
@@ -84,6 +85,8 @@ pub struct Chain {
     pub needs: Needs,
     /// A policy of identify & access looks into the request's body.
     pub body_decides_access: bool,
+    /// Headers that carry credentials.
+    pub credentials: Box<[HeaderName]>,
 }
 
 impl Chain {
@@ -94,6 +97,7 @@ impl Chain {
             body_decides_access: slots
                 .iter()
                 .any(|slot| slot.stage <= Stage::IdentifyAndAccess && slot.needs.request_body),
+            credentials: slots.iter().flat_map(|slot| slot.policy.get().credentials()).collect(),
             needs: slots.iter().fold(Needs::default(), |needs, slot| needs | slot.needs),
             slots: slots.into(),
         }
@@ -107,6 +111,12 @@ impl Chain {
     /// What comes after it, before the upstream.
     pub fn processing(&self) -> &[Slot] {
         &self.slots[self.access..self.before_response]
+    }
+
+    /// What is wanted of a request for its event.
+    pub fn log_specs(&self, exchange: &Exchange) -> impl Iterator<Item = Arc<LogSpec>> {
+        let wanting = self.slots.iter().filter(|slot| slot.needs.log);
+        wanting.filter_map(|slot| slot.policy.get().log(exchange))
     }
 
     /// What sees responses.
@@ -123,6 +133,8 @@ pub struct Slot {
     pub stage: Stage,
     pub policy: Compiled,
     pub needs: Needs,
+    /// It finds out which application calls.
+    pub identifies: bool,
 }
 
 impl CompiledApi {

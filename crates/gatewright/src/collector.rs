@@ -17,13 +17,17 @@ use std::{
 use engine::{
     RequestId, Timestamp,
     journal::{Batch, Finished},
+    log::LoggedPart,
     reason::Origin,
 };
 use model::{Settings, event::TransactionStatus};
-use store::{BlockBuilder, CallRef, CorrelationId, EventRef, EventStore};
+use store::{BlockBuilder, CallRef, CorrelationId, EventRef, EventStore, MessageRef, Packing};
 use tokio::sync::mpsc;
 
-use crate::explain::{self, Explanation};
+use crate::{
+    explain::{self, Explanation},
+    tap::Taps,
+};
 
 /// What the collector knows, for those who ask.
 #[derive(Default)]
@@ -34,6 +38,7 @@ pub struct Collected {
     pub lost: AtomicU64,
     /// Events that were never handed over, since the queue was full.
     pub dropped: Arc<AtomicU64>,
+    pub taps: Taps,
     asked: tokio::sync::Notify,
     caught_up: tokio::sync::Notify,
 }
@@ -85,6 +90,8 @@ const AT_ONCE: usize = 64;
 /// A write costs the same for one event and for thousands, so they wait for each other: this long, or this many.
 const WRITE_AFTER: Duration = Duration::from_millis(250);
 const WRITE_AT: u64 = 5_000;
+/// Bytes of messages that wait at most.
+const WRITE_AT_BYTES: usize = 4 << 20;
 
 /// Runs until no worker is left that could hand anything over.
 pub async fn run(
@@ -93,7 +100,8 @@ pub async fn run(
     mut outputs: tokio::sync::watch::Receiver<Arc<Outputs>>,
     clock: engine::Clock,
 ) {
-    let mut writer = Writer { builder: BlockBuilder::new(), waiting: 0, collected: Arc::clone(&collected) };
+    let mut writer =
+        Writer { builder: BlockBuilder::new(), waiting: 0, bytes: 0, collected: Arc::clone(&collected) };
     let mut access_log = AccessLog::default();
     let mut taken = Vec::with_capacity(AT_ONCE);
     let mut purge = tokio::time::interval(PURGE_EVERY);
@@ -129,17 +137,20 @@ pub async fn run(
             write.as_mut().reset(tokio::time::Instant::now() + WRITE_AFTER);
         }
         for batch in &taken {
+            collected.taps.offer(batch);
             for finished in &batch.finished {
                 access_log.write(&outputs.settings, batch, finished);
                 if outputs.store.is_some() && outputs.settings.events.enabled {
                     push(&mut writer.builder, batch, finished, &outputs.node);
                     writer.waiting += 1;
+                    writer.bytes += finished.log.as_ref().map_or(0, |log| log.size());
                 }
             }
         }
         access_log.flush();
+        taken.iter_mut().for_each(Batch::forget_logs);
         collected.keep(taken.drain(..), outputs.settings.explain.retain as usize);
-        if writer.waiting >= WRITE_AT {
+        if writer.waiting >= WRITE_AT || writer.bytes >= WRITE_AT_BYTES {
             writer.write(&outputs).await;
         }
     }
@@ -155,12 +166,14 @@ fn current(outputs: &mut tokio::sync::watch::Receiver<Arc<Outputs>>) -> Arc<Outp
 struct Writer {
     builder: BlockBuilder,
     waiting: u64,
+    bytes: usize,
     collected: Arc<Collected>,
 }
 
 impl Writer {
     async fn write(&mut self, outputs: &Outputs) {
         let count = std::mem::take(&mut self.waiting);
+        self.bytes = 0;
         let Some(store) = outputs.store.as_ref().filter(|_| count > 0) else { return };
         let mut block = self.builder.finish();
         match store.append_block(&mut block).await {
@@ -201,6 +214,7 @@ fn push(builder: &mut BlockBuilder, batch: &Batch, finished: &Finished, node: &s
     let failed = finished.reason.is_some() || finished.status >= 400;
     let total = finished.total_us / 1_000;
     let provider = (finished.provider_us / 1_000).min(total);
+    let messages: Vec<MessageRef<'_>> = finished.log.iter().flat_map(|log| &log.parts).map(message).collect();
     builder.push(&EventRef {
         creation_date: finished.started.millis(),
         correlation_id: CorrelationId::Number(finished.id.number()),
@@ -229,8 +243,18 @@ fn push(builder: &mut BlockBuilder, batch: &Batch, finished: &Finished, node: &s
         source_gateway: "APIGateway",
         source_gateway_node: node,
         user_agent: batch.user_agent(finished),
+        messages: &messages,
         ..EventRef::default()
     });
+}
+
+fn message(part: &LoggedPart) -> MessageRef<'_> {
+    MessageRef {
+        part: part.part,
+        bytes: &part.bytes,
+        total: part.total,
+        packing: if part.compress { Packing::Compress } else { Packing::Plain },
+    }
 }
 
 /// Calls kept of one request; there are hardly ever more than two.

@@ -8,7 +8,9 @@ use engine::{
     journal::{Batch, Finished},
     reason::Origin,
 };
+use model::event::LoggedMessages;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// Everything decided about one request.
@@ -55,6 +57,12 @@ pub struct Explanation {
     /// Nothing was sent: this is what would have happened.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
+    /// Headers and payloads, where a policy keeps them. They come from the event store.
+    #[serde(default, skip_serializing_if = "LoggedMessages::is_empty")]
+    pub messages: LoggedMessages,
+    /// Messages are in the event store.
+    #[serde(skip)]
+    pub(crate) logged: bool,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -143,6 +151,9 @@ pub struct ExplainedAttempt {
     pub connection: String,
 }
 
+/// Bytes of a body that a terminal shows.
+const LONGEST_SHOWN: usize = 4_096;
+
 /// Finds a request in a batch and explains it.
 pub fn find(batch: &Batch, id: RequestId) -> Option<Explanation> {
     batch.finished.iter().find(|f| f.id == id && f.recorded).map(|finished| explain(batch, finished))
@@ -189,6 +200,8 @@ pub fn explain(batch: &Batch, finished: &Finished) -> Explanation {
         total_micros: finished.total_us,
         provider_micros: finished.provider_us,
         dry_run: false,
+        messages: LoggedMessages::default(),
+        logged: finished.logged,
     }
 }
 
@@ -361,6 +374,27 @@ impl Explanation {
                     "  after {:.1} ms  {}  {result}  took {:.1} ms on a {} connection",
                     attempt.after_millis, attempt.endpoint, attempt.took_millis, attempt.connection
                 )?;
+            }
+        }
+        for (part, text) in self.messages.parts() {
+            writeln!(out, "\n{}", part.title())?;
+            match serde_json::from_str::<Map<String, Value>>(&text) {
+                Ok(headers) if !part.is_payload() => {
+                    for (name, value) in &headers {
+                        writeln!(out, "  {name}: {}", value.as_str().unwrap_or_default())?;
+                    }
+                }
+                _ => {
+                    let shown = &text[..text.floor_char_boundary(LONGEST_SHOWN)];
+                    shown.lines().try_for_each(|line| writeln!(out, "  {line}"))?;
+                    if shown.len() < text.len() {
+                        writeln!(
+                            out,
+                            "  … {} bytes more, see `gatewright explain --json`",
+                            text.len() - shown.len()
+                        )?;
+                    }
+                }
             }
         }
         writeln!(out)?;

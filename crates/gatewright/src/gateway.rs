@@ -361,6 +361,15 @@ impl Inner {
         if let Some(server) = self.server() {
             explanation.add_candidates(&server.snapshot());
         }
+        let store = self.outputs.borrow().store.clone();
+        if explanation.logged
+            && let Some(store) = store
+        {
+            // What cannot be read is told where events are listed.
+            if let Ok(Some(event)) = store.get(&explanation.request_id).await {
+                explanation.messages = event.messages;
+            }
+        }
         Some(explanation)
     }
 

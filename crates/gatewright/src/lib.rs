@@ -13,6 +13,8 @@ mod explain;
 pub mod gateway;
 mod metrics;
 mod ops;
+mod tap;
+pub mod testing;
 mod watch;
 
 pub use config::Source;

@@ -18,7 +18,11 @@ use serde_json::{Value, json};
 use store::EventFilter;
 use tokio::net::TcpListener;
 
-use crate::{explain::Explanation, gateway::Inner};
+use crate::{
+    explain::Explanation,
+    gateway::Inner,
+    tap::{TapFilter, Tapped, Tapping},
+};
 
 pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::bind(address).await
@@ -39,6 +43,7 @@ pub async fn serve(listener: TcpListener, inner: Arc<Inner>) {
         .route("/explain/{id}", get(explain))
         .route("/events", get(events))
         .route("/events/follow", get(follow))
+        .route("/tap", get(tap))
         .with_state(inner);
     if let Err(error) = axum::serve(listener, router).await {
         tracing::error!(%error, "the operations listener ended");
@@ -361,6 +366,62 @@ async fn follow(State(inner): Gateway, Query(query): Query<EventQuery>) -> Respo
         received.recv().await.map(|line| (line, received))
     });
     ([(CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(stream)).into_response()
+}
+
+/// What is watched, as in the command line.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct TapQuery {
+    api: Option<String>,
+    application: Option<String>,
+    /// `404`, or `5xx`.
+    status: Option<String>,
+    code: Option<String>,
+    path: Option<String>,
+    policy: Option<String>,
+    slow: Option<model::Duration>,
+    /// With the routes that were in question.
+    #[serde(default)]
+    explain: bool,
+}
+
+/// Requests as they end, each a line of JSON, until the client goes.
+async fn tap(State(inner): Gateway, Query(query): Query<TapQuery>) -> Response {
+    let status = match query.status.as_deref().map(parse_code).transpose() {
+        Ok(status) => status,
+        Err(detail) => return problem(StatusCode::BAD_REQUEST, "bad_filter", &detail),
+    };
+    let filter = TapFilter {
+        api: query.api,
+        application: query.application,
+        status,
+        code: query.code,
+        path: query.path,
+        policy: query.policy,
+        slow: query.slow.map(model::Duration::get),
+    };
+    let tapped = inner.collected.taps.open(filter);
+    // Read only as fast as the client takes it: what does not fit meanwhile is lost, and told.
+    let stream = futures_util::stream::unfold((tapped, inner), move |(mut tapped, inner)| async move {
+        let line = tap_line(&mut tapped, &inner, query.explain).await?;
+        Some((Ok::<_, Infallible>(line), (tapped, inner)))
+    });
+    ([(CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(stream)).into_response()
+}
+
+async fn tap_line(tapped: &mut Tapped, inner: &Inner, with_candidates: bool) -> Option<Bytes> {
+    let mut line = tapped.next().await?;
+    if with_candidates
+        && let Tapping::Record(record) = &mut line
+        && let Some(server) = inner.server()
+    {
+        record.add_candidates(&server.snapshot());
+    }
+    let mut text = Vec::new();
+    // Writing to memory cannot fail.
+    let _ = serde_json::to_writer(&mut text, &line);
+    text.push(b'\n');
+    Some(text.into())
 }
 
 fn as_lines<'a>(events: impl Iterator<Item = &'a TransactionEvent>) -> Vec<u8> {

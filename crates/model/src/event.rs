@@ -2,6 +2,7 @@
 //! existing dashboards and exports read them.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// One request, as stored, listed and sent to destinations. Times are milliseconds, sizes bytes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -50,6 +51,121 @@ pub struct TransactionEvent {
     pub user_agent: String,
     /// Values that policies added.
     pub custom_fields: Vec<(String, String)>,
+    /// Headers and payloads, where a policy keeps them.
+    #[serde(flatten)]
+    pub messages: LoggedMessages,
+}
+
+/// Headers and payloads of a request and its response, as far as they were kept. Headers are objects; credentials in
+/// them are hidden.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LoggedMessages {
+    /// What the client sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_headers: Option<Map<String, Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub req_payload: Option<String>,
+    /// What the native service got.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub native_request_headers: Option<Map<String, Value>>,
+    /// Missing when it is what the client sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub native_req_payload: Option<String>,
+    /// What the native service answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub native_response_headers: Option<Map<String, Value>>,
+    /// Missing when it is what the client got.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub native_res_payload: Option<String>,
+    /// What the client got.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_headers: Option<Map<String, Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub res_payload: Option<String>,
+}
+
+/// A part of the messages that can be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogPart {
+    RequestHeaders,
+    ReqPayload,
+    NativeRequestHeaders,
+    NativeReqPayload,
+    NativeResponseHeaders,
+    NativeResPayload,
+    ResponseHeaders,
+    ResPayload,
+}
+
+impl LogPart {
+    /// In the order in which they come about; the event store names them by position.
+    pub const ALL: [Self; 8] = [
+        Self::RequestHeaders,
+        Self::ReqPayload,
+        Self::NativeRequestHeaders,
+        Self::NativeReqPayload,
+        Self::NativeResponseHeaders,
+        Self::NativeResPayload,
+        Self::ResponseHeaders,
+        Self::ResPayload,
+    ];
+
+    pub const fn is_payload(self) -> bool {
+        matches!(self, Self::ReqPayload | Self::NativeReqPayload | Self::NativeResPayload | Self::ResPayload)
+    }
+
+    /// In words, for people.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::RequestHeaders => "Headers of the request",
+            Self::ReqPayload => "Body of the request",
+            Self::NativeRequestHeaders => "Headers for the native service",
+            Self::NativeReqPayload => "Body for the native service",
+            Self::NativeResponseHeaders => "Headers from the native service",
+            Self::NativeResPayload => "Body from the native service",
+            Self::ResponseHeaders => "Headers of the response",
+            Self::ResPayload => "Body of the response",
+        }
+    }
+}
+
+impl LoggedMessages {
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Sets a part: headers to the object that the text is, payloads to the text.
+    pub fn set(&mut self, part: LogPart, text: String) {
+        let headers = match part {
+            LogPart::RequestHeaders => &mut self.request_headers,
+            LogPart::NativeRequestHeaders => &mut self.native_request_headers,
+            LogPart::NativeResponseHeaders => &mut self.native_response_headers,
+            LogPart::ResponseHeaders => &mut self.response_headers,
+            LogPart::ReqPayload => return self.req_payload = Some(text),
+            LogPart::NativeReqPayload => return self.native_req_payload = Some(text),
+            LogPart::NativeResPayload => return self.native_res_payload = Some(text),
+            LogPart::ResPayload => return self.res_payload = Some(text),
+        };
+        *headers = serde_json::from_str(&text).ok();
+    }
+
+    /// The parts that there are, as texts.
+    pub fn parts(&self) -> Vec<(LogPart, String)> {
+        let headers =
+            |headers: &Option<Map<String, Value>>| headers.clone().map(|h| Value::Object(h).to_string());
+        let text = |part: &LogPart| match part {
+            LogPart::RequestHeaders => headers(&self.request_headers),
+            LogPart::NativeRequestHeaders => headers(&self.native_request_headers),
+            LogPart::NativeResponseHeaders => headers(&self.native_response_headers),
+            LogPart::ResponseHeaders => headers(&self.response_headers),
+            LogPart::ReqPayload => self.req_payload.clone(),
+            LogPart::NativeReqPayload => self.native_req_payload.clone(),
+            LogPart::NativeResPayload => self.native_res_payload.clone(),
+            LogPart::ResPayload => self.res_payload.clone(),
+        };
+        LogPart::ALL.iter().filter_map(|part| Some((*part, text(part)?))).collect()
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -100,6 +100,10 @@ impl Filter for Identifier {
     fn request<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
         Step::Done(self.identify(exchange))
     }
+
+    fn credentials(&self) -> Vec<HeaderName> {
+        vec![self.header.clone()]
+    }
 }
 
 impl Identifier {

@@ -8,6 +8,7 @@ mod conversion;
 mod cors;
 mod identify;
 mod keyed;
+mod log_invocation;
 mod media;
 mod mock;
 mod outbound_authentication;
@@ -47,6 +48,7 @@ pub static POLICIES: &[PolicyKind] = &[
     PolicyKind::of::<throttle::Throttle>(),
     PolicyKind::of::<result_cache::ResultCache>(),
     PolicyKind::of::<upstream_throughput::UpstreamThroughput>(),
+    PolicyKind::of::<log_invocation::LogInvocation>(),
     PolicyKind::of::<transformation::ResponseTransformation>(),
     PolicyKind::of::<conversion::ResponseConversion>(),
 ];

@@ -1,7 +1,7 @@
 //! Bodies on their way through: the client's towards the upstream, the answer's towards the client.
 
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     error::Error,
     fmt,
     pin::Pin,
@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use engine::{Reason, reason};
+use engine::{Reason, log::Piece, reason};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
@@ -39,6 +39,8 @@ impl Error for RequestError {}
 pub struct RequestProgress {
     pub bytes: Cell<u64>,
     pub failure: Cell<Option<&'static Reason>>,
+    /// Where the beginning of the body is kept for the event, if it is.
+    pub kept: RefCell<Option<Box<Piece>>>,
     touched: Cell<bool>,
 }
 
@@ -47,6 +49,8 @@ pub struct RequestProgress {
 pub enum Inbound {
     Http1(Option<ClientBody>),
     Http2(Incoming),
+    /// It has come already, as in a rehearsal.
+    Given(Bytes),
 }
 
 impl Inbound {
@@ -54,6 +58,8 @@ impl Inbound {
         match self {
             Self::Http1(None) => Poll::Ready(None),
             Self::Http1(Some(body)) => body.poll_frame(cx),
+            Self::Given(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Given(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Self::Http2(body) => {
                 Pin::new(body).poll_frame(cx).map(|frame| frame.map(|f| f.map_err(|_| &reason::CLIENT_GONE)))
             }
@@ -64,6 +70,7 @@ impl Inbound {
         match self {
             Self::Http1(body) => body.as_ref().is_none_or(ClientBody::is_end_stream),
             Self::Http2(body) => body.is_end_stream(),
+            Self::Given(bytes) => bytes.is_empty(),
         }
     }
 
@@ -71,6 +78,7 @@ impl Inbound {
         match self {
             Self::Http1(body) => body.as_ref().map_or(SizeHint::with_exact(0), ClientBody::size_hint),
             Self::Http2(body) => body.size_hint(),
+            Self::Given(bytes) => SizeHint::with_exact(bytes.len() as u64),
         }
     }
 }
@@ -154,6 +162,9 @@ impl Body for RequestBody {
                 if let Some(data) = frame.data_ref() {
                     let bytes = me.progress.bytes.get() + data.len() as u64;
                     me.progress.bytes.set(bytes);
+                    if let Some(kept) = &mut *me.progress.kept.borrow_mut() {
+                        kept.push(data);
+                    }
                     if bytes > me.limit {
                         return me.fail(&reason::BODY_TOO_LARGE);
                     }
@@ -262,6 +273,9 @@ impl Body for ProxyBody {
                 if let (Some(finish), Some(data)) = (&mut me.finish, frame.data_ref()) {
                     finish.response_bytes += data.len() as u64;
                     finish.exchange.body_passed(data);
+                    if let Some(kept) = finish.exchange.log.as_mut().and_then(|log| log.answer.as_mut()) {
+                        kept.push(data);
+                    }
                 }
                 if me.is_end_stream() {
                     me.finish();

@@ -70,6 +70,9 @@ impl Drop for Finish {
         }
         // Whatever the share of requests that are recorded: those that failed are what somebody will ask about.
         exchange.recording |= exchange.reason.is_some();
+        if let Some(log) = &mut exchange.log {
+            log.request = self.request_progress.kept.take();
+        }
         let ended = self.worker.now();
         let measures = Measures {
             ended,

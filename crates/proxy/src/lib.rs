@@ -20,11 +20,13 @@ mod patience;
 mod payload;
 mod pool;
 mod proxy_protocol;
+pub mod rehearse;
 mod request;
 mod server;
 pub mod tls;
 mod upgrade;
 mod worker;
 
+pub use forward::{Failing, Played, Sent};
 pub use request::DryRun;
 pub use server::{BoundListener, Options, Server, StartError};

@@ -34,8 +34,8 @@ use crate::{
 };
 
 /// A request as it came, before anything was decided about it.
-struct Begun {
-    finish: Box<Finish>,
+pub(crate) struct Begun {
+    pub(crate) finish: Box<Finish>,
     inbound: Inbound,
     asked: Option<(Asked, Option<OnUpgrade>)>,
 }
@@ -69,7 +69,11 @@ pub fn serve(
     inbound: Inbound,
     protocol: Option<(Asked, OnUpgrade)>,
 ) -> impl Future<Output = Reply> + use<> {
-    let begun = begin(worker, conn, head, inbound, protocol);
+    reply(begin(worker, conn, head, inbound, protocol))
+}
+
+/// Answers what has begun.
+pub(crate) fn reply(begun: Begun) -> impl Future<Output = Reply> + use<> {
     let id = begun.finish.exchange.id;
     async move {
         match AssertUnwindSafe(handle(begun)).catch_unwind().await {
@@ -84,7 +88,7 @@ pub fn serve(
     }
 }
 
-fn begin(
+pub(crate) fn begin(
     worker: &Rc<Worker>,
     conn: &Rc<ConnInfo>,
     head: RequestHead,
@@ -135,6 +139,9 @@ async fn handle(begun: Begun) -> Reply {
         Ok(answer) => {
             exchange.status = answer.status;
             exchange.response_headers = answer.headers;
+            if let Some(log) = exchange.log.as_mut().filter(|_| !exchange.attempts.is_empty()) {
+                log.received(&exchange.response_headers);
+            }
             (answer.source, answer.tunnel)
         }
         Err(rejection) => (refuse(exchange, &rejection), None),
@@ -202,6 +209,9 @@ async fn decide(
     exchange.operation = found.operation.as_ref().map_or(None, |operation| *operation);
     let chain = api.chain(exchange.operation);
     body.limit = api.max_body_size;
+    if chain.needs.log {
+        *body.progress.kept.borrow_mut() = exchange.begin_log(chain);
+    }
     // A body is read for those who may use the API, unless it decides who they are.
     if chain.body_decides_access {
         body.read_whole(worker, exchange, asked).await?;
@@ -327,7 +337,7 @@ async fn run(worker: &Worker, exchange: &mut Exchange, slots: &[Slot]) -> Verdic
     }
     let mut before = if exchange.recording { worker.now() } else { Timestamp::default() };
     for slot in slots {
-        let verdict = match slot.policy.get().request(exchange) {
+        let verdict = match step(worker, slot, exchange) {
             Step::Done(verdict) => verdict,
             Step::Later(future) => future.await,
         };
@@ -339,6 +349,14 @@ async fn run(worker: &Worker, exchange: &mut Exchange, slots: &[Slot]) -> Verdic
         }
     }
     Ok(Outcome::Passed)
+}
+
+/// Calls a policy. In a rehearsal it may be known already who calls.
+fn step<'a>(worker: &Worker, slot: &'a Slot, exchange: &'a mut Exchange) -> Step<'a> {
+    match &worker.stand_in {
+        Some(stand_in) if slot.identifies => stand_in.identify(slot, exchange),
+        _ => slot.policy.get().request(exchange),
+    }
 }
 
 /// Writes down what a policy decided; returns the time, from which the next one is measured.
@@ -416,6 +434,9 @@ fn prepare(
     let mut extra = headers::forwarded(&mut exchange.headers, seen, &exchange.client, &conn.forwarded_by);
     extra.append(&X_REQUEST_ID, id_value(exchange.id));
 
+    if let Some(log) = &mut exchange.log {
+        log.sending(&exchange.headers, &extra);
+    }
     let patience = snapshot.settings.limits.body_timeout.get();
     let mut body = body.into_request_body(worker, exchange).filter(|_| asked.is_none());
     let has_body = body.is_some();
@@ -442,7 +463,7 @@ fn start_mirror(
 ) -> Option<mirror::Tee> {
     let api = exchange.api? as usize;
     let snapshot = &exchange.snapshot;
-    let position = snapshot.bindings[api].mirror?;
+    let position = snapshot.bindings[api].mirror.filter(|_| worker.stand_in.is_none())?;
     let share = snapshot.apis[api].doc.mirror.as_ref()?.share;
     if !in_share(exchange.id, share) {
         return None;
@@ -472,6 +493,9 @@ async fn process_response(worker: &Worker, exchange: &mut Exchange, mut source: 
                     Ok(source) => source,
                     Err(reason) => refuse(exchange, &Rejection::new(reason)),
                 };
+                if let (Some(log), Some(payload)) = (&mut exchange.log, &exchange.response_payload) {
+                    log.received = Some(payload.bytes().clone());
+                }
             }
             if let Err(rejection) = run_response(worker, exchange, chain).await {
                 exchange.response_payload = None;
@@ -509,6 +533,9 @@ fn respond(exchange: &mut Exchange) -> Headers {
     let mut headers = std::mem::take(&mut exchange.response_headers);
     headers.insert(&X_REQUEST_ID, id_value(exchange.id));
     headers.extend(&exchange.answer_headers);
+    if let Some(log) = &mut exchange.log {
+        log.answering(&headers);
+    }
     headers
 }
 

@@ -21,7 +21,10 @@ use engine::{
 use slab::Slab;
 use tokio::sync::{Notify, mpsc, watch};
 
-use crate::{calls::WorkerCaller, conn_state::ConnState, patience::Ticker, pool::Pools, tls::TlsContexts};
+use crate::{
+    calls::WorkerCaller, conn_state::ConnState, forward::StandIn, patience::Ticker, pool::Pools,
+    tls::TlsContexts,
+};
 
 /// What is served: a snapshot and the TLS that goes with it.
 pub struct Live {
@@ -71,6 +74,8 @@ pub struct Worker {
     /// Sends what policies call.
     pub caller: CallerRef,
     pub shared: Arc<Shared>,
+    /// Answers instead of upstreams, in rehearsals.
+    pub stand_in: Option<Box<StandIn>>,
     pub pools: Pools,
     pub ticker: Rc<Ticker>,
     pub connections: RefCell<Slab<Arc<ConnState>>>,
@@ -96,14 +101,31 @@ const LARGEST_SPARE: usize = 32 * 1024;
 
 impl Worker {
     pub fn new(index: usize, shared: Arc<Shared>, seed: u64) -> Rc<Self> {
+        Rc::new_cyclic(|worker| Self::with(index, shared, seed, Weak::clone(worker), None))
+    }
+
+    /// A worker that calls no upstream.
+    pub fn rehearsing(shared: Arc<Shared>, seed: u64, stand_in: StandIn) -> Rc<Self> {
+        // Nor does it send the calls of policies: nobody has said what their answers would be.
+        Rc::new(Self::with(0, shared, seed, Weak::new(), Some(Box::new(stand_in))))
+    }
+
+    fn with(
+        index: usize,
+        shared: Arc<Shared>,
+        seed: u64,
+        caller: Weak<Self>,
+        stand_in: Option<Box<StandIn>>,
+    ) -> Self {
         let live = shared.live.load_full();
         let journal = Batch::new(Arc::clone(&live.snapshot.catalog));
         let local = Rc::new(LocalLive { snapshot: Rc::new(Arc::clone(&live.snapshot)), live });
-        Rc::new_cyclic(|worker: &Weak<Self>| Self {
+        Self {
             index,
-            caller: CallerRef(Rc::new(WorkerCaller(Weak::clone(worker)))),
+            caller: CallerRef(Rc::new(WorkerCaller(caller))),
             cache: RefCell::new(Cache::new(Arc::clone(&shared.live))),
             shared,
+            stand_in,
             pools: Pools::default(),
             ticker: Rc::default(),
             connections: RefCell::default(),
@@ -115,7 +137,7 @@ impl Worker {
             random: Cell::new(seed | 1),
             buffers: RefCell::default(),
             date: RefCell::new((0, "".into())),
-        })
+        }
     }
 
     pub fn now(&self) -> Timestamp {

@@ -6,7 +6,8 @@ use crate::{
     day::Day,
     event_ref::{CallRef, EventRef},
     intern::{Field, Interner},
-    packed::{Call, Head, Header, VERSION, write_number},
+    messages,
+    packed::{Call, Head, Header, VERSION, WITHOUT_MESSAGES, write_number},
 };
 
 /// Most events in one row: what a reader unpacks at a time.
@@ -62,7 +63,10 @@ impl BlockBuilder {
     pub fn push_event(&mut self, event: &TransactionEvent) {
         let calls = event.external_calls.iter().map(CallRef::from);
         let fields = event.custom_fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        self.push_parts(&EventRef::head_of(event), calls, fields);
+        let messages = event.messages.parts();
+        let messages: Vec<_> = messages.iter().map(|(part, text)| messages::plain(*part, text)).collect();
+        let head = EventRef { messages: &messages, ..EventRef::head_of(event) };
+        self.push_parts(&head, calls, fields);
     }
 
     /// The events pushed since the last call.
@@ -114,6 +118,8 @@ pub(crate) struct PartBuilder {
     texts: Interner,
     marks: Vec<u8>,
     events: Vec<u8>,
+    /// An event has messages.
+    messages: bool,
 }
 
 impl PartBuilder {
@@ -128,6 +134,7 @@ impl PartBuilder {
             texts: Interner::new(),
             marks: Vec::new(),
             events: Vec::new(),
+            messages: false,
         }
     }
 
@@ -163,11 +170,16 @@ impl PartBuilder {
             write_number(&mut self.events, u64::from(name));
             write_number(&mut self.events, u64::from(value));
         }
+        if !event.messages.is_empty() {
+            self.messages = true;
+            messages::write(&mut self.events, event.messages);
+        }
     }
 
     pub(crate) fn seal(&mut self) -> Part {
         let mut data = Vec::with_capacity(24 + self.texts.table().len() + self.events.len());
-        data.push(VERSION);
+        data.push(if self.messages { VERSION } else { WITHOUT_MESSAGES });
+        self.messages = false;
         Header { base_ms: self.base_ms, texts: self.texts.len(), events: self.count }.write(&mut data);
         data.extend_from_slice(self.texts.table());
         data.extend_from_slice(&self.events);

@@ -1,6 +1,6 @@
 //! An event that borrows its texts, for callers who have them in a snapshot or a request and need no copy.
 
-use model::event::{EventType, ExternalCall, TransactionEvent, TransactionStatus};
+use model::event::{EventType, ExternalCall, LogPart, TransactionEvent, TransactionStatus};
 
 /// Ids that were made here are numbers; those that came from a client can be any text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +82,28 @@ pub struct EventRef<'a> {
     pub source_gateway_node: &'a str,
     pub user_agent: &'a str,
     pub custom_fields: &'a [(&'a str, &'a str)],
+    pub messages: &'a [MessageRef<'a>],
+}
+
+/// A part of a message that is kept with the event.
+#[derive(Debug, Clone, Copy)]
+pub struct MessageRef<'a> {
+    pub part: LogPart,
+    pub bytes: &'a [u8],
+    /// Length of the whole, where the bytes are only its beginning; else 0.
+    pub total: u64,
+    pub packing: Packing,
+}
+
+/// How the bytes of a message are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Packing {
+    /// As they are.
+    Plain,
+    /// Compressed, which is still to be done.
+    Compress,
+    /// Compressed, which has been done.
+    Compressed,
 }
 
 /// An [`ExternalCall`] that borrows.
@@ -143,6 +165,7 @@ impl<'a> EventRef<'a> {
             source_gateway_node: &event.source_gateway_node,
             user_agent: &event.user_agent,
             custom_fields: &[],
+            messages: &[],
         }
     }
 }

@@ -10,6 +10,7 @@ mod event_ref;
 mod events;
 mod filter;
 mod intern;
+mod messages;
 mod packed;
 mod page;
 mod unpack;
@@ -17,6 +18,6 @@ mod writer;
 
 pub use block::{Block, BlockBuilder};
 pub use error::StoreError;
-pub use event_ref::{CallRef, CorrelationId, EventRef};
+pub use event_ref::{CallRef, CorrelationId, EventRef, MessageRef, Packing};
 pub use events::{EventStore, LOCK_FILE};
 pub use filter::{Cursor, CursorError, EventFilter, EventPage};

@@ -9,7 +9,9 @@ use crate::{
 };
 
 /// Raised whenever anything below changes; blocks of earlier versions stay readable.
-pub(crate) const VERSION: u8 = 1;
+pub(crate) const VERSION: u8 = 2;
+/// Blocks in which no event has messages are written as before there were any.
+pub(crate) const WITHOUT_MESSAGES: u8 = 1;
 
 /// Number of texts that every event has, and the place of those that are looked for.
 pub(crate) const TEXTS: usize = 17;
@@ -25,6 +27,8 @@ pub(crate) const REASON_CODE: usize = 10;
 
 pub(crate) const FAILURE: u8 = 1;
 pub(crate) const CALLBACK: u8 = 2;
+/// Messages follow the custom fields, after their number.
+pub(crate) const MESSAGES: u8 = 128;
 
 #[derive(Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
@@ -114,7 +118,7 @@ impl Head {
                 texts.id(const { Field::of_event(16) }, event.user_agent),
             ],
             response_code: event.response_code,
-            flags: failure | callback | kind << 2,
+            flags: failure | callback | kind << 2 | if event.messages.is_empty() { 0 } else { MESSAGES },
             numbers: [
                 event.gateway_time,
                 event.provider_time,

@@ -4,10 +4,11 @@ use model::event::{EventType, ExternalCall, TransactionEvent};
 use serde::de::DeserializeOwned;
 
 use crate::{
-    event_ref::{CallRef, CorrelationId, EventRef},
+    event_ref::{CallRef, CorrelationId, EventRef, MessageRef},
+    messages,
     packed::{
         API_ID, API_NAME, APPLICATION_ID, APPLICATION_NAME, BlockError, CALLBACK, CLIENT_IP, Call, Head,
-        Header, Id, METHOD, OPERATION, PATH, REASON_CODE, VERSION,
+        Header, Id, MESSAGES, METHOD, OPERATION, PATH, REASON_CODE, VERSION, WITHOUT_MESSAGES,
     },
 };
 
@@ -20,12 +21,13 @@ pub(crate) struct BlockReader<'a> {
     /// Reused, as most events have one call.
     calls: Vec<Call>,
     fields: Vec<(u32, u32)>,
+    messages: Vec<MessageRef<'a>>,
 }
 
 impl<'a> BlockReader<'a> {
     pub(crate) fn new(data: &'a [u8]) -> Result<Self, BlockError> {
         match data.split_first() {
-            Some((&VERSION, rest)) => {
+            Some((&(WITHOUT_MESSAGES | VERSION), rest)) => {
                 let (header, mut rest) = postcard::take_from_bytes::<Header>(rest)?;
                 // A damaged number must not reserve more than there can be: a text takes a byte at least.
                 let mut texts = Vec::with_capacity((header.texts as usize).min(rest.len()) + 1);
@@ -36,7 +38,15 @@ impl<'a> BlockReader<'a> {
                     rest = after;
                 }
                 let (base_ms, left) = (header.base_ms, header.events);
-                Ok(Self { texts, base_ms, left, rest, calls: Vec::new(), fields: Vec::new() })
+                Ok(Self {
+                    texts,
+                    base_ms,
+                    left,
+                    rest,
+                    calls: Vec::new(),
+                    fields: Vec::new(),
+                    messages: Vec::new(),
+                })
             }
             Some((&version, _)) => Err(BlockError::Version(version)),
             None => Err(BlockError::Damaged),
@@ -64,12 +74,17 @@ impl<'a> BlockReader<'a> {
             let field = self.take()?;
             self.fields.push(field);
         }
+        self.messages.clear();
+        if head.flags & MESSAGES != 0 {
+            self.rest = messages::read(self.rest, &mut self.messages)?;
+        }
         Ok(Some(Packed {
             head,
             texts: &self.texts,
             base_ms: self.base_ms,
             calls: &self.calls,
             fields: &self.fields,
+            messages: &self.messages,
         }))
     }
 
@@ -87,6 +102,7 @@ pub(crate) struct Packed<'a> {
     base_ms: u64,
     calls: &'a [Call],
     fields: &'a [(u32, u32)],
+    messages: &'a [MessageRef<'a>],
 }
 
 impl<'a> Packed<'a> {
@@ -107,7 +123,7 @@ impl<'a> Packed<'a> {
         let [gateway_time, provider_time, total_time, total_data_size, request_size, response_size] =
             head.numbers;
         Ok(EventRef {
-            event_type: if head.flags >> 2 == 0 {
+            event_type: if (head.flags & !MESSAGES) >> 2 == 0 {
                 EventType::Transactional
             } else {
                 return Err(BlockError::Damaged);
@@ -142,6 +158,7 @@ impl<'a> Packed<'a> {
             source_gateway_node: text(15)?,
             user_agent: text(16)?,
             custom_fields: &[],
+            messages: self.messages,
         })
     }
 
@@ -212,6 +229,7 @@ impl<'a> Packed<'a> {
                 .into_iter()
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect(),
+            messages: messages::unpack(self.messages)?,
         })
     }
 

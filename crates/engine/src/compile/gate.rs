@@ -1,9 +1,11 @@
 //! A policy for some methods only, where one chain serves several: operations for every method, and requests that match
 //! no operation.
 
-use http::Method;
+use std::sync::Arc;
 
-use crate::{Compiled, Exchange, Filter, Needs, Outcome, Step};
+use http::{HeaderName, Method};
+
+use crate::{Compiled, Exchange, Filter, Needs, Outcome, Step, log::LogSpec};
 
 /// The methods that a policy is for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -50,6 +52,14 @@ impl Filter for Gate {
 
     fn needs(&self) -> Needs {
         self.policy.get().needs()
+    }
+
+    fn log(&self, exchange: &Exchange) -> Option<Arc<LogSpec>> {
+        self.policy.get().log(exchange).filter(|_| self.methods.contain(&exchange.method))
+    }
+
+    fn credentials(&self) -> Vec<HeaderName> {
+        self.policy.get().credentials()
     }
 }
 

@@ -387,6 +387,7 @@ impl<'a> Resolver<'a> {
                     stage: source.kind.stage,
                     policy,
                     needs: ready.needs,
+                    identifies: source.kind.identifies,
                 });
             }
             let active: Vec<u16> = resolved.active.into_keys().collect();

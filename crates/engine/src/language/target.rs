@@ -104,9 +104,8 @@ impl Target {
         };
         Needs {
             request_body: payload == Some(false),
-            response: false,
             response_body: payload == Some(true),
-            error_body: false,
+            ..Needs::default()
         }
     }
 

@@ -163,9 +163,8 @@ impl Variable {
         let is_payload = matches!(self.source, Source::Message(_, Part::Payload | Part::Selected(_)));
         Needs {
             request_body: is_payload && matches!(self.source, Source::Message(Message::Request, _)),
-            response: false,
             response_body: is_payload && matches!(self.source, Source::Message(Message::Response, _)),
-            error_body: false,
+            ..Needs::default()
         }
     }
 }

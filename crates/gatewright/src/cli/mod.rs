@@ -6,6 +6,8 @@ mod key;
 mod query;
 mod run;
 mod schema;
+mod tap;
+mod test;
 mod up;
 
 use std::process::ExitCode;
@@ -28,6 +30,8 @@ enum Command {
     Run(run::Run),
     /// Check a configuration without serving it.
     Check(check::Check),
+    /// Run the tests of a configuration, without serving it.
+    Test(test::Test),
     /// Print the JSON Schema of the configuration, for editors.
     Schema,
     /// Look at API definitions without serving them.
@@ -36,6 +40,8 @@ enum Command {
     Explain(query::Explain),
     /// List, filter and follow transaction events.
     Events(query::Events),
+    /// Watch requests as they end.
+    Tap(tap::Tap),
     /// Show what a running gateway serves.
     Status(query::Status),
     /// Make an API key and its hash.
@@ -60,10 +66,12 @@ pub fn main(release_memory: Option<fn()>) -> ExitCode {
             Command::Up(command) => command.run(release_memory).await,
             Command::Run(command) => command.run(release_memory).await,
             Command::Check(command) => command.run().await,
+            Command::Test(command) => command.run().await,
             Command::Schema => schema::run(),
             Command::Import(command) => command.run().await,
             Command::Explain(command) => command.run().await,
             Command::Events(command) => command.run().await,
+            Command::Tap(command) => command.run().await,
             Command::Status(command) => command.run().await,
             Command::Key => key::run(),
         }

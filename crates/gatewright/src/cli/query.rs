@@ -14,13 +14,13 @@ use crate::{Explanation, client, ops::Question};
 
 /// The gateway that is asked.
 #[derive(Debug, Args)]
-struct Target {
+pub(super) struct Target {
     /// Operations listener of the gateway.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9080", env = "GATEWRIGHT_GATEWAY")]
     gateway: String,
     /// Print JSON.
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 impl Target {
@@ -46,6 +46,33 @@ impl Target {
     async fn get(&self, path: &str) -> Result<Bytes, String> {
         let request = Request::get(self.url(path)).body(Full::default()).map_err(|e| e.to_string())?;
         self.ask(request).await
+    }
+
+    /// Hands over the lines of an answer as they come, until there are no more.
+    pub(super) async fn lines(
+        &self,
+        path: &str,
+        mut take: impl FnMut(&[u8]) -> Result<(), String>,
+    ) -> Result<(), String> {
+        let request = Request::get(self.url(path)).body(Full::default()).map_err(|e| e.to_string())?;
+        let mut response = client::send(request)
+            .await
+            .map_err(|error| format!("no gateway answers at {}: {error}", self.gateway))?;
+        if !response.status().is_success() {
+            let body = client::whole(response).await.map_err(|e| e.to_string())?;
+            let problem: Value = serde_json::from_slice(&body).unwrap_or_default();
+            return Err(problem["detail"].as_str().unwrap_or("the gateway refused").to_owned());
+        }
+        let mut rest = Vec::new();
+        while let Some(frame) = response.body_mut().frame().await {
+            let Ok(data) = frame.map_err(|e| e.to_string())?.into_data() else { continue };
+            rest.extend_from_slice(&data);
+            while let Some(end) = rest.iter().position(|b| *b == b'\n') {
+                let line: Vec<u8> = rest.drain(..=end).collect();
+                take(&line)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -199,26 +226,9 @@ impl Events {
     }
 
     async fn print_as_they_come(&self) -> Result<(), String> {
-        let url = self.target.url(&format!("/events/follow?{}", self.query()));
-        let request = Request::get(url).body(Full::default()).map_err(|e| e.to_string())?;
-        let mut response = client::send(request)
-            .await
-            .map_err(|error| format!("no gateway answers at {}: {error}", self.target.gateway))?;
-        if !response.status().is_success() {
-            let body = client::whole(response).await.map_err(|e| e.to_string())?;
-            let problem: Value = serde_json::from_slice(&body).unwrap_or_default();
-            return Err(problem["detail"].as_str().unwrap_or("the gateway refused").to_owned());
-        }
-        let mut rest = Vec::new();
-        while let Some(frame) = response.body_mut().frame().await {
-            let Ok(data) = frame.map_err(|e| e.to_string())?.into_data() else { continue };
-            rest.extend_from_slice(&data);
-            while let Some(end) = rest.iter().position(|b| *b == b'\n') {
-                let line: Vec<u8> = rest.drain(..=end).collect();
-                self.print_event(&serde_json::from_slice(&line).map_err(|e| e.to_string())?)?;
-            }
-        }
-        Ok(())
+        let path = format!("/events/follow?{}", self.query());
+        let print = |line: &[u8]| self.print_event(&serde_json::from_slice(line).map_err(|e| e.to_string())?);
+        self.target.lines(&path, print).await
     }
 
     fn print_event(&self, event: &Value) -> Result<(), String> {
@@ -252,7 +262,7 @@ impl Events {
 const EVENT_TIME: &[time::format_description::BorrowedFormatItem<'_>] =
     time::macros::format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
-fn encode(text: &str) -> String {
+pub(super) fn encode(text: &str) -> String {
     text.bytes()
         .map(|b| {
             if b.is_ascii_alphanumeric() || b"-._~/:".contains(&b) {

@@ -8,6 +8,8 @@ use std::{
 
 use model::{ConfigDoc, Diagnostic, Diagnostics, check, diagnostic::Severity, yaml};
 
+use crate::testing::is_test_file;
+
 /// Largest configuration file.
 const LARGEST: u64 = 64 << 20;
 
@@ -80,7 +82,9 @@ fn folder(path: &Path) -> Result<Vec<PathBuf>, Diagnostics> {
     let mut files: Vec<PathBuf> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| {
-            path.is_file() && path.extension().is_some_and(|e| e == "yaml" || e == "yml" || e == "json")
+            path.is_file()
+                && path.extension().is_some_and(|e| e == "yaml" || e == "yml" || e == "json")
+                && !is_test_file(path)
         })
         .collect();
     files.sort();

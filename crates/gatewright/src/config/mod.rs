@@ -5,6 +5,7 @@ mod files;
 mod resolve;
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -45,6 +46,11 @@ impl Loaded {
 
 /// Loads a configuration. Everything that is wrong with it is reported.
 pub async fn load(source: &Source) -> Result<Loaded, Diagnostics> {
+    load_with(source, &BTreeMap::new()).await
+}
+
+/// The same with secrets that are given, by the name of the environment variable or the path of the file.
+pub async fn load_with(source: &Source, secrets: &BTreeMap<String, String>) -> Result<Loaded, Diagnostics> {
     let (mut config, origins, mut files, directory) = match source {
         Source::Path(path) => {
             let read = files::read(path)?;
@@ -56,7 +62,7 @@ pub async fn load(source: &Source) -> Result<Loaded, Diagnostics> {
     };
     let mut problems = Diagnostics::default();
     resolve::paths(&mut config, &directory);
-    resolve::secrets(&mut config, &mut problems);
+    resolve::secrets(&mut config, secrets, &mut problems);
     if config.listeners.is_empty() {
         config.listeners.push(default_listener());
     }

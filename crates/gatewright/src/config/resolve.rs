@@ -1,6 +1,7 @@
 //! References in a configuration: relative paths made absolute, secrets read from where they are kept.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
@@ -49,8 +50,14 @@ pub(super) fn certificate_files(config: &ConfigDoc) -> Vec<PathBuf> {
     listeners.chain(upstreams).map(PathBuf::from).collect()
 }
 
-/// Reads every secret. What cannot be read is named by its reference, never by its value.
-pub(super) fn secrets(config: &mut ConfigDoc, problems: &mut Diagnostics) {
+/// Reads every secret that is not given. What cannot be read is named by its reference, never by its value.
+pub(super) fn secrets(config: &mut ConfigDoc, given: &BTreeMap<String, String>, problems: &mut Diagnostics) {
+    let read = |secret: &Secret| match secret.source() {
+        Some(SecretSource::Env(place) | SecretSource::File(place)) if given.contains_key(place) => {
+            usable(given[place].clone())
+        }
+        _ => read(secret),
+    };
     for (index, application) in config.applications.iter_mut().enumerate() {
         for (place, key) in application.api_keys.iter_mut().enumerate() {
             let Some(secret) = &mut key.value else { continue };
@@ -123,6 +130,10 @@ fn read(secret: &Secret) -> Result<String, String> {
         }
         None => return Err("expected a reference such as ${env:NAME} or ${file:/path}".to_owned()),
     };
+    usable(value)
+}
+
+fn usable(value: String) -> Result<String, String> {
     let value = value.trim_end_matches(['\r', '\n']).to_owned();
     if value.is_empty() { Err("the secret is empty".to_owned()) } else { Ok(value) }
 }

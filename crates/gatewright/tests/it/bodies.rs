@@ -52,7 +52,7 @@ impl Filter for CapitalsFilter {
     }
 
     fn needs(&self) -> Needs {
-        Needs { request_body: true, response: true, response_body: true, error_body: false }
+        Needs { request_body: true, response: true, response_body: true, ..Needs::default() }
     }
 }
 

@@ -94,6 +94,12 @@ fn every_piece_of_configuration_in_the_book_is_valid() {
         for block in blocks(&text, "yaml") {
             let value =
                 yaml::parse(&block).unwrap_or_else(|e| panic!("{}: {e}\n{block}", page.display())).value;
+            if value.get("tests").is_some() {
+                let parsed: Result<model::TestFile, _> = check::parse(value);
+                parsed.unwrap_or_else(|e| panic!("{}: {e}\n{block}", page.display()));
+                checked += 1;
+                continue;
+            }
             let config: ConfigDoc =
                 check::parse(value).unwrap_or_else(|e| panic!("{}: {e}\n{block}", page.display()));
             let global: Vec<_> = config.policies.iter().map(model::GlobalPolicyDoc::policy).collect();

@@ -34,6 +34,10 @@ impl Identifier for ByApiKey {
         }
     }
 
+    fn credential(&self) -> Option<HeaderName> {
+        self.header.clone()
+    }
+
     fn challenge(&self, _: &Exchange) -> Option<HeaderValue> {
         Some(HeaderValue::from_static("APIKey"))
     }

@@ -3,7 +3,7 @@
 use std::{future::Future, pin::Pin};
 
 use engine::{Exchange, Reason, keys::ApplicationIndex};
-use http::HeaderValue;
+use http::{HeaderName, HeaderValue};
 
 /// One way to recognise an application.
 pub(super) trait Identifier: Send + Sync {
@@ -12,6 +12,11 @@ pub(super) trait Identifier: Send + Sync {
 
     /// Takes out what must never go on, and what was used, if `verified`.
     fn strip(&self, _exchange: &mut Exchange, _verified: bool) {}
+
+    /// The header that carries what nobody else may see, if it is not one that is known for it.
+    fn credential(&self) -> Option<HeaderName> {
+        None
+    }
 
     /// What a client is told to send, when it sends credentials at all.
     fn challenge(&self, _exchange: &Exchange) -> Option<HeaderValue> {

@@ -260,4 +260,8 @@ impl Filter for Authorizer {
         }
         Step::Done(self.conclude(exchange, findings))
     }
+
+    fn credentials(&self) -> Vec<HeaderName> {
+        self.rules.iter().filter_map(|rule| rule.credential()).collect()
+    }
 }

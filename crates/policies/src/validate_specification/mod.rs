@@ -197,7 +197,7 @@ impl Filter for Validator {
             request_body: bodies && self.requests.is_some(),
             response: self.responses.is_some(),
             response_body: bodies && self.responses.is_some(),
-            error_body: false,
+            ..Needs::default()
         }
     }
 }

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::BytesMut;
 use engine::{
     Exchange, Headers, Reason, Rejection, Timestamp, reason, reason::Origin, upstream::CompiledUpstream,
 };
@@ -17,7 +18,7 @@ use tokio::time::timeout;
 
 use super::{Answer, Limits, Outgoing, UpstreamBody, upstream_body::Release};
 use crate::{
-    body::Source,
+    body::{RequestBody, Source},
     h1::{self, BodyReader, Conn, Framing, SendError, Sender},
     h2::{self, H2Body, H2Handle},
     patience::Patience,
@@ -39,13 +40,13 @@ pub struct Failure {
 }
 
 impl Failure {
-    fn new(reason: &'static Reason, detail: impl Into<String>) -> Self {
+    pub(super) fn new(reason: &'static Reason, detail: impl Into<String>) -> Self {
         let detail = detail.into();
         let blames_endpoint = reason.origin == Origin::Upstream;
         Self { reason, detail, blames_endpoint, unsent: false, unanswered: false }
     }
 
-    fn unanswered(mut self) -> Self {
+    pub(super) fn unanswered(mut self) -> Self {
         self.unanswered = true;
         self
     }
@@ -87,6 +88,9 @@ impl Try<'_> {
         exchange: &Exchange,
         outgoing: &mut Outgoing,
     ) -> (Result<Answer, Failure>, bool) {
+        if let Some(stand_in) = &worker.stand_in {
+            return (stand_in.answer(worker, self, exchange, outgoing).await, false);
+        }
         let live = worker.live();
         let grpc = exchange
             .headers
@@ -126,27 +130,9 @@ impl Try<'_> {
         outgoing: &mut Outgoing,
         mut conn: Conn,
     ) -> Result<Answer, Failure> {
-        let endpoint = &self.upstream.endpoints[self.index];
         let body = outgoing.body.take();
-        let framing = match &body {
-            None => empty_body_framing(&exchange.method),
-            Some(body) => body.size_hint().exact().map_or(Framing::Chunked, Framing::Length),
-        };
         let mut out = worker.take_buffer();
-        h1::encode_head(
-            &mut out,
-            &h1::Head {
-                method: &exchange.method,
-                path: [&endpoint.base_path, &exchange.uri.path()[exchange.base_length..]],
-                query: exchange.uri.query(),
-                host: endpoint.authority.as_str(),
-                headers: &exchange.headers,
-                extra: &outgoing.extra,
-                framing,
-                upgrade: outgoing.upgrade,
-                expect_continue: outgoing.expect_continue && body.is_some(),
-            },
-        );
+        let framing = self.encode_head(&mut out, exchange, outgoing, body.as_ref());
         let holding = outgoing.expect_continue && body.is_some();
         let mut sender = Sender::new(out, body, framing == Framing::Chunked, holding);
         let to_head = exchange.method == Method::HEAD;
@@ -208,6 +194,36 @@ impl Try<'_> {
         let (out, _) = sender.into_parts();
         worker.give_buffer(out);
         Ok(Answer { status: response.status, headers: response.headers, source, tunnel: None })
+    }
+
+    /// Writes the head of the request; returns how its body is framed.
+    pub(super) fn encode_head(
+        &self,
+        out: &mut BytesMut,
+        exchange: &Exchange,
+        outgoing: &Outgoing,
+        body: Option<&RequestBody>,
+    ) -> Framing {
+        let endpoint = &self.upstream.endpoints[self.index];
+        let framing = match body {
+            None => empty_body_framing(&exchange.method),
+            Some(body) => body.size_hint().exact().map_or(Framing::Chunked, Framing::Length),
+        };
+        h1::encode_head(
+            out,
+            &h1::Head {
+                method: &exchange.method,
+                path: [&endpoint.base_path, &exchange.uri.path()[exchange.base_length..]],
+                query: exchange.uri.query(),
+                host: endpoint.authority.as_str(),
+                headers: &exchange.headers,
+                extra: &outgoing.extra,
+                framing,
+                upgrade: outgoing.upgrade,
+                expect_continue: outgoing.expect_continue && body.is_some(),
+            },
+        );
+        framing
     }
 
     fn release(&self, worker: &Rc<Worker>, max_idle: Option<u32>) -> Release {

@@ -1,6 +1,7 @@
 //! From an allowed request to an upstream's answer: endpoints are chosen, tried, and tried again where that is safe.
 
 mod attempt;
+mod stand_in;
 mod upstream_body;
 
 use std::{rc::Rc, sync::Arc, time::Duration};
@@ -21,6 +22,7 @@ use crate::{
     worker::Worker,
 };
 
+pub use stand_in::{Failing, Played, Sent, StandIn};
 pub use upstream_body::UpstreamBody;
 
 /// An upstream's answer.

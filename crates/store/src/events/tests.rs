@@ -364,3 +364,26 @@ async fn followers_get_what_was_stored() {
     assert_eq!(*follower.try_recv().unwrap(), *events(5..10));
     assert!(follower.try_recv().is_err());
 }
+
+#[tokio::test]
+async fn messages_are_kept_through_merges_and_other_blocks_stay_as_they_were() {
+    let (_directory, store) = store().await;
+    let mut with_messages = event(1, TODAY);
+    with_messages.messages.set(model::event::LogPart::RequestHeaders, r#"{"a":"b"}"#.to_owned());
+    with_messages.messages.set(model::event::LogPart::ResPayload, "payload".to_owned());
+    let mut builder = BlockBuilder::new();
+    builder.push_event(&event(2, TODAY));
+    assert_eq!(builder.finish().parts[0].data[0], 1, "nothing new is in it");
+    builder.push_event(&with_messages);
+    assert_eq!(builder.finish().parts[0].data[0], 2);
+    for number in 2..70 {
+        store.append(&[event(number, TODAY + number)]).await.unwrap();
+    }
+    store.append(std::slice::from_ref(&with_messages)).await.unwrap();
+    store.close().await.unwrap();
+    let found = store.get(&with_messages.correlation_id).await.unwrap().unwrap();
+    assert_eq!(found, with_messages);
+    let others = store.list(&all()).await.unwrap().events;
+    assert_eq!(others.iter().filter(|event| !event.messages.is_empty()).count(), 1);
+    assert_eq!(others.len(), 69);
+}
