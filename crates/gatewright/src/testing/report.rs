@@ -32,6 +32,10 @@ impl Report {
 }
 
 fn write_file(out: &mut String, file: &FileReport) -> std::fmt::Result {
+    // The filter left nothing of it.
+    if file.tests.is_empty() && file.problems.is_empty() {
+        return Ok(());
+    }
     writeln!(out, "{}", file.file)?;
     if !file.problems.is_empty() {
         writeln!(out, "{}\n", file.problems)?;
