@@ -8,6 +8,7 @@ mod gate;
 mod levels;
 mod operations;
 mod selection;
+mod settings;
 mod shape;
 mod sources;
 #[cfg(test)]
@@ -16,7 +17,9 @@ mod upstreams;
 
 use std::{collections::HashMap, sync::Arc};
 
-use model::{ApiDoc, ConfigDoc, Diagnostic, Diagnostics, Operation, source::Sources};
+use model::{
+    ApiDoc, ConfigDoc, Diagnostic, Diagnostics, Operation, settings::ContentTypes, source::Sources,
+};
 
 pub use shape::ApiShape;
 
@@ -76,6 +79,7 @@ pub struct CompileCx<'a> {
     state_keys: Vec<String>,
     language: LanguageCx,
     api: Option<&'a ApiShape<'a>>,
+    content_types: &'a ContentTypes,
     warnings: Vec<Diagnostic>,
     /// The policy means nothing without an identified application.
     pub(crate) needs_application: bool,
@@ -91,6 +95,7 @@ impl<'a> CompileCx<'a> {
             state_keys: Vec::new(),
             language: LanguageCx::default(),
             api: None,
+            content_types: ContentTypes::NONE,
             warnings: Vec::new(),
             needs_application: false,
         }
@@ -106,6 +111,18 @@ impl<'a> CompileCx<'a> {
     /// The API that the policy governs; `None` where a configuration is checked without one.
     pub fn api(&self) -> Option<&'a ApiShape<'a>> {
         self.api
+    }
+
+    /// The same with content types of the settings.
+    #[must_use]
+    pub fn with_content_types(mut self, content_types: &'a ContentTypes) -> Self {
+        self.content_types = content_types;
+        self
+    }
+
+    /// What the settings say about content types.
+    pub fn content_types(&self) -> &'a ContentTypes {
+        self.content_types
     }
 
     /// Says that a part of the policy has no effect; paths are inside its configuration.
@@ -153,6 +170,7 @@ pub fn compile(
     let config = &input.config;
 
     check_listeners(config, &mut problems);
+    let faults = settings::compile(&config.settings, &mut problems);
     let applications = applications::compile(config, &mut problems);
     let mut upstreams = upstreams::Upstreams::new(environment, revision);
     for (index, doc) in config.upstreams.iter().enumerate() {
@@ -231,6 +249,7 @@ pub fn compile(
     let snapshot = Snapshot {
         revision,
         settings: config.settings.clone(),
+        faults,
         listeners: config.listeners.clone(),
         apis,
         bindings,

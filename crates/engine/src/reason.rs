@@ -143,6 +143,8 @@ reasons! {
     UPSTREAM_READ_TIMEOUT = upstream("upstream_read_timeout", GATEWAY_TIMEOUT, "The native service did not answer in time.");
     UPSTREAM_CUT_SHORT = upstream("upstream_cut_short", BAD_GATEWAY, "The native service broke off in the middle of its answer.");
     UPSTREAM_STALLED = upstream("upstream_stalled", GATEWAY_TIMEOUT, "The native service stopped in the middle of its answer.");
+    /// Of an error that the upstream answered with, where the gateway speaks for it. The status is the upstream's.
+    UPSTREAM_FAULT = upstream("upstream_fault", BAD_GATEWAY, "The native service answered with an error.");
     RESPONSE_TOO_LARGE = upstream("response_too_large", BAD_GATEWAY, "The native service's answer is larger than the policies of this API can look at.");
     CLIENT_GONE = new("client_gone", BAD_REQUEST, "The client went away before the answer was complete.");
     UPGRADE_REFUSED = upstream("upgrade_refused", BAD_GATEWAY, "The native service did not accept the protocol upgrade.");

@@ -6,8 +6,9 @@ use http::Method;
 use model::{ListenerDoc, Settings};
 
 use crate::{
-    Compiled, Needs, Stage,
+    Compiled, Exchange, LogMask, Needs, Stage,
     compile::Findings,
+    fault::Faults,
     journal::{ApiNames, Catalog, OperationNames},
     keys::Applications,
     route::{ApiIndex, OperationMatch, OperationTrie},
@@ -19,6 +20,8 @@ use crate::{
 pub struct Snapshot {
     pub revision: u64,
     pub settings: Settings,
+    /// What `settings.faults` says.
+    pub faults: Faults,
     pub listeners: Vec<ListenerDoc>,
     pub apis: Vec<Arc<CompiledApi>>,
     /// What is behind each API, by the API's position.
@@ -97,6 +100,11 @@ impl Chain {
     /// What comes after it, before the upstream.
     pub fn processing(&self) -> &[Slot] {
         &self.slots[self.access..self.before_response]
+    }
+
+    /// What hides parts of bodies that are written down.
+    pub(crate) fn log_masks<'a>(&'a self, exchange: &'a Exchange) -> impl Iterator<Item = &'a dyn LogMask> {
+        self.slots.iter().filter_map(|slot| slot.policy.get().log_mask(exchange))
     }
 
     /// What sees responses.

@@ -3,9 +3,9 @@
 
 use http::Method;
 
-use crate::{Compiled, Exchange, Filter, Needs, Outcome, Step};
+use crate::{Compiled, Exchange, Filter, LogMask, Needs, Outcome, Step};
 
-/// The methods that a policy is for.
+/// The methods that a policy is for: of requests as clients send them, whatever policies make of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Methods {
     pub included: Vec<Method>,
@@ -33,7 +33,7 @@ pub(super) struct Gate {
 
 impl Filter for Gate {
     fn request<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
-        if self.methods.contain(&exchange.method) {
+        if self.methods.contain(exchange.inbound_method()) {
             self.policy.get().request(exchange)
         } else {
             skip(exchange)
@@ -41,11 +41,16 @@ impl Filter for Gate {
     }
 
     fn response<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
-        if self.methods.contain(&exchange.method) {
+        if self.methods.contain(exchange.inbound_method()) {
             self.policy.get().response(exchange)
         } else {
             skip(exchange)
         }
+    }
+
+    fn log_mask(&self, exchange: &Exchange) -> Option<&dyn LogMask> {
+        let applies = self.methods.contain(exchange.inbound_method());
+        self.policy.get().log_mask(exchange).filter(|_| applies)
     }
 
     fn needs(&self) -> Needs {

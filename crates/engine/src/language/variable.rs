@@ -165,7 +165,7 @@ impl Variable {
             request_body: is_payload && matches!(self.source, Source::Message(Message::Request, _)),
             response: false,
             response_body: is_payload && matches!(self.source, Source::Message(Message::Response, _)),
-            error_body: false,
+            error_body: matches!(self.source, Source::System(System::ErrorNative)),
         }
     }
 }
