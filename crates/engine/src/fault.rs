@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::{
     HeaderValue, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE},
+    header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
 };
 use model::Diagnostic;
 
@@ -120,6 +120,7 @@ impl Exchange {
     /// Gives an error another body, and takes away the headers that describe the one before.
     pub fn set_error_body(&mut self, content_type: HeaderValue, body: impl Into<Bytes>) {
         self.response_headers.remove_of_body();
+        self.response_headers.remove(CONTENT_LENGTH);
         self.response_headers.remove("etag");
         self.response_headers.remove("last-modified");
         self.response_headers.insert(CONTENT_TYPE, content_type);

@@ -203,6 +203,14 @@ impl ContentTypes {
     }
 }
 
+/// Whether a text can be a media type without parameters, or a range of them.
+pub fn is_media_range(text: &str) -> bool {
+    let part = |part: &str| {
+        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&^_.+*-".contains(&b))
+    };
+    text.split_once('/').is_some_and(|(kind, subtype)| part(kind) && part(subtype))
+}
+
 /// Decision records: what was decided about a request, and why.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]

@@ -1,9 +1,13 @@
 //! Every runtime policy, one file each, and the list of them. A new policy is its file and one line in `POLICIES`.
 
 mod api_key;
+mod conditional_errors;
 mod conversion;
+mod custom_headers;
 mod identify;
+mod masking;
 mod media;
+mod media_type;
 mod mock;
 mod rate_limit;
 mod schema;
@@ -19,15 +23,21 @@ pub use schema::config_schema;
 
 /// All policies, in the order that the reference lists them.
 pub static POLICIES: &[PolicyKind] = &[
+    PolicyKind::of::<media_type::SetMediaType>(),
     PolicyKind::of::<api_key::ApiKey>(),
     PolicyKind::of::<validate_specification::ValidateSpecification>(),
     PolicyKind::of::<identify::IdentifyAndAuthorize>(),
     PolicyKind::of::<transformation::RequestTransformation>(),
     PolicyKind::of::<conversion::RequestConversion>(),
+    PolicyKind::of::<masking::RequestMasking>(),
+    PolicyKind::of::<custom_headers::CustomHeaders>(),
     PolicyKind::of::<mock::Mock>(),
     PolicyKind::of::<rate_limit::RateLimit>(),
     PolicyKind::of::<transformation::ResponseTransformation>(),
     PolicyKind::of::<conversion::ResponseConversion>(),
+    PolicyKind::of::<masking::ResponseMasking>(),
+    PolicyKind::of::<conditional_errors::ConditionalErrorProcessing>(),
+    PolicyKind::of::<masking::FaultMasking>(),
 ];
 
 #[cfg(test)]

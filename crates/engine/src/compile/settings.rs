@@ -1,6 +1,6 @@
 //! What of the settings has to be checked or prepared before requests come.
 
-use model::{Diagnostic, Diagnostics, Settings};
+use model::{Diagnostic, Diagnostics, Settings, settings::is_media_range};
 
 use crate::{fault::Faults, language::LanguageCx};
 
@@ -27,11 +27,4 @@ pub(super) fn compile(settings: &Settings, problems: &mut Diagnostics) -> Faults
         problems.push(problem.under("settings.faults"));
         Faults::default()
     })
-}
-
-fn is_media_range(text: &str) -> bool {
-    let part = |part: &str| {
-        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&^_.+*-".contains(&b))
-    };
-    text.split_once('/').is_some_and(|(kind, subtype)| part(kind) && part(subtype))
 }

@@ -151,7 +151,8 @@ impl Target {
             }
             Place::Payload { response } => payload(exchange, *response).replace(value.to_owned()),
             Place::JsonPath { response, steps } => {
-                change_json(payload(exchange, *response), |json| json::write(json, steps, value))?;
+                let payload = existing(exchange, *response).ok_or(NO_JSON)?;
+                change_json(payload, |json| json::write(json, steps, value))?;
             }
             Place::Field(name) => exchange.set_transaction_field(name, value),
             Place::Variable(name) => exchange.set_variable(name, value),
@@ -173,6 +174,14 @@ impl Target {
             }
             Place::Field(_) | Place::Variable(_) => None,
         }
+    }
+
+    /// Whether it can be taken away.
+    pub fn is_removable(&self) -> bool {
+        !matches!(
+            self.place,
+            Place::Path | Place::PathParameter(_) | Place::Method | Place::StatusCode
+        )
     }
 
     /// Whether it is a whole body.
@@ -222,9 +231,9 @@ impl Target {
             }
             Place::Payload { response } => payload(exchange, *response).replace(""),
             Place::JsonPath { response, steps } => {
-                let payload = payload(exchange, *response);
                 // In nothing there is nothing to remove.
-                if !payload.bytes().is_empty() {
+                let payload = existing(exchange, *response);
+                if let Some(payload) = payload.filter(|payload| !payload.bytes().is_empty()) {
                     change_json(payload, |json| {
                         json::remove(json, steps);
                         true
@@ -308,11 +317,18 @@ fn payload(exchange: &mut Exchange, response: bool) -> &mut Payload {
     payload.get_or_insert_default()
 }
 
+/// The body, unless there is none or it streams past.
+fn existing(exchange: &mut Exchange, response: bool) -> Option<&mut Payload> {
+    if response { exchange.response_payload.as_mut() } else { exchange.request_payload.as_mut() }
+}
+
+const NO_JSON: SetError = SetError(Cow::Borrowed("the body is not JSON"));
+
 fn change_json(
     payload: &mut Payload,
     change: impl FnOnce(&mut serde_json::Value) -> bool,
 ) -> Result<(), SetError> {
-    let Some(mut json) = payload.json().cloned() else { return Err(SetError("the body is not JSON".into())) };
+    let Some(mut json) = payload.json().cloned() else { return Err(NO_JSON) };
     if !change(&mut json) {
         return Err(SetError("the body has no such place".into()));
     }
