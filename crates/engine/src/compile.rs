@@ -17,9 +17,7 @@ mod upstreams;
 
 use std::{collections::HashMap, sync::Arc};
 
-use model::{
-    ApiDoc, ConfigDoc, Diagnostic, Diagnostics, Operation, settings::ContentTypes, source::Sources,
-};
+use model::{ApiDoc, ConfigDoc, Diagnostic, Diagnostics, Operation, settings::ContentTypes, source::Sources};
 
 pub use shape::ApiShape;
 

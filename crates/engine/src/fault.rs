@@ -32,8 +32,8 @@ impl Faults {
     pub fn compile(doc: &model::settings::Faults, cx: &mut LanguageCx) -> Result<Self, Diagnostic> {
         let message = match &doc.default_message {
             Some(text) => {
-                let message = Template::compile_message(text, cx)
-                    .map_err(|problem| problem.under("defaultMessage"))?;
+                let message =
+                    Template::compile_message(text, cx).map_err(|problem| problem.under("defaultMessage"))?;
                 if message.needs().request_body {
                     return Err(Diagnostic::error(
                         "defaultMessage",

@@ -19,12 +19,7 @@ pub struct NotMasked;
 /// Hides parts of bodies.
 pub trait LogMask: Send + Sync {
     /// The body as it may be written down; `None` when it may be as it is.
-    fn mask(
-        &self,
-        side: Side,
-        exchange: &Exchange,
-        payload: &Payload,
-    ) -> Result<Option<Payload>, NotMasked>;
+    fn mask(&self, side: Side, exchange: &Exchange, payload: &Payload) -> Result<Option<Payload>, NotMasked>;
 }
 
 impl Exchange {

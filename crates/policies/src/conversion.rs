@@ -156,7 +156,9 @@ impl Filter for RequestConverter {
     fn request<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
         let done = self.0.convert(
             &exchange.snapshot.settings.content_types,
-            &mut exchange.headers, exchange.request_payload.as_mut());
+            &mut exchange.headers,
+            exchange.request_payload.as_mut(),
+        );
         Step::Done(done.map_err(|problem| Rejection::new(&REQUEST).detail(problem)))
     }
 
@@ -169,7 +171,9 @@ impl Filter for ResponseConverter {
     fn response<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
         let done = self.0.convert(
             &exchange.snapshot.settings.content_types,
-            &mut exchange.response_headers, exchange.response_payload.as_mut());
+            &mut exchange.response_headers,
+            exchange.response_payload.as_mut(),
+        );
         Step::Done(done.map_err(|problem| Rejection::new(&RESPONSE).detail(problem)))
     }
 

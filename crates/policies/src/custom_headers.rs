@@ -28,8 +28,7 @@ impl Policy for CustomHeaders {
     const REPEATABLE: bool = true;
     const POSTURE: &'static str = "What the client sent under the same name does not reach the upstream. Line breaks and control characters are dropped from values, so that none becomes a second header.";
     const REASONS: &'static [&'static Reason] = &[&REQUEST];
-    const EXAMPLE: &'static str =
-        "headers:\n  X-Consumer: ${request.application.name}\n  X-Entry: gateway\n";
+    const EXAMPLE: &'static str = "headers:\n  X-Consumer: ${request.application.name}\n  X-Entry: gateway\n";
 
     fn compile(self, cx: &mut CompileCx<'_>) -> Result<Compiled, Diagnostic> {
         if self.headers.is_empty() {

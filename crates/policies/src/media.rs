@@ -29,9 +29,11 @@ pub const FORM: &str = "application/x-www-form-urlencoded";
 /// How bodies of a media type can be read; `None` for what is neither JSON nor XML nor text. What the settings say
 /// counts first.
 pub fn kind(types: &ContentTypes, essence: &str) -> Option<Kind> {
-    let configured = types.lists().into_iter().zip([Kind::Json, Kind::Xml, Kind::Text]).find(|((_, ranges), _)| {
-        ranges.iter().any(|range| covers(range, essence) > 0)
-    });
+    let configured = types
+        .lists()
+        .into_iter()
+        .zip([Kind::Json, Kind::Xml, Kind::Text])
+        .find(|((_, ranges), _)| ranges.iter().any(|range| covers(range, essence) > 0));
     if let Some((_, kind)) = configured {
         return Some(kind);
     }

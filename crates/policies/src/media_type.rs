@@ -24,8 +24,7 @@ pub struct SetMediaType {
 impl Policy for SetMediaType {
     const TYPE: &'static str = "setMediaType";
     const STAGE: Stage = Stage::Transport;
-    const POSTURE: &'static str =
-        "What the client says about its body is not checked here, and never overwritten. Control characters are dropped from values.";
+    const POSTURE: &'static str = "What the client says about its body is not checked here, and never overwritten. Control characters are dropped from values.";
     const REASONS: &'static [&'static Reason] = &[];
     const EXAMPLE: &'static str = "contentType: application/json\naccept: application/json\n";
 

@@ -178,10 +178,7 @@ impl Target {
 
     /// Whether it can be taken away.
     pub fn is_removable(&self) -> bool {
-        !matches!(
-            self.place,
-            Place::Path | Place::PathParameter(_) | Place::Method | Place::StatusCode
-        )
+        !matches!(self.place, Place::Path | Place::PathParameter(_) | Place::Method | Place::StatusCode)
     }
 
     /// Whether it is a whole body.

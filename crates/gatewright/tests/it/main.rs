@@ -18,5 +18,6 @@ mod reload;
 mod routing;
 mod streaming;
 mod tls;
+mod transformations;
 mod upstream_faults;
 mod websocket;

@@ -64,9 +64,9 @@ impl Rule {
         let mut problem = self.variables.apply(exchange).err();
         let message = self.messages.as_ref().and_then(|messages| messages.render(exchange));
         problem = problem.or(self.status.apply(exchange).err());
-        let send_native = self.send_native.unwrap_or_else(|| {
-            self.messages.is_none() && exchange.snapshot.faults.send_native()
-        });
+        let send_native = self
+            .send_native
+            .unwrap_or_else(|| self.messages.is_none() && exchange.snapshot.faults.send_native());
         // Headers may repeat what the upstream said, so they are made before its body goes.
         let headers = self.headers.prepare(exchange);
         match message {

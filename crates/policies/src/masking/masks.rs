@@ -85,7 +85,10 @@ impl Mask {
         if !selector.selects_parts() {
             return Err(Diagnostic::error(
                 "expression",
-                format!("found `{}`, which computes a value, expected one that selects nodes", doc.expression),
+                format!(
+                    "found `{}`, which computes a value, expected one that selects nodes",
+                    doc.expression
+                ),
             )
             .help("write it like //card/number or //card/@number"));
         }
@@ -94,9 +97,7 @@ impl Mask {
             (MaskingAction::Filter, Some(_)) => {
                 return Err(Diagnostic::error("value", "found a value, expected none: parts are taken out"));
             }
-            (MaskingAction::Mask, value) => {
-                Replacement::Mask(value.as_deref().unwrap_or("********").into())
-            }
+            (MaskingAction::Mask, value) => Replacement::Mask(value.as_deref().unwrap_or("********").into()),
         };
         Ok(Self { selector, replacement })
     }

@@ -375,12 +375,7 @@ impl Filter for Masker {
 }
 
 impl LogMask for Masker {
-    fn mask(
-        &self,
-        side: Side,
-        exchange: &Exchange,
-        payload: &Payload,
-    ) -> Result<Option<Payload>, NotMasked> {
+    fn mask(&self, side: Side, exchange: &Exchange, payload: &Payload) -> Result<Option<Payload>, NotMasked> {
         if side != self.which.side() || payload.bytes().is_empty() {
             return Ok(None);
         }

@@ -35,8 +35,7 @@ pub struct Answer {
 impl Defaults {
     pub fn build(api: &ApiShape<'_>, types: &ContentTypes, warnings: &mut Vec<String>) -> Self {
         let documents = api.documents();
-        let mut maker =
-            Maker { documents, types, known: HashMap::new(), total: 0, warned: false, warnings };
+        let mut maker = Maker { documents, types, known: HashMap::new(), total: 0, warned: false, warnings };
         Self(api.operations().iter().map(|operation| maker.operation(operation)).collect())
     }
 
@@ -91,7 +90,9 @@ impl Maker<'_, '_> {
     }
 
     fn header(&self, header: &Parameter) -> Option<(HeaderName, HeaderValue)> {
-        let name = HeaderName::from_bytes(header.name.as_bytes()).ok().filter(|name| !OWN_HEADERS.contains(&name.as_str()))?;
+        let name = HeaderName::from_bytes(header.name.as_bytes())
+            .ok()
+            .filter(|name| !OWN_HEADERS.contains(&name.as_str()))?;
         let place = self.documents.at(header.schema.as_deref()?)?;
         let text = match generate::value(self.documents, place) {
             Value::String(text) => text,

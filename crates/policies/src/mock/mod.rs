@@ -277,7 +277,10 @@ fn give(
     bodies: &[(String, Bytes)],
 ) -> Outcome {
     let mut headers = headers.clone();
-    let chosen = media::accepted(exchange.inbound_accept().as_deref(), bodies.iter().map(|(media_type, _)| media_type.as_str()));
+    let chosen = media::accepted(
+        exchange.inbound_accept().as_deref(),
+        bodies.iter().map(|(media_type, _)| media_type.as_str()),
+    );
     let Some((media_type, payload)) = bodies.get(chosen.unwrap_or(0)) else {
         return exchange.answer_with(status, headers, Vec::new());
     };

@@ -145,11 +145,7 @@ impl Change {
 }
 
 fn body_of(side: Side) -> Needs {
-    Needs {
-        request_body: side == Side::Request,
-        response_body: side == Side::Response,
-        ..Needs::default()
-    }
+    Needs { request_body: side == Side::Request, response_body: side == Side::Response, ..Needs::default() }
 }
 
 /// Collects changes from documents, and says where one is wrong.
@@ -308,7 +304,10 @@ impl<'b, 'a> Builder<'b, 'a> {
         let Some(doc) = doc else { return Ok(()) };
         let template = self.template(&join(path, "template"), &doc.template)?;
         let (content_type, escape) = match &doc.content_type {
-            None => (HeaderValue::from_static(guessed_type(guess(&doc.template))), escape_of(guess(&doc.template))),
+            None => (
+                HeaderValue::from_static(guessed_type(guess(&doc.template))),
+                escape_of(guess(&doc.template)),
+            ),
             Some(written) => {
                 let essence = media::essence(written);
                 let value = HeaderValue::from_str(written).ok();
@@ -351,8 +350,7 @@ impl<'b, 'a> Builder<'b, 'a> {
     }
 
     fn target(&mut self, path: &str, variable: &str) -> Result<Target, Diagnostic> {
-        let target =
-            Target::compile(variable, self.cx.language()).map_err(|problem| problem.under(path))?;
+        let target = Target::compile(variable, self.cx.language()).map_err(|problem| problem.under(path))?;
         match target.side() {
             Some(side) if side != self.changes.side => {
                 let why = match side {

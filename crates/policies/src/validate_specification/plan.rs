@@ -58,8 +58,11 @@ pub struct ResponseExpected {
 impl RequestPlan {
     pub fn build(api: &ApiShape<'_>, types: &ContentTypes, warnings: &mut Vec<String>) -> Self {
         let mut builder = Builder::new(api.documents(), Direction::Request);
-        let found: Vec<_> =
-            api.operations().iter().map(|operation| request_schemas(operation, types, &mut builder)).collect();
+        let found: Vec<_> = api
+            .operations()
+            .iter()
+            .map(|operation| request_schemas(operation, types, &mut builder))
+            .collect();
         let (schemas, found_warnings) = builder.finish();
         warnings.extend(found_warnings);
         let mut shapes = Shapes { schemas: &schemas, known: HashMap::new() };
@@ -125,9 +128,8 @@ fn add(schema: Option<&str>, builder: &mut Builder<'_>) -> Option<SchemaId> {
 /// Of other media types only the type is checked.
 fn add_body(body: &Body, types: &ContentTypes, builder: &mut Builder<'_>) -> Option<SchemaId> {
     let media_type = media::essence(&body.media_type);
-    let read = media::kind(types, &media_type) == Some(Kind::Json)
-        || media_type == FORM
-        || media_type.contains('*');
+    let read =
+        media::kind(types, &media_type) == Some(Kind::Json) || media_type == FORM || media_type.contains('*');
     add(body.schema.as_deref().filter(|_| read), builder)
 }
 
