@@ -8,6 +8,7 @@ mod gate;
 mod levels;
 mod operations;
 mod selection;
+mod settings;
 mod shape;
 mod sources;
 #[cfg(test)]
@@ -16,7 +17,9 @@ mod upstreams;
 
 use std::{collections::HashMap, sync::Arc};
 
-use model::{ApiDoc, ConfigDoc, Diagnostic, Diagnostics, Operation, Secret, source::Sources};
+use model::{
+    ApiDoc, ConfigDoc, Diagnostic, Diagnostics, Operation, Secret, settings::ContentTypes, source::Sources,
+};
 
 pub use shape::ApiShape;
 
@@ -76,6 +79,7 @@ pub struct CompileCx<'a> {
     state_keys: Vec<String>,
     language: LanguageCx,
     api: Option<&'a ApiShape<'a>>,
+    content_types: &'a ContentTypes,
     warnings: Vec<Diagnostic>,
     upstreams: Vec<UpstreamName>,
     /// The policy means nothing without an identified application.
@@ -92,6 +96,7 @@ impl<'a> CompileCx<'a> {
             state_keys: Vec::new(),
             language: LanguageCx::default(),
             api: None,
+            content_types: ContentTypes::NONE,
             warnings: Vec::new(),
             upstreams: Vec::new(),
             needs_application: false,
@@ -129,6 +134,18 @@ impl<'a> CompileCx<'a> {
         let name = UpstreamName(text.into());
         self.upstreams.push(name.clone());
         Ok(name)
+    }
+
+    /// The same with content types of the settings.
+    #[must_use]
+    pub fn with_content_types(mut self, content_types: &'a ContentTypes) -> Self {
+        self.content_types = content_types;
+        self
+    }
+
+    /// What the settings say about content types.
+    pub fn content_types(&self) -> &'a ContentTypes {
+        self.content_types
     }
 
     /// Says that a part of the policy has no effect; paths are inside its configuration.
@@ -189,6 +206,7 @@ pub fn compile(
     let config = &input.config;
 
     check_listeners(config, &mut problems);
+    let faults = settings::compile(&config.settings, &mut problems);
     let applications = applications::compile(config, &mut problems);
     let mut upstreams = upstreams::Upstreams::new(environment, revision);
     for (index, doc) in config.upstreams.iter().enumerate() {
@@ -270,6 +288,7 @@ pub fn compile(
     let snapshot = Snapshot {
         revision,
         settings: config.settings.clone(),
+        faults,
         listeners: config.listeners.clone(),
         apis,
         bindings,

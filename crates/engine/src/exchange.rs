@@ -257,23 +257,13 @@ impl Exchange {
         })
     }
 
-    /// Takes a parameter out of the query, so that the upstream does not see it.
+    /// Takes a parameter out of the query, so that neither the upstream nor the event of the request sees it.
     pub fn remove_query_parameter(&mut self, name: &str) {
-        let Some(query) = self.uri.query() else { return };
-        if self.query_parameter(name).is_none() {
-            return;
+        if let Some(uri) = without_parameter(&self.uri, name) {
+            self.uri = uri;
         }
-        let rest: Vec<&str> = query
-            .split('&')
-            .filter(|pair| pair.split_once('=').map_or(*pair, |(key, _)| key) != name)
-            .collect();
-        let path = self.uri.path();
-        let target = if rest.is_empty() { path.to_owned() } else { format!("{path}?{}", rest.join("&")) };
-        // The parts were a valid target before one was left out.
-        if let Ok(path_and_query) = target.try_into() {
-            let mut parts = std::mem::take(&mut self.uri).into_parts();
-            parts.path_and_query = Some(path_and_query);
-            self.uri = Uri::from_parts(parts).unwrap_or_default();
+        if let Some(extras) = &mut self.extras {
+            extras.remove_inbound_parameter(name);
         }
     }
 
@@ -334,7 +324,24 @@ impl Exchange {
         self.reason = Some(rejection.reason);
         self.detail.clone_from(&rejection.detail);
         self.status = rejection.status();
+        if !rejection.problems.is_empty() {
+            self.extras_mut().problems.clone_from(&rejection.problems);
+        }
     }
+}
+
+/// The URI without a parameter of its query; `None` when it has none of that name.
+pub(crate) fn without_parameter(uri: &Uri, name: &str) -> Option<Uri> {
+    let is_it = |pair: &&str| pair.split_once('=').map_or(*pair, |(key, _)| key) == name;
+    let query = uri.query()?;
+    query.split('&').find(is_it)?;
+    let rest: Vec<&str> = query.split('&').filter(|pair| !is_it(pair)).collect();
+    let path = uri.path();
+    let target = if rest.is_empty() { path.to_owned() } else { format!("{path}?{}", rest.join("&")) };
+    // The parts were a valid target before one was left out.
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(target.try_into().ok()?);
+    Uri::from_parts(parts).ok()
 }
 
 #[cfg(test)]

@@ -248,6 +248,21 @@ impl Headers {
         self.lines.len() < before
     }
 
+    /// Takes away what describes a body that is no longer there: how it was coded, and what was computed from it.
+    /// Its type stays.
+    pub fn remove_of_body(&mut self) {
+        const OF_BODY: [&[u8]; 7] = [
+            b"content-encoding",
+            b"content-language",
+            b"content-md5",
+            b"content-range",
+            b"digest",
+            b"content-digest",
+            b"repr-digest",
+        ];
+        self.retain(|name| !OF_BODY.iter().any(|other| name.eq_ignore_ascii_case(other)));
+    }
+
     /// Keeps the headers whose name, in the case in which it was written, is wanted.
     pub fn retain(&mut self, mut wanted: impl FnMut(&[u8]) -> bool) {
         let mut lines = std::mem::take(&mut self.lines);

@@ -211,8 +211,8 @@ impl Batch {
         // Only an explanation asks for it.
         let host = exchange.headers.get(http::header::HOST).filter(|_| exchange.recording);
         let host = self.add_text(host.and_then(|v| v.to_str().ok()).unwrap_or(""));
-        let path = self.add_text(exchange.uri.path());
-        let query = self.add_text(exchange.uri.query().unwrap_or(""));
+        let path = self.add_text(exchange.inbound_uri().path());
+        let query = self.add_text(exchange.inbound_uri().query().unwrap_or(""));
         let user_agent = exchange.headers.get(http::header::USER_AGENT).and_then(|v| v.to_str().ok());
         let user_agent = self.add_text(user_agent.unwrap_or(""));
         let detail = self.add_text(exchange.detail.as_deref().unwrap_or(""));
@@ -226,7 +226,7 @@ impl Batch {
             api: exchange.api,
             operation: exchange.operation,
             application: exchange.application,
-            method: exchange.method.clone(),
+            method: exchange.inbound_method().clone(),
             client: exchange.client.ip,
             status: exchange.status.as_u16(),
             reason: exchange.reason,

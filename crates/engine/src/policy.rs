@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::{CompileCx, Exchange, Reason, Rejection, log::LogSpec};
+use crate::{CompileCx, Exchange, LogMask, Reason, Rejection, log::LogSpec};
 
 /// Where in a request's life a policy runs, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -120,6 +120,11 @@ pub trait Filter: Send + Sync {
     /// Called for every response, also one that the gateway itself gives, for each policy that says so.
     fn response<'a>(&'a self, _exchange: &'a mut Exchange) -> Step<'a> {
         Step::Done(Ok(Outcome::Skipped))
+    }
+
+    /// What it hides in bodies that are written down; of a message that it has nothing to do with, nothing.
+    fn log_mask(&self, _exchange: &Exchange) -> Option<&dyn LogMask> {
+        None
     }
 
     /// What it has to see.

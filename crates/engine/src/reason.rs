@@ -143,6 +143,8 @@ reasons! {
     UPSTREAM_READ_TIMEOUT = upstream("upstream_read_timeout", GATEWAY_TIMEOUT, "The native service did not answer in time.");
     UPSTREAM_CUT_SHORT = upstream("upstream_cut_short", BAD_GATEWAY, "The native service broke off in the middle of its answer.");
     UPSTREAM_STALLED = upstream("upstream_stalled", GATEWAY_TIMEOUT, "The native service stopped in the middle of its answer.");
+    /// Of an error that the upstream answered with, where the gateway speaks for it. The status is the upstream's.
+    UPSTREAM_FAULT = upstream("upstream_fault", BAD_GATEWAY, "The native service answered with an error.");
     RESPONSE_TOO_LARGE = upstream("response_too_large", BAD_GATEWAY, "The native service's answer is larger than the policies of this API can look at.");
     CALL_NOT_POSSIBLE = new("call_not_possible", SERVICE_UNAVAILABLE, "A service that a policy needs cannot be called here.");
     CALL_TIMEOUT = upstream("call_timeout", GATEWAY_TIMEOUT, "A service that a policy needs did not answer in time.");

@@ -6,8 +6,9 @@ use http::{HeaderName, Method};
 use model::{ListenerDoc, Settings};
 
 use crate::{
-    Compiled, Exchange, Needs, Stage, UpstreamName,
+    Compiled, Exchange, LogMask, Needs, Stage, UpstreamName,
     compile::Findings,
+    fault::Faults,
     journal::{ApiNames, Catalog, OperationNames},
     keys::Applications,
     log::LogSpec,
@@ -20,6 +21,8 @@ use crate::{
 pub struct Snapshot {
     pub revision: u64,
     pub settings: Settings,
+    /// What `settings.faults` says.
+    pub faults: Faults,
     pub listeners: Vec<ListenerDoc>,
     pub apis: Vec<Arc<CompiledApi>>,
     /// What is behind each API, by the API's position.
@@ -117,6 +120,11 @@ impl Chain {
     pub fn log_specs(&self, exchange: &Exchange) -> impl Iterator<Item = Arc<LogSpec>> {
         let wanting = self.slots.iter().filter(|slot| slot.needs.log);
         wanting.filter_map(|slot| slot.policy.get().log(exchange))
+    }
+
+    /// What hides parts of bodies that are written down.
+    pub(crate) fn log_masks<'a>(&'a self, exchange: &'a Exchange) -> impl Iterator<Item = &'a dyn LogMask> {
+        self.slots.iter().filter_map(|slot| slot.policy.get().log_mask(exchange))
     }
 
     /// What sees responses.

@@ -28,6 +28,11 @@ pub struct Settings {
     pub limits: Limits,
     /// Waits that neither the endpoint, the upstream nor the API says anything about.
     pub timeouts: Timeouts,
+    /// What clients are told when something goes wrong.
+    pub faults: Faults,
+    /// Content types that policies would not know what to make of otherwise.
+    #[serde(skip_serializing_if = "ContentTypes::is_empty")]
+    pub content_types: ContentTypes,
     /// Decision records, the basis of `gatewright explain`.
     pub explain: Explain,
     /// Transaction events.
@@ -145,6 +150,65 @@ impl Default for Timeouts {
             return408_for_connection_timeout: false,
         }
     }
+}
+
+/// What clients are told when something goes wrong. The policy `conditionalErrorProcessing` says it for an API or an
+/// operation, and then counts instead.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Faults {
+    /// Pass on what upstreams answer with a status of 400 and above. With `false`, status and headers are passed on,
+    /// and the body is one of the gateway.
+    pub send_native_provider_fault: bool,
+    /// Message in error bodies of the gateway, instead of one sentence for each reason. Variables may be in it, and
+    /// `$ERROR_MESSAGE`, `$SERVICE`, `$OPERATION`, `$TIME`, `$DATE`, `$CLIENT_IP`, `$USER`, `$CONSUMER_APPLICATION`
+    /// and `$NATIVE_PROVIDER_ERROR`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default_message: Option<String>,
+}
+
+impl Default for Faults {
+    fn default() -> Self {
+        Self { send_native_provider_fault: true, default_message: None }
+    }
+}
+
+/// Media types beyond the usual ones, such as `application/vnd.orders` or `application/x-*`. They count before what
+/// is known about a type.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ContentTypes {
+    /// Bodies of these types are JSON, as are `application/json`, `text/json` and everything with `+json`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub json: Vec<String>,
+    /// Bodies of these types are XML, as are `application/xml`, `text/xml` and everything with `+xml`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub xml: Vec<String>,
+    /// Bodies of these types are plain text, as are the rest of `text/*` and forms.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub text: Vec<String>,
+}
+
+impl ContentTypes {
+    /// Without any, for where there is no configuration.
+    pub const NONE: &Self = &Self { json: Vec::new(), xml: Vec::new(), text: Vec::new() };
+
+    pub fn is_empty(&self) -> bool {
+        self == Self::NONE
+    }
+
+    /// The lists by their keys.
+    pub fn lists(&self) -> [(&'static str, &[String]); 3] {
+        [("json", &self.json), ("xml", &self.xml), ("text", &self.text)]
+    }
+}
+
+/// Whether a text can be a media type without parameters, or a range of them.
+pub fn is_media_range(text: &str) -> bool {
+    let part = |part: &str| {
+        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&^_.+*-".contains(&b))
+    };
+    text.split_once('/').is_some_and(|(kind, subtype)| part(kind) && part(subtype))
 }
 
 /// Decision records: what was decided about a request, and why.

@@ -8,11 +8,11 @@ use engine::{
     convert::{json_to_xml, xml_to_json},
 };
 use http::{HeaderValue, StatusCode, header::CONTENT_TYPE};
-use model::{ByteSize, Diagnostic};
+use model::{ByteSize, Diagnostic, settings::ContentTypes};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::media;
+use crate::media::{self, Kind};
 
 /// Converts the body of requests between XML and JSON before they go to the upstream.
 ///
@@ -74,6 +74,16 @@ pub enum ConversionFormat {
     Json,
     /// `application/xml`.
     Xml,
+}
+
+impl ConversionFormat {
+    /// What becomes it.
+    const fn source(self) -> Kind {
+        match self {
+            Self::Json => Kind::Xml,
+            Self::Xml => Kind::Json,
+        }
+    }
 }
 
 fn default_root() -> String {
@@ -144,7 +154,11 @@ struct ResponseConverter(Converter);
 
 impl Filter for RequestConverter {
     fn request<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
-        let done = self.0.convert(&mut exchange.headers, exchange.request_payload.as_mut());
+        let done = self.0.convert(
+            &exchange.snapshot.settings.content_types,
+            &mut exchange.headers,
+            exchange.request_payload.as_mut(),
+        );
         Step::Done(done.map_err(|problem| Rejection::new(&REQUEST).detail(problem)))
     }
 
@@ -155,7 +169,11 @@ impl Filter for RequestConverter {
 
 impl Filter for ResponseConverter {
     fn response<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
-        let done = self.0.convert(&mut exchange.response_headers, exchange.response_payload.as_mut());
+        let done = self.0.convert(
+            &exchange.snapshot.settings.content_types,
+            &mut exchange.response_headers,
+            exchange.response_payload.as_mut(),
+        );
         Step::Done(done.map_err(|problem| Rejection::new(&RESPONSE).detail(problem)))
     }
 
@@ -167,6 +185,7 @@ impl Filter for ResponseConverter {
 #[derive(Debug)]
 struct Converter {
     to: ConversionFormat,
+    /// Empty for everything that is of the kind that is converted.
     content_types: Vec<String>,
     root: String,
     keep_string: bool,
@@ -204,19 +223,21 @@ impl Converter {
         if max_size == 0 {
             return Err(Diagnostic::error("maxSize", "found 0, expected a size such as `8MiB`"));
         }
-        let usual: &[&str] = match to {
-            ConversionFormat::Json => &["application/xml", "text/xml", "*/*+xml"],
-            ConversionFormat::Xml => &["application/json", "text/json", "*/*+json"],
-        };
-        let content_types = match content_types {
-            [] => usual.iter().map(|range| (*range).to_owned()).collect(),
-            written => written.iter().map(|range| media::essence(range)).collect(),
-        };
+        let content_types = content_types.iter().map(|range| media::essence(range)).collect();
         Ok(Self { to, content_types, root, keep_string, max_size })
+    }
+
+    /// Whether bodies of this type are converted.
+    fn is_for(&self, media_type: &str, types: &ContentTypes) -> bool {
+        if self.content_types.is_empty() {
+            return media::kind(types, media_type) == Some(self.to.source());
+        }
+        self.content_types.iter().any(|range| media::covers(range, media_type) > 0)
     }
 
     fn convert(
         &self,
+        types: &ContentTypes,
         headers: &mut Headers,
         payload: Option<&mut Payload>,
     ) -> Result<Outcome, Cow<'static, str>> {
@@ -224,7 +245,7 @@ impl Converter {
             return Ok(Outcome::Skipped);
         };
         let Some(media_type) = media::of(headers) else { return Ok(Outcome::Skipped) };
-        if !self.content_types.iter().any(|range| media::covers(range, &media_type) > 0) {
+        if !self.is_for(&media_type, types) {
             return Ok(Outcome::Skipped);
         }
         if media::is_encoded(headers) {
@@ -278,7 +299,7 @@ mod tests {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
         }
         let mut payload = Payload::new(body);
-        let outcome = converter(yaml).unwrap().convert(&mut headers, Some(&mut payload));
+        let outcome = converter(yaml).unwrap().convert(ContentTypes::NONE, &mut headers, Some(&mut payload));
         let outcome = outcome.map_err(|problem| problem.to_string())?;
         let written = headers.get(CONTENT_TYPE).map_or("", |value| value.to_str().unwrap());
         Ok((outcome, format!("{written} {}", std::str::from_utf8(payload.bytes()).unwrap())))
@@ -337,7 +358,7 @@ mod tests {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/xml"));
         headers.insert(http::header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         let converter = converter("to: json").unwrap();
-        assert!(converter.convert(&mut headers, Some(&mut Payload::new("x"))).is_err());
+        assert!(converter.convert(ContentTypes::NONE, &mut headers, Some(&mut Payload::new("x"))).is_err());
     }
 
     #[test]

@@ -4,12 +4,16 @@ mod allowed_protocols;
 mod api_key;
 mod bulkhead;
 mod call_out;
+mod conditional_errors;
 mod conversion;
 mod cors;
+mod custom_headers;
 mod identify;
 mod keyed;
 mod log_invocation;
+mod masking;
 mod media;
+mod media_type;
 mod mock;
 mod outbound_authentication;
 mod rate_limit;
@@ -33,11 +37,14 @@ pub static POLICIES: &[PolicyKind] = &[
     PolicyKind::of::<bulkhead::Bulkhead>(),
     PolicyKind::of::<cors::Cors>(),
     PolicyKind::of::<allowed_protocols::AllowedProtocols>(),
+    PolicyKind::of::<media_type::SetMediaType>(),
     PolicyKind::of::<api_key::ApiKey>(),
     PolicyKind::of::<validate_specification::ValidateSpecification>(),
     PolicyKind::of::<identify::IdentifyAndAuthorize>(),
     PolicyKind::of::<transformation::RequestTransformation>(),
     PolicyKind::of::<conversion::RequestConversion>(),
+    PolicyKind::of::<masking::RequestMasking>(),
+    PolicyKind::of::<custom_headers::CustomHeaders>(),
     PolicyKind::of::<mock::Mock>(),
     PolicyKind::of::<call_out::RequestCallOut>(),
     PolicyKind::of::<routing::Routing>(),
@@ -51,6 +58,9 @@ pub static POLICIES: &[PolicyKind] = &[
     PolicyKind::of::<log_invocation::LogInvocation>(),
     PolicyKind::of::<transformation::ResponseTransformation>(),
     PolicyKind::of::<conversion::ResponseConversion>(),
+    PolicyKind::of::<masking::ResponseMasking>(),
+    PolicyKind::of::<conditional_errors::ConditionalErrorProcessing>(),
+    PolicyKind::of::<masking::FaultMasking>(),
 ];
 
 #[cfg(test)]

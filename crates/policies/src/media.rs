@@ -2,6 +2,8 @@
 
 use engine::Headers;
 use http::header;
+use model::settings::ContentTypes;
+pub use model::settings::is_media_range as is_range;
 
 /// A media type without its parameters, in small letters: `application/json`.
 pub fn essence(media_type: &str) -> String {
@@ -14,8 +16,35 @@ pub fn of(headers: &Headers) -> Option<String> {
     Some(essence(written)).filter(|essence| !essence.is_empty())
 }
 
-pub fn is_json(essence: &str) -> bool {
-    essence == "application/json" || essence == "text/json" || essence.ends_with("+json")
+/// How a body can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Json,
+    Xml,
+    Text,
+}
+
+pub const FORM: &str = "application/x-www-form-urlencoded";
+
+/// How bodies of a media type can be read; `None` for what is neither JSON nor XML nor text. What the settings say
+/// counts first.
+pub fn kind(types: &ContentTypes, essence: &str) -> Option<Kind> {
+    let configured = types
+        .lists()
+        .into_iter()
+        .zip([Kind::Json, Kind::Xml, Kind::Text])
+        .find(|((_, ranges), _)| ranges.iter().any(|range| covers(range, essence) > 0));
+    if let Some((_, kind)) = configured {
+        return Some(kind);
+    }
+    match essence {
+        "application/json" | "text/json" => Some(Kind::Json),
+        "application/xml" | "text/xml" => Some(Kind::Xml),
+        _ if essence.ends_with("+json") => Some(Kind::Json),
+        _ if essence.ends_with("+xml") => Some(Kind::Xml),
+        _ if essence.starts_with("text/") || essence == FORM => Some(Kind::Text),
+        _ => None,
+    }
 }
 
 /// Whether a body is compressed, so that nothing can be read in it.
@@ -27,7 +56,7 @@ pub fn is_encoded(headers: &Headers) -> bool {
 
 /// How well a range such as `application/json`, `text/*`, `*/*+xml` or `*/*` covers a media type; 0: not at all.
 pub fn covers(range: &str, essence: &str) -> u8 {
-    if range == essence {
+    if range.eq_ignore_ascii_case(essence) {
         return 4;
     }
     let (Some((kind, subtype)), Some((own_kind, own_subtype))) =
@@ -35,33 +64,29 @@ pub fn covers(range: &str, essence: &str) -> u8 {
     else {
         return u8::from(range == "*");
     };
-    if kind != "*" && kind != own_kind {
+    if kind != "*" && !kind.eq_ignore_ascii_case(own_kind) {
         return 0;
     }
-    match subtype.strip_prefix('*') {
-        Some("") if kind == "*" => 1,
-        Some("") => 2,
-        Some(suffix) if own_subtype.ends_with(suffix) => 3,
-        None if kind == "*" && subtype == own_subtype => 3,
+    let starts = |text: &str, start: &str| {
+        text.as_bytes().get(..start.len()).is_some_and(|part| part.eq_ignore_ascii_case(start.as_bytes()))
+    };
+    let ends = |text: &str, end: &str| {
+        let at = text.len().checked_sub(end.len());
+        at.is_some_and(|at| text.as_bytes()[at..].eq_ignore_ascii_case(end.as_bytes()))
+    };
+    match (subtype.strip_prefix('*'), subtype.strip_suffix('*')) {
+        (Some(""), _) if kind == "*" => 1,
+        (Some(""), _) => 2,
+        (Some(end), _) if ends(own_subtype, end) => 3,
+        (_, Some(start)) if starts(own_subtype, start) => 3,
+        (None, None) if kind == "*" && subtype.eq_ignore_ascii_case(own_subtype) => 3,
         _ => 0,
     }
 }
 
-/// Whether a text can be a range.
-pub fn is_range(text: &str) -> bool {
-    let part = |part: &str| {
-        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&^_.+*-".contains(&b))
-    };
-    text.split_once('/').is_some_and(|(kind, subtype)| part(kind) && part(subtype))
-}
-
 /// The first of the offered media types that the client likes best; without Accept the first of all.
-pub fn accepted<'a>(headers: &Headers, offered: impl Iterator<Item = &'a str>) -> Option<usize> {
-    let mut accept = String::new();
-    for line in headers.get_all(&header::ACCEPT) {
-        accept.push_str(line.to_str().unwrap_or_default());
-        accept.push(',');
-    }
+pub fn accepted<'a>(accept: Option<&str>, offered: impl Iterator<Item = &'a str>) -> Option<usize> {
+    let accept = accept.unwrap_or_default();
     let ranges: Vec<(String, f32)> = accept
         .split(',')
         .filter(|range| !range.trim().is_empty())
@@ -88,9 +113,33 @@ pub fn accepted<'a>(headers: &Headers, offered: impl Iterator<Item = &'a str>) -
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
+
+    #[test]
+    fn a_media_type_has_one_kind_and_the_settings_count_first() {
+        let list = |types: &[&str]| types.iter().map(|name| (*name).to_owned()).collect();
+        let types = ContentTypes {
+            json: list(&["application/vnd.Orders", "application/x-*", "text/xml"]),
+            xml: list(&["application/feed"]),
+            text: list(&["application/graphql"]),
+        };
+        for (media_type, usual, configured) in [
+            ("application/json", Some(Kind::Json), Some(Kind::Json)),
+            ("application/hal+json", Some(Kind::Json), Some(Kind::Json)),
+            ("application/soap+xml", Some(Kind::Xml), Some(Kind::Xml)),
+            ("text/html", Some(Kind::Text), Some(Kind::Text)),
+            ("text/xml", Some(Kind::Xml), Some(Kind::Json)),
+            ("application/vnd.orders", None, Some(Kind::Json)),
+            ("application/x-own", None, Some(Kind::Json)),
+            (FORM, Some(Kind::Text), Some(Kind::Json)),
+            ("application/feed", None, Some(Kind::Xml)),
+            ("application/graphql", None, Some(Kind::Text)),
+            ("image/png", None, None),
+        ] {
+            assert_eq!(kind(ContentTypes::NONE, media_type), usual, "{media_type}");
+            assert_eq!(kind(&types, media_type), configured, "{media_type}");
+        }
+    }
 
     #[test]
     fn ranges_cover_media_types_by_how_close_they_are() {
@@ -104,6 +153,9 @@ mod tests {
             ("*/*", "a/b", 1),
             ("*", "a/b", 1),
             ("json", "application/json", 0),
+            ("application/X-*", "application/x-own", 3),
+            ("application/x-*", "application/y", 0),
+            ("Text/XML", "text/xml", 4),
         ] {
             assert_eq!(covers(range, media_type), expect, "{range} {media_type}");
         }
@@ -119,12 +171,9 @@ mod tests {
             ("application/*;q=0.3, application/json;q=0", Some(1)),
             ("text/html", None),
         ] {
-            let mut headers = Headers::new();
-            if !accept.is_empty() {
-                headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
-            }
+            let accept = Some(accept).filter(|accept| !accept.is_empty());
             let offered = ["application/json; charset=utf-8", "application/xml"];
-            assert_eq!(accepted(&headers, offered.into_iter()), expect, "{accept}");
+            assert_eq!(accepted(accept, offered.into_iter()), expect, "{accept:?}");
         }
     }
 }

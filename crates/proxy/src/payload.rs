@@ -120,7 +120,7 @@ pub async fn collect(source: Source, most: u64) -> Result<Bytes, &'static Reason
 pub fn into_source(exchange: &mut Exchange, source: Source) -> Source {
     let Some(payload) = &exchange.response_payload else { return source };
     let bytes: Bytes = payload.bytes().clone();
-    let bodiless = exchange.method == Method::HEAD
+    let bodiless = *exchange.inbound_method() == Method::HEAD
         || exchange.status.is_informational()
         || matches!(exchange.status.as_u16(), 204 | 304);
     if bodiless {

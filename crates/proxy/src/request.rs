@@ -4,7 +4,7 @@ use std::{borrow::Cow, panic::AssertUnwindSafe, rc::Rc, sync::Arc};
 
 use engine::{
     Client, CompiledApi, Exchange, HeaderText, Headers, Outcome, Rejection, RequestHead, RequestId,
-    SnapshotRef, Step, Timestamp, Verdict,
+    SnapshotRef, Stage, Step, Timestamp, Verdict,
     exchange::{StepRecord, StepResult},
     journal::Measures,
     reason,
@@ -14,7 +14,7 @@ use engine::{
 use futures_util::FutureExt;
 use http::{
     HeaderValue, Method, Response, StatusCode, Uri, Version,
-    header::{ACCEPT_ENCODING, ALLOW, EXPECT, HOST, RETRY_AFTER, TE},
+    header::{ACCEPT_ENCODING, ALLOW, CONTENT_LENGTH, EXPECT, HOST, RETRY_AFTER, TE},
 };
 use http_body::Body;
 use hyper::upgrade::OnUpgrade;
@@ -81,7 +81,7 @@ pub(crate) fn reply(begun: Begun) -> impl Future<Output = Reply> + use<> {
             Err(_) => {
                 tracing::error!(request = %id, "a request made the gateway panic");
                 let (status, headers, body) =
-                    answer(&Rejection::new(&reason::INTERNAL_ERROR), id, &Headers::new());
+                    answer(&Rejection::new(&reason::INTERNAL_ERROR), id, None, None);
                 Reply { status, headers, body: ProxyBody::new(Source::Whole(body), None), tunnel: None }
             }
         }
@@ -447,7 +447,8 @@ fn prepare(
         body.tee(tee);
     }
     // A policy can read what the upstream sends only as it is.
-    if exchange.api().is_some_and(|api| api.chain(exchange.operation).needs.response_body) {
+    let needs = exchange.api().map(|api| api.chain(exchange.operation).needs).unwrap_or_default();
+    if needs.response_body || needs.error_body || snapshot.faults.read_native() {
         exchange.headers.remove(ACCEPT_ENCODING);
     }
     let upgrade = asked.map(|_| upgrade::WEBSOCKET);
@@ -475,35 +476,44 @@ fn start_mirror(
 fn refuse(exchange: &mut Exchange, rejection: &Rejection) -> Source {
     exchange.refuse(rejection);
     exchange.recording = true;
-    let (status, headers, body) = answer(rejection, exchange.id, &exchange.headers);
+    let accept = exchange.inbound_accept();
+    let message = exchange.snapshot.faults.message(exchange);
+    let (status, headers, body) = answer(rejection, exchange.id, accept.as_deref(), message);
     exchange.status = status;
     exchange.response_headers = headers;
     // The length is known, and an answer to HEAD has no body whatever it says.
-    if exchange.method == Method::HEAD { Source::Empty } else { Source::Whole(body) }
+    if *exchange.inbound_method() == Method::HEAD { Source::Empty } else { Source::Whole(body) }
 }
 
-/// Lets policies see the response. One that fails turns it into an error.
+/// Lets policies see the response. One that fails turns it into an error, which error handling sees like any other.
 async fn process_response(worker: &Worker, exchange: &mut Exchange, mut source: Source) -> Source {
+    // An answer to HEAD tells the length of a body that a client who asked otherwise would wait for.
+    if exchange.method == Method::HEAD && *exchange.inbound_method() != Method::HEAD {
+        exchange.response_headers.remove(CONTENT_LENGTH);
+    }
     let snapshot = exchange.snapshot.clone();
     if let Some(api) = exchange.api.and_then(|api| snapshot.apis.get(api as usize)) {
         let chain = api.chain(exchange.operation);
         if chain.needs.response {
-            if chain.needs.body_of(exchange.status) && exchange.response_payload.is_none() {
-                source = match payload::read_response(exchange, source).await {
-                    Ok(source) => source,
-                    Err(reason) => refuse(exchange, &Rejection::new(reason)),
-                };
-                if let (Some(log), Some(payload)) = (&mut exchange.log, &exchange.response_payload) {
-                    log.received = Some(payload.bytes().clone());
+            for error_handling in [false, true] {
+                if chain.needs.body_of(exchange.status) && exchange.response_payload.is_none() {
+                    source = read_response(exchange, source).await;
+                    if let (Some(log), Some(payload)) = (&mut exchange.log, &exchange.response_payload) {
+                        log.received = Some(payload.bytes().clone());
+                    }
                 }
-            }
-            if let Err(rejection) = run_response(worker, exchange, chain).await {
-                exchange.response_payload = None;
-                exchange.forget_copies();
-                source = refuse(exchange, &rejection);
+                if let Err(rejection) = run_response(worker, exchange, chain, error_handling).await {
+                    exchange.response_payload = None;
+                    exchange.forget_copies();
+                    source = refuse(exchange, &rejection);
+                }
             }
         }
     }
+    if snapshot.faults.read_native() && exchange.has_native_fault() && exchange.response_payload.is_none() {
+        source = read_response(exchange, source).await;
+    }
+    exchange.hide_native_fault();
     let source = payload::into_source(exchange, source);
     // What is to be copied is the body as the upstream sends it; one that was made here is another.
     if exchange.response_payload.is_some() {
@@ -512,10 +522,22 @@ async fn process_response(worker: &Worker, exchange: &mut Exchange, mut source: 
     source
 }
 
-/// Runs policies on the response, up to the first that refuses it.
-async fn run_response(worker: &Worker, exchange: &mut Exchange, chain: &Chain) -> Result<(), Box<Rejection>> {
+async fn read_response(exchange: &mut Exchange, source: Source) -> Source {
+    match payload::read_response(exchange, source).await {
+        Ok(source) => source,
+        Err(reason) => refuse(exchange, &Rejection::new(reason)),
+    }
+}
+
+/// Runs policies on the response, up to the first that refuses it: those of error handling, or all others.
+async fn run_response(
+    worker: &Worker,
+    exchange: &mut Exchange,
+    chain: &Chain,
+    error_handling: bool,
+) -> Result<(), Box<Rejection>> {
     let mut before = if exchange.recording { worker.now() } else { Timestamp::default() };
-    for slot in chain.response() {
+    for slot in chain.response().filter(|slot| (slot.stage == Stage::ErrorHandling) == error_handling) {
         let verdict = match slot.policy.get().response(exchange) {
             Step::Done(verdict) => verdict,
             Step::Later(future) => future.await,

@@ -214,6 +214,7 @@ impl<'a> Job<'a> {
         }
         serde_json::to_vec(&self.templates).unwrap_or_default().hash(&mut hasher);
         self.definition.map(|d| d.fingerprint).hash(&mut hasher);
+        serde_json::to_vec(&self.config.settings.content_types).unwrap_or_default().hash(&mut hasher);
         self.config.settings.limits.body_size.map(|s| s.get()).hash(&mut hasher);
         // A secret that was exchanged is a change, too.
         self.config.secrets.hash(&mut hasher);

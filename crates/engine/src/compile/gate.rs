@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use http::{HeaderName, Method};
 
-use crate::{Compiled, Exchange, Filter, Needs, Outcome, Step, log::LogSpec};
+use crate::{Compiled, Exchange, Filter, LogMask, Needs, Outcome, Step, log::LogSpec};
 
-/// The methods that a policy is for.
+/// The methods that a policy is for: of requests as clients send them, whatever policies make of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Methods {
     pub included: Vec<Method>,
@@ -35,7 +35,7 @@ pub(super) struct Gate {
 
 impl Filter for Gate {
     fn request<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
-        if self.methods.contain(&exchange.method) {
+        if self.methods.contain(exchange.inbound_method()) {
             self.policy.get().request(exchange)
         } else {
             skip(exchange)
@@ -43,11 +43,16 @@ impl Filter for Gate {
     }
 
     fn response<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
-        if self.methods.contain(&exchange.method) {
+        if self.methods.contain(exchange.inbound_method()) {
             self.policy.get().response(exchange)
         } else {
             skip(exchange)
         }
+    }
+
+    fn log_mask(&self, exchange: &Exchange) -> Option<&dyn LogMask> {
+        let applies = self.methods.contain(exchange.inbound_method());
+        self.policy.get().log_mask(exchange).filter(|_| applies)
     }
 
     fn needs(&self) -> Needs {

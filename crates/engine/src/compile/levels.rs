@@ -303,7 +303,8 @@ impl<'a> Resolver<'a> {
                 return None;
             }
             let mut cx = CompileCx::new(self.job.environment, self.job.revision, source.state_scope.as_str())
-                .of_api(self.shape);
+                .of_api(self.shape)
+                .with_content_types(&self.job.config.settings.content_types);
             let compiled = source.kind.compile(source.doc.config.clone(), &mut cx);
             problems.extend(cx.take_warnings().into_iter().map(|p| source.problem(p.under("config"))));
             match compiled {

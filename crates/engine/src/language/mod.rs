@@ -12,6 +12,7 @@ mod escape;
 mod names;
 mod operator;
 mod parse;
+mod placeholder;
 mod select;
 mod storage;
 mod system;

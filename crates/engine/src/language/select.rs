@@ -55,6 +55,14 @@ impl Selector {
         }
     }
 
+    /// Whether it selects parts of a body, which can be replaced, and does not compute something from it.
+    pub fn selects_parts(&self) -> bool {
+        match self {
+            Self::XPath(path) => path.selects_nodes(),
+            Self::JsonPath(_) | Self::Regex(_) => true,
+        }
+    }
+
     /// Every selected part, as text. Of a regular expression with groups, the first group of each match.
     pub fn texts(&self, payload: &Payload) -> Vec<String> {
         match self {

@@ -1,10 +1,13 @@
 //! What policies leave for later ones on a request: variables, results of call-outs, who was authenticated. Most
 //! requests have nothing of it, and then it is one empty pointer.
 
+use std::borrow::Cow;
+
 use http::{Method, StatusCode, Uri, header::ACCEPT, header::CONTENT_TYPE};
 use serde_json::Value;
 
-use crate::{Exchange, Headers, Payload, held::Held};
+use super::variable::header;
+use crate::{Exchange, Headers, Payload, Problem, exchange::without_parameter, fault::Fault, held::Held};
 
 /// What policies left on a request.
 #[derive(Debug, Default)]
@@ -18,6 +21,10 @@ pub struct Extras {
     inbound: Option<Inbound>,
     /// What waits for the end of the request.
     pub(crate) held: Held,
+    /// The error as it was before error handling changed it; there only when it did.
+    pub fault: Option<Fault>,
+    /// What is wrong with the request, when it was refused for that.
+    pub(crate) problems: Vec<Problem>,
 }
 
 /// What identification found out about the caller.
@@ -57,6 +64,11 @@ pub(super) struct Inbound {
     pub accept: Option<Box<str>>,
 }
 
+/// All values of Accept, as one list.
+pub(crate) fn accept(headers: &Headers) -> Option<Cow<'_, str>> {
+    header(headers, &ACCEPT)
+}
+
 fn set(list: &mut Vec<(Box<str>, Box<str>)>, name: &str, value: Box<str>) {
     match list.iter_mut().find(|(known, _)| **known == *name) {
         Some((_, known)) => *known = value,
@@ -76,6 +88,15 @@ impl Extras {
 
     pub(super) fn inbound(&self) -> Option<&Inbound> {
         self.inbound.as_ref()
+    }
+
+    /// Credentials do not stay in what is remembered of the request.
+    pub(crate) fn remove_inbound_parameter(&mut self, name: &str) {
+        if let Some(inbound) = &mut self.inbound
+            && let Some(uri) = without_parameter(&inbound.uri, name)
+        {
+            inbound.uri = uri;
+        }
     }
 }
 
@@ -137,9 +158,31 @@ impl Exchange {
             method: self.method.clone(),
             uri: self.uri.clone(),
             content_type: self.headers.get(CONTENT_TYPE).map(|value| value.to_text().into()),
-            accept: self.headers.get(ACCEPT).map(|value| value.to_text().into()),
+            accept: accept(&self.headers).map(Into::into),
         };
         self.extras_mut().inbound = Some(inbound);
+    }
+
+    /// The method that the client sent, whatever policies made of it.
+    pub fn inbound_method(&self) -> &Method {
+        self.inbound().map_or(&self.method, |inbound| &inbound.method)
+    }
+
+    /// Path and query that the client sent, without credentials that were taken out.
+    pub fn inbound_uri(&self) -> &Uri {
+        self.inbound().map_or(&self.uri, |inbound| &inbound.uri)
+    }
+
+    /// What the client accepts, whatever the upstream is asked for.
+    pub fn inbound_accept(&self) -> Option<Cow<'_, str>> {
+        match self.inbound() {
+            Some(inbound) => inbound.accept.as_deref().map(Cow::Borrowed),
+            None => accept(&self.headers),
+        }
+    }
+
+    fn inbound(&self) -> Option<&Inbound> {
+        self.extras()?.inbound()
     }
 
     /// The path of the request below the API's base path.

@@ -26,6 +26,7 @@ pub(super) enum System {
     ErrorCode,
     ErrorMessage,
     ErrorOrigin,
+    ErrorNative,
     ResourcePath,
     QueryString,
 }
@@ -57,6 +58,7 @@ impl System {
         ("error.code", Self::ErrorCode),
         ("error.message", Self::ErrorMessage),
         ("error.origin", Self::ErrorOrigin),
+        ("error.native", Self::ErrorNative),
         ("sys:resource_path", Self::ResourcePath),
         ("sys:query_string", Self::QueryString),
     ];
@@ -106,9 +108,18 @@ impl System {
                 let (hour, minute, second) = at.to_hms();
                 Cow::Owned(format!("{hour:02}:{minute:02}:{second:02}"))
             }),
-            Self::ErrorCode => exchange.reason.map(|reason| Cow::Borrowed(reason.code)),
-            Self::ErrorMessage => exchange.reason.map(|reason| Cow::Borrowed(reason.message)),
-            Self::ErrorOrigin => origin(exchange).map(Cow::Borrowed),
+            Self::ErrorCode => exchange.fault().map(|reason| Cow::Borrowed(reason.code)),
+            Self::ErrorMessage => exchange.fault().map(|reason| Cow::Borrowed(reason.message)),
+            Self::ErrorOrigin => exchange.fault().map(|reason| {
+                Cow::Borrowed(match reason.origin {
+                    Origin::Client => "client",
+                    Origin::Gateway => "gateway",
+                    Origin::Upstream => "upstream",
+                })
+            }),
+            Self::ErrorNative => {
+                exchange.native_fault().map(|payload| String::from_utf8_lossy(payload.bytes()))
+            }
             Self::ResourcePath => Some(Cow::Borrowed(exchange.resource_path().trim_start_matches('/'))),
             Self::QueryString => exchange.uri.query().map(Cow::Borrowed),
         }
@@ -129,17 +140,4 @@ impl System {
 fn moment(exchange: &Exchange) -> Option<time::OffsetDateTime> {
     let seconds = i64::try_from(exchange.started.seconds()).ok()?;
     time::OffsetDateTime::from_unix_timestamp(seconds).ok()
-}
-
-/// Who is to blame for an error: also one that the upstream answered with.
-fn origin(exchange: &Exchange) -> Option<&'static str> {
-    match exchange.reason {
-        Some(reason) => Some(match reason.origin {
-            Origin::Client => "client",
-            Origin::Gateway => "gateway",
-            Origin::Upstream => "upstream",
-        }),
-        None if exchange.attempts.last().is_some_and(|last| last.status >= 400) => Some("upstream"),
-        None => None,
-    }
 }

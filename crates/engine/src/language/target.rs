@@ -15,7 +15,7 @@ use super::{
     parse::{self, expression, header_name},
 };
 use crate::{
-    Exchange, Needs, Payload,
+    Exchange, Needs, Payload, Side,
     route::{decode, decode_query, encode_path, encode_query, with_parameter},
 };
 
@@ -150,10 +150,61 @@ impl Target {
             }
             Place::Payload { response } => payload(exchange, *response).replace(value.to_owned()),
             Place::JsonPath { response, steps } => {
-                change_json(payload(exchange, *response), |json| json::write(json, steps, value))?;
+                let payload = existing(exchange, *response).ok_or(NO_JSON)?;
+                change_json(payload, |json| json::write(json, steps, value))?;
             }
             Place::Field(name) => exchange.set_transaction_field(name, value),
             Place::Variable(name) => exchange.set_variable(name, value),
+        }
+        Ok(())
+    }
+
+    /// Which message it is part of; `None` for what policies keep beside both.
+    pub fn side(&self) -> Option<Side> {
+        match self.place {
+            Place::RequestHeader(_)
+            | Place::Query(_)
+            | Place::Path
+            | Place::PathParameter(_)
+            | Place::Method => Some(Side::Request),
+            Place::ResponseHeader(_) | Place::StatusCode => Some(Side::Response),
+            Place::Payload { response } | Place::JsonPath { response, .. } => {
+                Some(if response { Side::Response } else { Side::Request })
+            }
+            Place::Field(_) | Place::Variable(_) => None,
+        }
+    }
+
+    /// Whether it can be taken away.
+    pub fn is_removable(&self) -> bool {
+        !matches!(self.place, Place::Path | Place::PathParameter(_) | Place::Method | Place::StatusCode)
+    }
+
+    /// Whether it is a whole body.
+    pub fn is_payload(&self) -> bool {
+        matches!(self.place, Place::Payload { .. })
+    }
+
+    /// Writes one more value beside those that are there. Only headers and query parameters can have several.
+    pub fn add(&self, exchange: &mut Exchange, value: &str) -> Result<(), SetError> {
+        match &self.place {
+            Place::RequestHeader(name) => {
+                if *name == CONTENT_TYPE || *name == ACCEPT {
+                    exchange.keep_inbound();
+                }
+                exchange.headers.append(name, header_value(value)?);
+            }
+            Place::ResponseHeader(name) => exchange.response_headers.append(name, header_value(value)?),
+            Place::Query(name) => {
+                let pair = [&*encode_query(name), "=", &*encode_query(value)].concat();
+                let path = exchange.uri.path();
+                let target = match exchange.uri.query().filter(|query| !query.is_empty()) {
+                    Some(query) => format!("{path}?{query}&{pair}"),
+                    None => format!("{path}?{pair}"),
+                };
+                set_target(exchange, target)?;
+            }
+            _ => return Err(SetError(format!("{} has one value only", self.text).into())),
         }
         Ok(())
     }
@@ -176,10 +227,14 @@ impl Target {
             }
             Place::Payload { response } => payload(exchange, *response).replace(""),
             Place::JsonPath { response, steps } => {
-                change_json(payload(exchange, *response), |json| {
-                    json::remove(json, steps);
-                    true
-                })?;
+                // In nothing there is nothing to remove.
+                let payload = existing(exchange, *response);
+                if let Some(payload) = payload.filter(|payload| !payload.bytes().is_empty()) {
+                    change_json(payload, |json| {
+                        json::remove(json, steps);
+                        true
+                    })?;
+                }
             }
             Place::Field(name) => exchange.remove_transaction_field(name),
             Place::Variable(name) => exchange.remove_variable(name),
@@ -258,11 +313,18 @@ fn payload(exchange: &mut Exchange, response: bool) -> &mut Payload {
     payload.get_or_insert_default()
 }
 
+/// The body, unless there is none or it streams past.
+fn existing(exchange: &mut Exchange, response: bool) -> Option<&mut Payload> {
+    if response { exchange.response_payload.as_mut() } else { exchange.request_payload.as_mut() }
+}
+
+const NO_JSON: SetError = SetError(Cow::Borrowed("the body is not JSON"));
+
 fn change_json(
     payload: &mut Payload,
     change: impl FnOnce(&mut serde_json::Value) -> bool,
 ) -> Result<(), SetError> {
-    let Some(mut json) = payload.json().cloned() else { return Err(SetError("the body is not JSON".into())) };
+    let Some(mut json) = payload.json().cloned() else { return Err(NO_JSON) };
     if !change(&mut json) {
         return Err(SetError("the body has no such place".into()));
     }
@@ -355,6 +417,23 @@ mod tests {
                 assert_eq!(read(text, &exchange).as_deref(), expect, "{text}");
             }
         }
+    }
+
+    #[test]
+    fn values_are_added_beside_others() {
+        let mut exchange = testing::exchange();
+        for (text, value, expect) in [
+            ("request.headers.X-One", "2\r\nX-Admin: 1", "1, 2X-Admin: 1"),
+            ("response.headers.x-answer", "no", "yes, no"),
+            ("request.query.q", "a&b=c", "a b"),
+            ("request.query.fresh", "x#y", "x#y"),
+        ] {
+            target(text).unwrap().add(&mut exchange, value).unwrap();
+            assert_eq!(read(text, &exchange).as_deref(), Some(expect), "{text}");
+        }
+        assert_eq!(exchange.uri.query(), Some("q=a%20b&r=%26x&q=2&q=a%26b%3Dc&fresh=x%23y"));
+        assert!(target("request.path").unwrap().add(&mut exchange, "/x").is_err());
+        assert_eq!(exchange.inbound_uri().query(), Some("q=a%20b&r=%26x&q=2"));
     }
 
     #[test]

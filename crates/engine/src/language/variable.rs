@@ -164,6 +164,7 @@ impl Variable {
         Needs {
             request_body: is_payload && matches!(self.source, Source::Message(Message::Request, _)),
             response_body: is_payload && matches!(self.source, Source::Message(Message::Response, _)),
+            error_body: matches!(self.source, Source::System(System::ErrorNative)),
             ..Needs::default()
         }
     }

@@ -222,6 +222,12 @@ impl XPath {
         }
     }
 
+    /// Whether it selects nodes. A text, number or truth value is computed, and is no part of the document.
+    pub fn selects_nodes(&self) -> bool {
+        let probe = Xml::parse(b"<probe/>").map(|xml| xml.document).unwrap_or_default();
+        matches!(self.evaluate(&probe), Some(XPathValue::NodeSet(_)))
+    }
+
     fn evaluate(&self, document: &Document<'_>) -> Option<XPathValue> {
         self.evaluator.evaluate(document, document.root(), &self.text).ok()
     }

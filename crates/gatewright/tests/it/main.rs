@@ -24,5 +24,6 @@ mod tap;
 mod testing;
 mod tls;
 mod traffic;
+mod transformations;
 mod upstream_faults;
 mod websocket;

@@ -3,17 +3,18 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use engine::{Headers, compile::ApiShape, convert::json_to_xml};
+use engine::{Headers, compile::ApiShape, convert::json_to_xml, language::OWN_HEADERS};
 use http::{HeaderName, HeaderValue, StatusCode};
 use model::{
     Operation,
     api::{Body, Parameter, Response},
+    settings::ContentTypes,
     source::Documents,
 };
 use serde_json::Value;
 
 use super::generate;
-use crate::{media, transformation::is_own};
+use crate::media::{self, Kind};
 
 /// Most bytes of all bodies of a definition, and of one of them.
 const MAX_TOTAL: usize = 32 << 20;
@@ -32,9 +33,9 @@ pub struct Answer {
 }
 
 impl Defaults {
-    pub fn build(api: &ApiShape<'_>, warnings: &mut Vec<String>) -> Self {
-        let mut maker =
-            Maker { documents: api.documents(), known: HashMap::new(), total: 0, warned: false, warnings };
+    pub fn build(api: &ApiShape<'_>, types: &ContentTypes, warnings: &mut Vec<String>) -> Self {
+        let documents = api.documents();
+        let mut maker = Maker { documents, types, known: HashMap::new(), total: 0, warned: false, warnings };
         Self(api.operations().iter().map(|operation| maker.operation(operation)).collect())
     }
 
@@ -58,6 +59,7 @@ impl Defaults {
 
 struct Maker<'a, 'w> {
     documents: &'a Documents,
+    types: &'a ContentTypes,
     /// Bodies by where they come from and their content type: most errors are the same everywhere.
     known: HashMap<(String, String), Bytes>,
     total: usize,
@@ -88,7 +90,9 @@ impl Maker<'_, '_> {
     }
 
     fn header(&self, header: &Parameter) -> Option<(HeaderName, HeaderValue)> {
-        let name = HeaderName::from_bytes(header.name.as_bytes()).ok().filter(|name| !is_own(name))?;
+        let name = HeaderName::from_bytes(header.name.as_bytes())
+            .ok()
+            .filter(|name| !OWN_HEADERS.contains(&name.as_str()))?;
         let place = self.documents.at(header.schema.as_deref()?)?;
         let text = match generate::value(self.documents, place) {
             Value::String(text) => text,
@@ -109,7 +113,7 @@ impl Maker<'_, '_> {
             Some(place) => place.value.clone(),
             None => generate::value(self.documents, self.documents.at(body.schema.as_deref()?)?),
         };
-        let text = written(&value, media_type)?;
+        let text = written(&value, media_type, self.types)?;
         if text.len() > MAX_BODY || self.total + text.len() > MAX_TOTAL {
             if !std::mem::replace(&mut self.warned, true) {
                 self.warnings.push(format!(
@@ -137,20 +141,18 @@ fn concrete(range: &str) -> String {
 }
 
 /// A value as it is written in a media type.
-pub fn written(value: &Value, media_type: &str) -> Option<String> {
-    let essence = media::essence(media_type);
+pub fn written(value: &Value, media_type: &str, types: &ContentTypes) -> Option<String> {
+    let kind = media::kind(types, &media::essence(media_type));
     match value {
         // Tools write examples as text, be they JSON or not.
-        Value::String(text) if !media::is_json(&essence) => Some(text.clone()),
+        Value::String(text) if kind != Some(Kind::Json) => Some(text.clone()),
         Value::String(text)
             if serde_json::from_str::<Value>(text)
                 .is_ok_and(|value| value.is_object() || value.is_array()) =>
         {
             Some(text.clone())
         }
-        value if essence == "application/xml" || essence == "text/xml" || essence.ends_with("+xml") => {
-            json_to_xml(value, "root", MAX_BODY).ok()
-        }
+        value if kind == Some(Kind::Xml) => json_to_xml(value, "root", MAX_BODY).ok(),
         value => Some(value.to_string()),
     }
 }

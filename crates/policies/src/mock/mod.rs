@@ -13,7 +13,7 @@ use bytes::Bytes;
 use defaults::{Defaults, written};
 use engine::{
     CompileCx, Compiled, Exchange, Filter, Headers, Needs, Outcome, Policy, Reason, Rejection, Stage, Step,
-    Verdict,
+    Verdict, language::OWN_HEADERS,
 };
 use http::{HeaderName, HeaderValue, StatusCode, header::CONTENT_TYPE};
 use model::{Diagnostic, diagnostic::nearest};
@@ -23,7 +23,7 @@ use serde_json::Value;
 use when::Condition;
 pub use when::MockWhen;
 
-use crate::{media, transformation::is_own};
+use crate::media;
 
 /// Answers requests without calling the upstream.
 ///
@@ -101,8 +101,9 @@ impl Policy for Mock {
         });
         let written = written.collect::<Result<Vec<_>, _>>()?;
         let mut warnings = Vec::new();
+        let types = cx.content_types();
         let defaults = match cx.api() {
-            Some(api) if api.is_imported() => Some(api.shared(|| Defaults::build(api, &mut warnings))),
+            Some(api) if api.is_imported() => Some(api.shared(|| Defaults::build(api, types, &mut warnings))),
             Some(_) if written.is_empty() => {
                 cx.warn(
                     Diagnostic::warning(
@@ -158,7 +159,7 @@ impl Written {
             let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| {
                 Diagnostic::error(&path, format!("found `{name}`, expected the name of a header"))
             })?;
-            if is_own(&parsed) {
+            if OWN_HEADERS.contains(&parsed.as_str()) {
                 return Err(Diagnostic::error(
                     &path,
                     format!("found `{name}`, which the gateway sets itself"),
@@ -191,7 +192,7 @@ impl Written {
                     format!("found `{media_type}`, expected a content type such as `application/json`"),
                 ));
             }
-            let text = written(value, media_type).ok_or_else(|| {
+            let text = written(value, media_type, cx.content_types()).ok_or_else(|| {
                 Diagnostic::error(path, "the value cannot be written as XML of at most 256 KiB")
             })?;
             bodies.push((media_type.clone(), Bytes::from(text)));
@@ -276,7 +277,10 @@ fn give(
     bodies: &[(String, Bytes)],
 ) -> Outcome {
     let mut headers = headers.clone();
-    let chosen = media::accepted(&exchange.headers, bodies.iter().map(|(media_type, _)| media_type.as_str()));
+    let chosen = media::accepted(
+        exchange.inbound_accept().as_deref(),
+        bodies.iter().map(|(media_type, _)| media_type.as_str()),
+    );
     let Some((media_type, payload)) = bodies.get(chosen.unwrap_or(0)) else {
         return exchange.answer_with(status, headers, Vec::new());
     };

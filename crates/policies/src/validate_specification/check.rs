@@ -4,16 +4,19 @@ use std::borrow::Cow;
 
 use engine::{Exchange, Headers, Payload, Problem, reason::MOST_PROBLEMS, route};
 use http::{HeaderName, StatusCode, header::COOKIE};
-use model::api::{ParameterLocation, ParameterStyle};
+use model::{
+    api::{ParameterLocation, ParameterStyle},
+    settings::ContentTypes,
+};
 use serde_json::Value;
 
 use super::{
     Switches,
     parameter::{Expected, Pairs, Sent, form},
-    plan::{BodyExpected, FORM, RequestExpected, ResponseExpected},
+    plan::{BodyExpected, RequestExpected, ResponseExpected},
 };
 use crate::{
-    media,
+    media::{self, FORM, Kind},
     schemas::{SchemaId, Schemas, problem_at},
 };
 
@@ -28,12 +31,13 @@ pub struct Findings {
 pub struct Check<'a> {
     pub schemas: &'a Schemas,
     pub switches: &'a Switches,
+    pub types: &'a ContentTypes,
     pub findings: Findings,
 }
 
 impl<'a> Check<'a> {
-    pub fn new(schemas: &'a Schemas, switches: &'a Switches) -> Self {
-        Self { schemas, switches, findings: Findings::default() }
+    pub fn new(schemas: &'a Schemas, switches: &'a Switches, types: &'a ContentTypes) -> Self {
+        Self { schemas, switches, types, findings: Findings::default() }
     }
 
     pub fn request(mut self, exchange: &Exchange, expected: &RequestExpected) -> Findings {
@@ -179,7 +183,7 @@ impl<'a> Check<'a> {
             return;
         }
         let media_type = media_type.unwrap_or_default();
-        if !(media::is_json(&media_type) || media_type == FORM) {
+        if !(media::kind(self.types, &media_type) == Some(Kind::Json) || media_type == FORM) {
             return;
         }
         if media::is_encoded(headers) {

@@ -126,12 +126,13 @@ impl Policy for ValidateSpecification {
                 .help("take the policy away, or switch a check on, such as `body: true`"));
         }
         let mut warnings = Vec::new();
+        let types = cx.content_types();
         let (mut requests, mut responses) = (None, None);
         match cx.api() {
             Some(api) if api.is_imported() => {
-                requests = Some(api.shared(|| RequestPlan::build(api, &mut warnings)));
+                requests = Some(api.shared(|| RequestPlan::build(api, types, &mut warnings)));
                 if self.response {
-                    responses = Some(api.shared(|| ResponsePlan::build(api, &mut warnings)));
+                    responses = Some(api.shared(|| ResponsePlan::build(api, types, &mut warnings)));
                 }
             }
             Some(_) => cx.warn(
@@ -207,7 +208,8 @@ impl Validator {
         let expected = self.requests.as_ref().zip(exchange.operation);
         let expected = expected.and_then(|(plan, at)| Some((plan, plan.operations.get(at as usize)?)));
         let Some((plan, expected)) = expected else { return Ok(Outcome::Skipped) };
-        let findings = Check::new(&plan.schemas, &self.switches).request(exchange, expected);
+        let types = &exchange.snapshot.settings.content_types;
+        let findings = Check::new(&plan.schemas, &self.switches, types).request(exchange, expected);
         let reason = if findings.media_type { &MEDIA_TYPE } else { &REQUEST };
         self.decide(exchange, findings, reason)
     }
@@ -221,7 +223,8 @@ impl Validator {
         let responses = responses.and_then(|(plan, at)| Some((plan, plan.operations.get(at as usize)?)));
         let Some((plan, responses)) = responses else { return Ok(Outcome::Skipped) };
         let Some(expected) = documented(responses, exchange.status) else { return Ok(Outcome::Skipped) };
-        let findings = Check::new(&plan.schemas, &self.switches).response(exchange, expected);
+        let types = &exchange.snapshot.settings.content_types;
+        let findings = Check::new(&plan.schemas, &self.switches, types).response(exchange, expected);
         self.decide(exchange, findings, &RESPONSE)
     }
 

@@ -6,11 +6,12 @@ use engine::compile::ApiShape;
 use model::{
     Operation,
     api::{Body, Parameter, ParameterLocation, Response},
+    settings::ContentTypes,
 };
 
 use super::{parameter::Expected, template::PathTemplate};
 use crate::{
-    media,
+    media::{self, FORM, Kind},
     schemas::{Builder, Direction, SchemaId, Schemas, Shape},
 };
 
@@ -54,13 +55,14 @@ pub struct ResponseExpected {
     pub bodies: Vec<BodyExpected>,
 }
 
-pub const FORM: &str = "application/x-www-form-urlencoded";
-
 impl RequestPlan {
-    pub fn build(api: &ApiShape<'_>, warnings: &mut Vec<String>) -> Self {
+    pub fn build(api: &ApiShape<'_>, types: &ContentTypes, warnings: &mut Vec<String>) -> Self {
         let mut builder = Builder::new(api.documents(), Direction::Request);
-        let found: Vec<_> =
-            api.operations().iter().map(|operation| request_schemas(operation, &mut builder)).collect();
+        let found: Vec<_> = api
+            .operations()
+            .iter()
+            .map(|operation| request_schemas(operation, types, &mut builder))
+            .collect();
         let (schemas, found_warnings) = builder.finish();
         warnings.extend(found_warnings);
         let mut shapes = Shapes { schemas: &schemas, known: HashMap::new() };
@@ -75,7 +77,7 @@ impl RequestPlan {
 }
 
 impl ResponsePlan {
-    pub fn build(api: &ApiShape<'_>, warnings: &mut Vec<String>) -> Self {
+    pub fn build(api: &ApiShape<'_>, types: &ContentTypes, warnings: &mut Vec<String>) -> Self {
         let mut builder = Builder::new(api.documents(), Direction::Response);
         let add = |response: &Response, builder: &mut Builder<'_>| Found {
             parameters: response
@@ -83,7 +85,7 @@ impl ResponsePlan {
                 .iter()
                 .map(|header| add(header.schema.as_deref(), builder))
                 .collect(),
-            bodies: response.bodies.iter().map(|body| add_body(body, builder)).collect(),
+            bodies: response.bodies.iter().map(|body| add_body(body, types, builder)).collect(),
         };
         let found: Vec<Vec<Found>> = api
             .operations()
@@ -112,10 +114,10 @@ struct Found {
     bodies: Vec<Option<SchemaId>>,
 }
 
-fn request_schemas(operation: &Operation, builder: &mut Builder<'_>) -> Found {
+fn request_schemas(operation: &Operation, types: &ContentTypes, builder: &mut Builder<'_>) -> Found {
     Found {
         parameters: operation.parameters.iter().map(|p| add(p.schema.as_deref(), builder)).collect(),
-        bodies: operation.request_bodies.iter().map(|body| add_body(body, builder)).collect(),
+        bodies: operation.request_bodies.iter().map(|body| add_body(body, types, builder)).collect(),
     }
 }
 
@@ -124,9 +126,10 @@ fn add(schema: Option<&str>, builder: &mut Builder<'_>) -> Option<SchemaId> {
 }
 
 /// Of other media types only the type is checked.
-fn add_body(body: &Body, builder: &mut Builder<'_>) -> Option<SchemaId> {
+fn add_body(body: &Body, types: &ContentTypes, builder: &mut Builder<'_>) -> Option<SchemaId> {
     let media_type = media::essence(&body.media_type);
-    let read = media::is_json(&media_type) || media_type == FORM || media_type.contains('*');
+    let read =
+        media::kind(types, &media_type) == Some(Kind::Json) || media_type == FORM || media_type.contains('*');
     add(body.schema.as_deref().filter(|_| read), builder)
 }
 
