@@ -140,15 +140,15 @@ async fn rules_say_what_clients_are_told_about_errors_of_every_origin() {
     let upstream = failing().await;
     let rules = json!({ "rules": [
         {
+            "when": { "variable": "${error.code}", "operator": "equals", "value": "response_not_transformable" },
+            "status": 500,
+            "messages": { "text": "sorry: ${error.code}" },
+        },
+        {
             "when": { "variable": "${error.origin}", "operator": "equals", "value": "upstream" },
             "status": 503,
             "headers": { "set": { "Retry-After": "9" } },
             "messages": { "json": "{\"error\":\"$NATIVE_PROVIDER_ERROR\"}", "text": "$OPERATION is down" },
-        },
-        {
-            "when": { "variable": "${error.code}", "operator": "equals", "value": "response_not_transformable" },
-            "status": 500,
-            "messages": { "text": "sorry: ${error.code}" },
         },
         { "when": { "variable": "${error.code}", "operator": "equals", "value": "api_key_missing" }, "status": 403 },
     ] });

@@ -90,7 +90,7 @@ fn values_of_the_client_split_nothing() {
         ),
         (
             "{query: {set: {q: '${request.headers.X-A}'}}}",
-            "POST /orders/7?q=a%22%2C%22admin%22%3A%221%3C/n%3E%3Cn%3E%5C%26x%3D1%23/../b | ",
+            "POST /orders/7?q=a%22,%22admin%22:%221%3C/n%3E%3Cn%3E%5C%26x%3D1%23/../b | ",
         ),
         (
             "{payload: {template: '{\"n\":\"${request.headers.X-A}\"}'}}",
@@ -102,7 +102,7 @@ fn values_of_the_client_split_nothing() {
         ),
         (
             "{payload: {template: 'n=${request.headers.X-A}', contentType: application/x-www-form-urlencoded}}",
-            "POST /orders/7 | content-type: application/x-www-form-urlencoded | n=a%22%2C%22admin%22%3A%221%3C/n%3E%3Cn%3E%5C%26x%3D1%23/../b",
+            "POST /orders/7 | content-type: application/x-www-form-urlencoded | n=a%22,%22admin%22:%221%3C/n%3E%3Cn%3E%5C%26x%3D1%23/../b",
         ),
         (
             "{set: [{variable: request.payload, value: '[\"${request.headers.X-A}\"]'}]}",
