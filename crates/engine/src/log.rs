@@ -10,12 +10,16 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use http::HeaderName;
+use http::{HeaderName, HeaderValue, header::CONTENT_TYPE};
 use model::event::LogPart;
 use serde_json::{Map, Value};
 use smallvec::SmallVec;
 
-use crate::{Exchange, Headers, snapshot::Chain};
+use crate::{
+    Exchange, HeaderText, Headers, Payload,
+    log_mask::{NotMasked, Side},
+    snapshot::Chain,
+};
 
 /// What a policy wants kept.
 #[derive(Debug, Clone)]
@@ -90,6 +94,8 @@ pub struct Log {
     pub received: Option<Bytes>,
     pub request: Option<Box<Piece>>,
     pub answer: Option<Box<Piece>>,
+    /// Content-Type of the answer, by which masks know how to read it.
+    answer_type: Option<HeaderValue>,
 }
 
 impl Log {
@@ -127,6 +133,9 @@ impl Log {
             self.answer_headers = Some(headers.clone());
         }
         self.answer = self.most(|spec| spec.response_payload).map(|most| Box::new(Piece::new(most)));
+        if self.answer.is_some() {
+            self.answer_type = headers.get(CONTENT_TYPE).map(HeaderText::to_value);
+        }
     }
 }
 
@@ -154,6 +163,10 @@ impl Exchange {
         if log.specs.is_empty() {
             return None;
         }
+        // The headers of the answer are on their way already.
+        if let Some(answer_type) = log.answer_type.take() {
+            self.response_headers.insert(CONTENT_TYPE, answer_type);
+        }
         let chain = self.api().map(|api| api.chain(self.operation));
         let masks = Masks { specs: &log.specs, credentials: chain.map_or(&[], |chain| &*chain.credentials) };
         let mut parts = Vec::new();
@@ -169,12 +182,17 @@ impl Exchange {
         add(LogPart::NativeResponseHeaders, response, &log.received_headers);
         add(LogPart::ResponseHeaders, response, &log.answer_headers);
         let compress = log.specs.iter().any(|spec| spec.compress);
-        let mut add = |part, most: Option<usize>, piece: Option<Piece>| {
+        let mut add = |part, side, most: Option<usize>, piece: Option<Piece>| {
             let (Some(most), Some(mut piece)) = (most, piece.filter(|piece| piece.total > 0)) else { return };
             piece.bytes.truncate(most);
             let cut = (piece.bytes.len() as u64) < piece.total;
-            let total = if cut { piece.total } else { 0 };
-            parts.push(LoggedPart { part, bytes: piece.bytes.freeze(), total, compress });
+            let payload = Payload::new(piece.bytes.freeze());
+            // What cannot be masked is left out, with its length.
+            let (bytes, total) = match self.mask_for_log(side, &payload, !cut) {
+                Ok(payload) => (payload.bytes().clone(), if cut { piece.total } else { 0 }),
+                Err(NotMasked) => (Bytes::new(), piece.total),
+            };
+            parts.push(LoggedPart { part, bytes, total, compress });
         };
         let (request, response) = (log.most(|spec| spec.request_payload), log.most(|s| s.response_payload));
         let called = !self.attempts.is_empty();
@@ -183,10 +201,10 @@ impl Exchange {
         let changed = self.response_payload.as_ref().is_some_and(|payload| called && payload.is_changed());
         let received =
             log.received.filter(|_| changed).zip(response).map(|(body, most)| Piece::of(&body, most));
-        add(LogPart::ReqPayload, request, log.request.map(|piece| *piece));
-        add(LogPart::NativeReqPayload, request, sent);
-        add(LogPart::NativeResPayload, response, received);
-        add(LogPart::ResPayload, response, log.answer.map(|piece| *piece));
+        add(LogPart::ReqPayload, Side::Request, request, log.request.map(|piece| *piece));
+        add(LogPart::NativeReqPayload, Side::Request, request, sent);
+        add(LogPart::NativeResPayload, Side::Response, response, received);
+        add(LogPart::ResPayload, Side::Response, response, log.answer.map(|piece| *piece));
         Some(Box::new(Logged::new(parts)))
     }
 }

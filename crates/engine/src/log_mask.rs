@@ -1,5 +1,5 @@
 //! Masks for what is written about a request: policies that hide parts of bodies say how, and a policy that writes
-//! bodies down asks for [`Exchange::payload_for_log`]. Nothing is done for requests of which nothing is written.
+//! bodies down asks for [`Exchange::mask_for_log`]. Nothing is done for requests of which nothing is written.
 
 use std::borrow::Cow;
 
@@ -23,21 +23,24 @@ pub trait LogMask: Send + Sync {
 }
 
 impl Exchange {
-    /// The body as it may be written down, after the masks of every policy; `Ok(None)` when none was read, `Err` when
-    /// it must not be written at all.
-    pub fn payload_for_log(&self, side: Side) -> Result<Option<Cow<'_, Payload>>, NotMasked> {
-        let payload = match side {
-            Side::Request => &self.request_payload,
-            Side::Response => &self.response_payload,
-        };
-        let Some(payload) = payload else { return Ok(None) };
-        let mut payload = Cow::Borrowed(payload);
-        let Some(api) = self.api() else { return Ok(Some(payload)) };
+    /// A body as it may be written down, after the masks of every policy; `Err` when it must not be written at all.
+    /// `whole` is false for the beginning of a body, of which no mask can say what is in it.
+    pub fn mask_for_log<'p>(
+        &self,
+        side: Side,
+        payload: &'p Payload,
+        whole: bool,
+    ) -> Result<Cow<'p, Payload>, NotMasked> {
+        let mut masked = Cow::Borrowed(payload);
+        let Some(api) = self.api() else { return Ok(masked) };
         for mask in api.chain(self.operation).log_masks(self) {
-            if let Some(masked) = mask.mask(side, self, &payload)? {
-                payload = Cow::Owned(masked);
+            if !whole {
+                return Err(NotMasked);
+            }
+            if let Some(changed) = mask.mask(side, self, &masked)? {
+                masked = Cow::Owned(changed);
             }
         }
-        Ok(Some(payload))
+        Ok(masked)
     }
 }

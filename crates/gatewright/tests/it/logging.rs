@@ -153,3 +153,33 @@ async fn long_payloads_are_cut_off_and_bytes_are_no_text() {
     let kept = event["resPayload"].as_str().unwrap_or_default();
     assert_eq!(kept, format!("{} … [cut off: 1024 of 300000 bytes were kept]", "x".repeat(1_024)));
 }
+
+#[tokio::test]
+async fn masks_hide_parts_of_what_is_written_down_and_nothing_of_what_is_sent() {
+    let upstream = Upstream::respond(|seen| {
+        let mut response = hyper::Response::new(testkit::body::full(seen.body.clone()));
+        response
+            .headers_mut()
+            .insert("content-type", hyper::header::HeaderValue::from_static("application/json"));
+        response
+    });
+    let upstream = upstream.start().await;
+    let mask = json!({ "masks": [{ "type": "jsonPath", "expression": "$.card" }], "applyTo": "log" });
+    let mut config = everything();
+    config["maxPayload"] = json!("1KiB");
+    let governed =
+        logging(&upstream, config).policy("requestMasking", mask.clone()).policy("responseMasking", mask);
+    let gw = Gateway::serving(governed).await;
+    let sent = r#"{"card":"4111","name":"Ann"}"#;
+    let answer = gw.send(post("/a", sent).header("content-type", "application/json")).await;
+    assert_eq!((answer.text().as_str(), &*upstream.last().body), (sent, sent.as_bytes()));
+    let kept = event(&gw, answer.request_id()).await;
+    for field in ["reqPayload", "resPayload"] {
+        assert_eq!(kept[field], r#"{"card":"********","name":"Ann"}"#, "{field}");
+    }
+    // Of the beginning of a body nobody knows what is in it.
+    let long = format!(r#"{{"card":"4111","name":"{}"}}"#, "x".repeat(2_000));
+    let answer = gw.send(post("/a", long).header("content-type", "application/json")).await;
+    let kept = event(&gw, answer.request_id()).await.to_string();
+    assert!(!kept.contains("4111"), "{kept}");
+}
