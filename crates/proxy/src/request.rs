@@ -452,7 +452,9 @@ fn prepare(
         exchange.headers.remove(ACCEPT_ENCODING);
     }
     let upgrade = asked.map(|_| upgrade::WEBSOCKET);
-    Outgoing { upstream, extra, has_body, body, upgrade, expect_continue: seen.expect, trailers_welcome }
+    // A body that is here already has nothing to wait for.
+    let expect_continue = seen.expect && exchange.request_payload.is_none();
+    Outgoing { upstream, extra, has_body, body, upgrade, expect_continue, trailers_welcome }
 }
 
 fn start_mirror(

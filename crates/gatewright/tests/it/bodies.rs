@@ -105,3 +105,15 @@ async fn an_answer_too_large_to_look_at_is_502() {
     let answer = gw.get("/a").await;
     assert_eq!((answer.status(), answer.reason().as_str()), (502, "response_too_large"));
 }
+
+#[tokio::test]
+async fn a_client_that_asks_first_is_told_to_send_and_the_upstream_is_not_asked_again() {
+    let upstream = Upstream::echo_body().start().await;
+    let gw = shouting(&upstream).await;
+    let mut conn = gw.connect().await;
+    conn.write("POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n").await;
+    assert_eq!(conn.head().await.status, 100);
+    conn.write("hello").await;
+    assert_eq!(conn.response().await.text(), "<HELLO>");
+    assert_eq!(upstream.last().header("expect"), "");
+}
