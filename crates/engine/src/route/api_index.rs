@@ -5,6 +5,8 @@ use std::{cmp::Ordering, collections::HashMap};
 use foldhash::fast::RandomState;
 use model::settings::DefaultVersion;
 
+use super::Children;
+
 /// Where an API is found.
 #[derive(Debug, Clone)]
 pub struct ApiPlace<'a> {
@@ -32,7 +34,7 @@ pub struct IndexError {
 
 #[derive(Debug, Default)]
 struct Node {
-    children: HashMap<Box<str>, u32, RandomState>,
+    children: Children,
     api: Option<u32>,
 }
 
@@ -52,10 +54,10 @@ impl Paths {
         let mut at = 0;
         for segment in path.split('/').skip(1) {
             let next = u32::try_from(self.nodes.len()).expect("fewer than four billion base paths");
-            at = match self.nodes[at].children.get(segment) {
-                Some(known) => *known as usize,
+            at = match self.nodes[at].children.find(segment) {
+                Some(known) => known as usize,
                 None => {
-                    self.nodes[at].children.insert(segment.into(), next);
+                    self.nodes[at].children.insert(segment, next);
                     self.nodes.push(Node::default());
                     next as usize
                 }
@@ -70,8 +72,8 @@ impl Paths {
         let mut found = node.api.map(|api| (api, 0));
         let mut length = 0;
         for segment in path.split('/').skip(1) {
-            let Some(next) = node.children.get(segment) else { break };
-            node = &self.nodes[*next as usize];
+            let Some(next) = node.children.find(segment) else { break };
+            node = &self.nodes[next as usize];
             length += 1 + segment.len();
             if let Some(api) = node.api {
                 found = Some((api, length));

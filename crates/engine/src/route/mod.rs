@@ -3,6 +3,7 @@
 //! Cost does not depend on how many APIs or operations there are: every segment is one hash look-up.
 
 mod api_index;
+mod children;
 mod encoding;
 mod parameter;
 mod path;
@@ -14,4 +15,6 @@ pub use encoding::{decode_query, decode_text, encode_path, encode_query, encode_
 pub use parameter::{parameter, with_parameter};
 pub use path::{PathError, decode};
 pub use template::{Fit, Template, TemplateError};
-pub use trie::{Methods, OperationMatch, OperationTrie};
+pub use trie::{OperationMatch, OperationTrie};
+
+use children::Children;

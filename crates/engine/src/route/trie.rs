@@ -1,73 +1,82 @@
 //! The operations of one API, by path: literal beats pattern beats parameter beats rest, segment by segment.
+//!
+//! With a hundred thousand operations each look-up meets memory that no cache holds. So a node is one cache line, short
+//! segments are kept where they are compared, and what few APIs have is behind a pointer.
 
-use std::collections::HashMap;
-
-use foldhash::fast::RandomState;
 use http::Method;
 use smallvec::SmallVec;
 
-use super::template::{Pattern, Segment, Template};
+use super::{
+    Children,
+    template::{Pattern, Segment, Template},
+};
 
 type NodeId = u32;
 
+/// A method, by its position in `STANDARD`, or after these in `OperationTrie::others`.
+type MethodId = u16;
+
+const STANDARD: [Method; 9] = [
+    Method::GET,
+    Method::POST,
+    Method::PUT,
+    Method::PATCH,
+    Method::DELETE,
+    Method::HEAD,
+    Method::OPTIONS,
+    Method::TRACE,
+    Method::CONNECT,
+];
+const GET: MethodId = 0;
+
 /// The operations of one path.
-#[derive(Debug, Clone, Default)]
-pub struct Methods {
-    exact: SmallVec<[(Method, u32); 2]>,
+#[derive(Debug, Default)]
+struct Methods {
+    exact: SmallVec<[(MethodId, u32); 2]>,
     any: Option<u32>,
 }
 
 impl Methods {
-    /// Adds an operation; `false` when the method is taken. `*` stands for every method.
-    fn insert(&mut self, method: &str, operation: u32) -> bool {
-        if method == "*" {
-            return self.any.replace(operation).is_none();
-        }
-        let Ok(method) = Method::from_bytes(method.as_bytes()) else { return false };
-        if self.exact.iter().any(|(m, _)| *m == method) {
+    /// Adds an operation; `false` when the method is taken. Without a method it stands for every one.
+    fn insert(&mut self, method: Option<MethodId>, operation: u32) -> bool {
+        let Some(method) = method else { return self.any.replace(operation).is_none() };
+        if self.exact(method).is_some() {
             return false;
         }
         self.exact.push((method, operation));
         true
     }
 
-    /// The operation for a method. HEAD is answered by the operation for GET when it has none of its own.
-    pub fn find(&self, method: &Method) -> Option<u32> {
-        let exact =
-            |wanted: &Method| self.exact.iter().find(|(m, _)| m == wanted).map(|(_, operation)| *operation);
-        exact(method)
-            .or_else(|| if *method == Method::HEAD { exact(&Method::GET) } else { None })
-            .or(self.any)
-    }
-
-    /// The value of `Allow` for a method that is not there.
-    pub fn allow(&self) -> String {
-        let mut names: Vec<&str> = self.exact.iter().map(|(method, _)| method.as_str()).collect();
-        if names.contains(&"GET") && !names.contains(&"HEAD") {
-            names.push("HEAD");
-        }
-        if !names.contains(&"OPTIONS") {
-            names.push("OPTIONS");
-        }
-        names.sort_unstable();
-        names.join(", ")
+    fn exact(&self, method: MethodId) -> Option<u32> {
+        self.exact.iter().find(|(known, _)| *known == method).map(|(_, operation)| *operation)
     }
 }
 
 #[derive(Debug, Default)]
+#[repr(align(64))]
 struct Node {
-    literals: HashMap<Box<str>, NodeId, RandomState>,
+    literals: Option<Box<Children>>,
+    parameter: Option<NodeId>,
+    here: Option<Methods>,
+    rare: Option<Box<Rare>>,
+}
+
+const _: () = assert!(size_of::<Node>() == 64);
+
+/// What few nodes have.
+#[derive(Debug, Default)]
+struct Rare {
     /// The most specific first.
     patterns: Vec<(Pattern, NodeId)>,
-    parameter: Option<NodeId>,
     rest: Option<Methods>,
-    here: Option<Methods>,
 }
 
 /// The operations of one API.
 #[derive(Debug)]
 pub struct OperationTrie {
     nodes: Vec<Node>,
+    /// Methods beyond the standard ones.
+    others: Vec<Method>,
 }
 
 /// What a path leads to.
@@ -83,18 +92,21 @@ pub enum OperationMatch {
 
 impl Default for OperationTrie {
     fn default() -> Self {
-        Self { nodes: vec![Node::default()] }
+        Self { nodes: vec![Node::default()], others: Vec::new() }
     }
 }
 
 impl OperationTrie {
-    /// Adds an operation; `false` when there is one with the same method and an equivalent path.
+    /// Adds an operation; `false` when there is one with the same method and an equivalent path. The method `*` stands
+    /// for every one.
     pub fn insert(&mut self, template: &Template, method: &str, operation: u32) -> bool {
+        let Ok(method) = self.method_to_insert(method) else { return false };
         let mut at = 0;
         for segment in &template.segments {
             at = match segment {
                 Segment::Rest => {
-                    return self.nodes[at].rest.get_or_insert_default().insert(method, operation);
+                    let rare = self.nodes[at].rare.get_or_insert_default();
+                    return rare.rest.get_or_insert_default().insert(method, operation);
                 }
                 segment => self.child(at, segment) as usize,
             };
@@ -102,24 +114,43 @@ impl OperationTrie {
         self.nodes[at].here.get_or_insert_default().insert(method, operation)
     }
 
+    fn method_to_insert(&mut self, method: &str) -> Result<Option<MethodId>, http::method::InvalidMethod> {
+        if method == "*" {
+            return Ok(None);
+        }
+        let method = Method::from_bytes(method.as_bytes())?;
+        let known = self.method(&method);
+        Ok(Some(known.unwrap_or_else(|| {
+            self.others.push(method);
+            MethodId::try_from(STANDARD.len() + self.others.len() - 1).expect("fewer than 65,000 methods")
+        })))
+    }
+
+    fn method(&self, method: &Method) -> Option<MethodId> {
+        let position = STANDARD.iter().chain(&self.others).position(|known| known == method)?;
+        MethodId::try_from(position).ok()
+    }
+
     fn child(&mut self, at: usize, segment: &Segment) -> NodeId {
         let next = NodeId::try_from(self.nodes.len()).expect("fewer than four billion segments");
         let node = &mut self.nodes[at];
         let known = match segment {
-            Segment::Literal(text) => node.literals.get(text).copied(),
-            Segment::Pattern(pattern) => node.patterns.iter().find(|(p, _)| p == pattern).map(|(_, id)| *id),
+            Segment::Literal(text) => node.literals.as_ref().and_then(|literals| literals.find(text)),
+            Segment::Pattern(pattern) => {
+                let patterns = node.rare.iter().flat_map(|rare| &rare.patterns);
+                patterns.into_iter().find(|(known, _)| known == pattern).map(|(_, id)| *id)
+            }
             Segment::Parameter | Segment::Rest => node.parameter,
         };
         if let Some(known) = known {
             return known;
         }
         match segment {
-            Segment::Literal(text) => {
-                node.literals.insert(text.clone(), next);
-            }
+            Segment::Literal(text) => node.literals.get_or_insert_default().insert(text, next),
             Segment::Pattern(pattern) => {
-                node.patterns.push((pattern.clone(), next));
-                node.patterns.sort_by_key(|(p, _)| std::cmp::Reverse(p.specificity()));
+                let patterns = &mut node.rare.get_or_insert_default().patterns;
+                patterns.push((pattern.clone(), next));
+                patterns.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.specificity()));
             }
             Segment::Parameter | Segment::Rest => node.parameter = Some(next),
         }
@@ -138,29 +169,55 @@ impl OperationTrie {
         }
         match methods {
             None => OperationMatch::NotFound,
-            Some(methods) => match methods.find(method) {
+            Some(methods) => match self.operation(methods, method) {
                 Some(operation) => OperationMatch::Found(operation),
                 None if *method == Method::OPTIONS => OperationMatch::Options,
-                None => OperationMatch::OtherMethod(methods.allow()),
+                None => OperationMatch::OtherMethod(self.allow(methods)),
             },
         }
     }
 
-    fn methods(&self, path: &str) -> Option<&Methods> {
-        let segments: SmallVec<[&str; 16]> = path.strip_prefix('/').unwrap_or(path).split('/').collect();
-        self.walk(0, &segments)
+    /// HEAD is answered by the operation for GET when it has none of its own.
+    fn operation(&self, methods: &Methods, method: &Method) -> Option<u32> {
+        self.method(method)
+            .and_then(|id| methods.exact(id))
+            .or_else(|| if *method == Method::HEAD { methods.exact(GET) } else { None })
+            .or(methods.any)
     }
 
-    /// Depth is bounded by the deepest template, which has at most 64 segments.
-    fn walk(&self, at: usize, segments: &[&str]) -> Option<&Methods> {
+    /// The value of `Allow` for a method that is not there.
+    fn allow(&self, methods: &Methods) -> String {
+        let known: Vec<&Method> = STANDARD.iter().chain(&self.others).collect();
+        let mut names: Vec<&str> =
+            methods.exact.iter().filter_map(|(id, _)| Some(known.get(usize::from(*id))?.as_str())).collect();
+        if names.contains(&"GET") && !names.contains(&"HEAD") {
+            names.push("HEAD");
+        }
+        if !names.contains(&"OPTIONS") {
+            names.push("OPTIONS");
+        }
+        names.sort_unstable();
+        names.join(", ")
+    }
+
+    fn methods(&self, path: &str) -> Option<&Methods> {
+        self.walk(0, Some(path.strip_prefix('/').unwrap_or(path)))
+    }
+
+    /// Depth is bounded by the deepest template, which has at most 64 segments. `left` is what no node has been found
+    /// for yet.
+    fn walk(&self, at: usize, left: Option<&str>) -> Option<&Methods> {
         let node = &self.nodes[at];
-        let Some((segment, rest)) = segments.split_first() else { return node.here.as_ref() };
-        if let Some(next) = node.literals.get(*segment)
-            && let Some(found) = self.walk(*next as usize, rest)
+        let Some(left) = left else { return node.here.as_ref() };
+        let (segment, rest) = left.split_once('/').map_or((left, None), |(segment, rest)| (segment, Some(rest)));
+        if let Some(literals) = &node.literals
+            && let Some(next) = literals.find(segment)
+            && let Some(found) = self.walk(next as usize, rest)
         {
             return Some(found);
         }
-        for (_, next) in node.patterns.iter().filter(|(pattern, _)| pattern.matches(segment)) {
+        let patterns = node.rare.iter().flat_map(|rare| &rare.patterns);
+        for (_, next) in patterns.filter(|(pattern, _)| pattern.matches(segment)) {
             if let Some(found) = self.walk(*next as usize, rest) {
                 return Some(found);
             }
@@ -171,7 +228,7 @@ impl OperationTrie {
         {
             return Some(found);
         }
-        node.rest.as_ref()
+        node.rare.as_ref()?.rest.as_ref()
     }
 }
 
