@@ -27,7 +27,7 @@ lint: ## format, clippy, crate edges, licences, generated files
 
 bench: ## compare with nginx, HAProxy and Envoy; BENCH='--quick' for a short one
 	@scripts/setup bench
-	PATH="$(CURDIR)/target/bench-tools/bin:$$PATH" $(XTASK) bench $(BENCH)
+	PATH="$(CURDIR)/target/bench-tools/bin:$$PATH" cargo run --release -q -p bench -- $(BENCH)
 
 generate: ## write the reference pages and the JSON Schema from the code
 	$(XTASK) generate

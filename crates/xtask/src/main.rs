@@ -11,14 +11,12 @@ use std::{
     process::{Command, ExitCode},
 };
 
-mod bench;
 mod generate;
 mod tidy;
 
 const USAGE: &str = "usage: cargo xtask TASK [OPTION…]
 
 tasks:
-  bench      compare Gatewright with nginx, HAProxy and Envoy (`cargo xtask bench --help`)
   generate   write the reference pages and the JSON Schema from the code; --check only compares
   tidy       check the edges between crates, dependencies and their licences, and the look of source files";
 
@@ -27,12 +25,8 @@ fn main() -> ExitCode {
     let task = args.next().unwrap_or_default();
     let args: Vec<String> = args.collect();
     let done = match task.as_str() {
-        "bench" => bench::run(&args),
         "generate" => generate::run(&args),
         "tidy" => tidy::run(),
-        // The benchmark starts these two as processes of their own, so that their CPU time can be told apart.
-        "bench-load" => bench::load::main(&args),
-        "bench-upstream" => bench::upstream::main(&args),
         "" | "help" | "--help" | "-h" => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::{cargo, root};
 
 /// What each crate may know of the others. `xtask` may know all that is not named here as forbidden.
-const EDGES: [(&str, &[&str]); 8] = [
+const EDGES: [(&str, &[&str]); 9] = [
     ("model", &[]),
     ("definition", &["model"]),
     ("engine", &["model"]),
@@ -21,6 +21,7 @@ const EDGES: [(&str, &[&str]); 8] = [
     ("proxy", &["engine", "model"]),
     ("store", &["model"]),
     ("gatewright", &["definition", "engine", "model", "policies", "proxy", "store"]),
+    ("bench", &[]),
     ("testkit", &["definition", "engine", "gatewright", "model", "policies", "proxy", "store"]),
 ];
 /// Crates that only tests may use.

@@ -1,10 +1,10 @@
-//! Options of `cargo xtask bench`.
+//! Options of the benchmark.
 
 use std::path::PathBuf;
 
 use super::{proxies, work::Work};
 
-pub const USAGE: &str = "usage: cargo xtask bench [OPTION…]
+pub const USAGE: &str = "usage: make bench BENCH='[OPTION…]'
 
 Compares Gatewright with nginx, HAProxy and Envoy, interleaved over the same work. Prints a table, draws
 target/bench.svg and writes target/bench.json.

@@ -10,7 +10,7 @@ use std::{
 use rustls::{ClientConfig, ClientConnection};
 use rustls_pki_types::ServerName;
 
-use crate::bench::http;
+use crate::http;
 
 /// Room for the head of a response beside its body.
 const HEAD_ROOM: usize = 4 * 1024;

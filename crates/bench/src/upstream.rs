@@ -17,7 +17,7 @@ pub const SIDES: [u8; 2] = [b'a', b'b'];
 const REQUEST_BUFFER: usize = 16 * 1024;
 
 /// Prints the two ports, then serves until it is killed.
-pub fn main(_: &[String]) -> Result<(), String> {
+pub fn main() -> Result<(), String> {
     serve().map_err(|error| format!("upstream: {error}"))
 }
 

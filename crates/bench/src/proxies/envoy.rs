@@ -7,7 +7,7 @@ use std::{io, path::PathBuf, process::Command};
 use serde_json::{Map, Value, json};
 
 use super::{Proxy, Setup};
-use crate::bench::{
+use crate::{
     options::Options,
     process::{Process, find_program},
     work::{BASE, KEY_HEADER, KEYS, Work, key, route},

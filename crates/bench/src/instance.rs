@@ -37,7 +37,7 @@ impl Bench {
         fs::create_dir_all(&directory).map_err(|error| format!("{}: {error}", directory.display()))?;
         let certificate = proxies::certificate(&directory)?;
         let (upstream, out) =
-            Process::start_piped(own_task("bench-upstream")).map_err(|error| format!("upstream: {error}"))?;
+            Process::start_piped(own_task("upstream")).map_err(|error| format!("upstream: {error}"))?;
         let mut line = String::new();
         BufReader::new(out).read_line(&mut line).map_err(|error| format!("upstream: {error}"))?;
         let mut ports = line.split_ascii_whitespace().map_while(|port| port.parse().ok());
@@ -205,7 +205,7 @@ impl Instance {
         let mut plan = self.plan(bench, Pace::Idle);
         plan.connections = connections;
         let plan = serde_json::to_string(&plan).map_err(|error| error.to_string())?;
-        let mut command = own_task("bench-load");
+        let mut command = own_task("load");
         command.arg(plan).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(|error| error.to_string())?;
         let (Some(mut input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
@@ -233,7 +233,7 @@ impl Instance {
 /// Runs one slice of load in a process of its own.
 pub fn run_load(plan: &Plan) -> Result<Outcome, String> {
     let text = serde_json::to_string(plan).map_err(|error| error.to_string())?;
-    let output = own_task("bench-load")
+    let output = own_task("load")
         .arg(text)
         .stderr(Stdio::piped())
         .output()

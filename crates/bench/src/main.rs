@@ -4,20 +4,26 @@
 //! nginx in the same round. Throughput and latency depend on what else shares the cores, this figure hardly does.
 //! Every answer is checked. Rows that Gatewright loses are published like any other.
 
-use std::{path::PathBuf, process::Command};
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line tool talks on its standard streams"
+)]
+
+use std::{path::PathBuf, process::ExitCode};
 
 mod cpu;
 mod epoll;
 mod http;
 mod instance;
-pub mod load;
+mod load;
 mod options;
 mod process;
 mod proxies;
 mod report;
 mod rounds;
 mod svg;
-pub mod upstream;
+mod upstream;
 mod work;
 
 use instance::{Bench, Instance};
@@ -26,13 +32,30 @@ use proxies::Proxy;
 use report::Report;
 use work::Work;
 
-pub fn run(args: &[String]) -> Result<(), String> {
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    // These two are processes of their own, so that their CPU time can be told apart.
+    let done = match args.split_first() {
+        Some((first, rest)) if first == "load" => load::main(rest),
+        Some((first, _)) if first == "upstream" => upstream::main(),
+        _ => run(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &[String]) -> Result<(), String> {
     let Some(options) = Options::parse(args)? else {
         println!("{}", options::USAGE);
         return Ok(());
     };
     if cfg!(debug_assertions) {
-        return run_optimised(args);
+        return Err("an unoptimised load generator would be what is measured: use `make bench`".into());
     }
     process::raise_file_limit();
     let mut report = Report::new(&options);
@@ -53,18 +76,6 @@ pub fn run(args: &[String]) -> Result<(), String> {
         report.print_work(work);
     }
     report.finish(&target_directory()?)
-}
-
-/// An unoptimised load generator would be what is measured.
-fn run_optimised(args: &[String]) -> Result<(), String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.args(["run", "--release", "-q", "-p", "xtask", "--", "bench"]).args(args);
-    match command.status() {
-        Ok(status) if status.success() => Ok(()),
-        Ok(_) => Err("the benchmark failed".into()),
-        Err(error) => Err(format!("cargo: {error}")),
-    }
 }
 
 type Programs = Vec<(&'static dyn Proxy, PathBuf)>;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{Conn, Outcome, Pace, Plan, Received, conn::Tls};
-use crate::bench::epoll::{Epoll, Interest};
+use crate::epoll::{Epoll, Interest};
 
 /// Failures after which a slice is given up: there is nothing to measure then.
 const TOO_MANY: u64 = 200;

@@ -4,7 +4,7 @@
 use std::{fmt::Write as _, io, path::PathBuf, process::Command};
 
 use super::{Proxy, Setup};
-use crate::bench::{
+use crate::{
     options::Options,
     process::{Process, find_program},
     work::{KEYS, Work, key, route},

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{Proxy, Setup};
-use crate::bench::{
+use crate::{
     options::Options,
     process::Process,
     work::{BASE, KEYS, ROUTES_PER_GROUP, Work, group, key, operation, sha256},
