@@ -19,6 +19,10 @@ pub enum StoreError {
     Io { action: &'static str, path: PathBuf, cause: io::Error },
     #[error("cannot {action} {}: {cause}", file.display())]
     Database { action: &'static str, file: PathBuf, cause: sqlx::Error },
+    #[error("cannot {action} the database: {cause}")]
+    Remote { action: &'static str, cause: sqlx::Error },
+    #[error("the tables of the store cannot be brought up to date: {cause}")]
+    Migration { cause: sqlx::migrate::MigrateError },
 }
 
 impl StoreError {

@@ -1,8 +1,10 @@
-//! Storage. For now the embedded event store: what requests leave behind, in one SQLite file for each day.
+//! Storage. Two stores that know nothing of each other: assets with their versions and the audit log, on SQLite or
+//! PostgreSQL (`assets/`); and events, what requests leave behind, in one SQLite file for each day.
 //!
-//! A row is a block of many events, since a row of its own for each would cost more than the request it tells of.
+//! A row of events is a block of many events, since a row of its own for each would cost more than the request it tells of.
 //! What events mean, when they are written and when old ones are purged is left to others; time is passed in.
 
+pub mod assets;
 mod block;
 mod day;
 mod error;

@@ -209,7 +209,8 @@ impl OperationTrie {
     fn walk(&self, at: usize, left: Option<&str>) -> Option<&Methods> {
         let node = &self.nodes[at];
         let Some(left) = left else { return node.here.as_ref() };
-        let (segment, rest) = left.split_once('/').map_or((left, None), |(segment, rest)| (segment, Some(rest)));
+        let (segment, rest) =
+            left.split_once('/').map_or((left, None), |(segment, rest)| (segment, Some(rest)));
         if let Some(literals) = &node.literals
             && let Some(next) = literals.find(segment)
             && let Some(found) = self.walk(next as usize, rest)

@@ -1,0 +1,157 @@
+//! The asset store: everything that is configured, with all its versions, and the audit log of how it came to be so.
+//!
+//! It keeps documents and knows nothing of what is in them. SQLite and PostgreSQL get the same statements.
+
+mod audit;
+mod commit;
+mod database;
+mod feed;
+mod read;
+
+use serde::Serialize;
+use tokio::{sync::watch, task::JoinHandle};
+
+pub use audit::{AuditEntry, AuditFilter, AuditRecord, Tampered};
+pub use commit::{Change, Commit, CommitError, Expected};
+pub use database::StoreUrl;
+
+use crate::StoreError;
+use database::Database;
+
+/// An asset as it is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asset {
+    pub kind: String,
+    /// Stays when the asset is renamed.
+    pub id: String,
+    /// Unique among its kind.
+    pub name: String,
+    /// Revision that changed it last.
+    pub revision: u64,
+    /// Microseconds since 1970, as all times here.
+    pub created_at: u64,
+    pub changed_at: u64,
+    /// JSON.
+    pub document: String,
+}
+
+/// An asset as one revision left it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AssetVersion {
+    pub kind: String,
+    pub id: String,
+    pub name: String,
+    pub revision: u64,
+    pub created_at: u64,
+    /// When the revision was committed.
+    pub changed_at: u64,
+    pub author: String,
+    pub reason: Option<String>,
+    /// `None` where it was deleted.
+    pub document: Option<String>,
+}
+
+/// A revision of everything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Revision {
+    pub revision: u64,
+    #[serde(skip)]
+    pub at: u64,
+    pub author: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// How many assets it changed.
+    pub assets: u64,
+}
+
+/// Assets, their versions, and the audit log.
+pub struct AssetStore {
+    database: Database,
+    head: watch::Sender<u64>,
+    listening: Option<JoinHandle<()>>,
+}
+
+impl AssetStore {
+    /// Opens the store and brings its tables up to date.
+    pub async fn open(url: &StoreUrl) -> Result<Self, StoreError> {
+        let database = Database::open(url).await?;
+        let head = watch::Sender::new(read::head(&database).await?);
+        let listening = feed::listen(&database, &head);
+        Ok(Self { database, head, listening })
+    }
+
+    /// The revision that was committed last.
+    pub async fn head(&self) -> Result<u64, StoreError> {
+        read::head(&self.database).await
+    }
+
+    /// Changes whenever a revision was committed, by this process or by another one.
+    pub fn follow(&self) -> watch::Receiver<u64> {
+        self.head.subscribe()
+    }
+
+    /// Commits changes as one revision: all of them, with their audit records, or none.
+    pub async fn commit(&self, commit: &Commit<'_>) -> Result<u64, CommitError> {
+        let revision = commit::commit(&self.database, commit).await?;
+        feed::announce(&self.head, revision);
+        feed::notify(&self.database, revision).await;
+        Ok(revision)
+    }
+
+    /// All assets, and the revision that they are of.
+    pub async fn assets(&self) -> Result<(u64, Vec<Asset>), StoreError> {
+        read::assets(&self.database).await
+    }
+
+    /// What became of assets after a revision, each as the newest revision left it, and that revision.
+    pub async fn changed_since(&self, revision: u64) -> Result<(u64, Vec<AssetVersion>), StoreError> {
+        read::changed_since(&self.database, revision).await
+    }
+
+    /// The versions of an asset, newest first.
+    pub async fn history(&self, kind: &str, id: &str) -> Result<Vec<AssetVersion>, StoreError> {
+        read::history(&self.database, kind, id).await
+    }
+
+    /// All assets as a revision left them.
+    pub async fn assets_at(&self, revision: u64) -> Result<Vec<AssetVersion>, StoreError> {
+        read::assets_at(&self.database, revision).await
+    }
+
+    /// Revisions before one, newest first.
+    pub async fn revisions(&self, before: Option<u64>, most: u32) -> Result<Vec<Revision>, StoreError> {
+        read::revisions(&self.database, before, most).await
+    }
+
+    /// Writes down what happened without changing an asset, such as a login.
+    pub async fn record(&self, at: u64, entries: &[AuditEntry<'_>]) -> Result<(), StoreError> {
+        audit::append(&self.database, at, entries).await
+    }
+
+    /// Audit records, newest first.
+    pub async fn audit(&self, filter: &AuditFilter) -> Result<Vec<AuditRecord>, StoreError> {
+        audit::list(&self.database, filter).await
+    }
+
+    /// Looks whether the audit log is as it was written: how many records there are, or the first that is not.
+    pub async fn verify_audit(&self) -> Result<Result<u64, Tampered>, StoreError> {
+        audit::verify(&self.database).await
+    }
+
+    /// Gives all connections back.
+    pub async fn close(&self) {
+        if let Some(listening) = &self.listening {
+            listening.abort();
+        }
+        self.database.close().await;
+    }
+}
+
+impl Drop for AssetStore {
+    fn drop(&mut self) {
+        if let Some(listening) = &self.listening {
+            listening.abort();
+        }
+    }
+}
