@@ -55,3 +55,10 @@ CREATE TABLE audit (
     hash TEXT NOT NULL
 );
 CREATE INDEX audit_by_time ON audit (at);
+
+-- How users prove who they are. Apart from the assets: nobody gets an old password back with an old revision.
+CREATE TABLE credential (
+    username TEXT PRIMARY KEY,
+    password_hash TEXT NOT NULL,
+    changed_at BIGINT NOT NULL
+);

@@ -4,6 +4,7 @@
 
 mod audit;
 mod commit;
+mod credential;
 mod database;
 mod feed;
 mod read;
@@ -127,6 +128,16 @@ impl AssetStore {
     /// Writes down what happened without changing an asset, such as a login.
     pub async fn record(&self, at: u64, entries: &[AuditEntry<'_>]) -> Result<(), StoreError> {
         audit::append(&self.database, at, entries).await
+    }
+
+    /// The hash of a user's password.
+    pub async fn password_hash(&self, user: &str) -> Result<Option<String>, StoreError> {
+        credential::password_hash(&self.database, user).await
+    }
+
+    /// Sets the hash of a user's password, or takes it away.
+    pub async fn set_password_hash(&self, user: &str, hash: Option<&str>, at: u64) -> Result<(), StoreError> {
+        credential::set_password_hash(&self.database, user, hash, at).await
     }
 
     /// Audit records, newest first.

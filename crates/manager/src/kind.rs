@@ -1,0 +1,93 @@
+//! What a kind of asset says about itself. Listing, changing, history, audit and rights come from this alone.
+
+use std::{any::Any, sync::Arc};
+
+use model::{ConfigDoc, Diagnostics, check};
+use schemars::JsonSchema;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::Privilege;
+
+/// A document that is kept as an asset.
+pub trait AssetDoc: Clone + Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
+    /// As in `kind: upstream`.
+    const KIND: &'static str;
+    /// The key of its list in a configuration, which is its place in the REST API, too.
+    const LIST: &'static str;
+    /// What people call it, with an article: `an API`.
+    const CALLED: &'static str;
+    /// What is needed to change one.
+    const PRIVILEGE: Privilege;
+
+    /// Unique among its kind.
+    fn name(&self) -> Result<String, Diagnostics>;
+
+    /// Its list in a configuration.
+    fn list(config: &mut ConfigDoc) -> &mut Vec<Self>;
+}
+
+/// A document that was checked.
+#[derive(Clone)]
+pub struct Parsed {
+    pub name: String,
+    /// Without what is as it would be anyway.
+    pub document: Value,
+    pub typed: Arc<dyn Any + Send + Sync>,
+}
+
+/// A kind of asset.
+pub struct Kind {
+    pub name: &'static str,
+    pub list: &'static str,
+    pub called: &'static str,
+    pub privilege: Privilege,
+    parse: fn(Value) -> Result<Parsed, Diagnostics>,
+    append: fn(&mut ConfigDoc, &(dyn Any + Send + Sync)),
+    schema: fn() -> Value,
+}
+
+impl Kind {
+    pub const fn of<T: AssetDoc>() -> Self {
+        Self {
+            name: T::KIND,
+            list: T::LIST,
+            called: T::CALLED,
+            privilege: T::PRIVILEGE,
+            parse: |value| {
+                let typed: T = check::parse(value)?;
+                let name = typed.name()?;
+                // What has been read can be written.
+                let document = serde_json::to_value(&typed).unwrap_or_default();
+                Ok(Parsed { name, document, typed: Arc::new(typed) })
+            },
+            append: |config, typed| {
+                if let Some(typed) = typed.downcast_ref::<T>() {
+                    T::list(config).push(typed.clone());
+                }
+            },
+            schema: check::schema_of::<T>,
+        }
+    }
+
+    /// Checks a document by itself: its keys, its types, its name.
+    pub fn parse(&self, value: Value) -> Result<Parsed, Diagnostics> {
+        (self.parse)(value)
+    }
+
+    /// Adds a document of this kind to a configuration.
+    pub fn append(&self, config: &mut ConfigDoc, typed: &(dyn Any + Send + Sync)) {
+        (self.append)(config, typed);
+    }
+
+    /// The JSON Schema of its documents.
+    pub fn schema(&self) -> Value {
+        (self.schema)()
+    }
+}
+
+impl std::fmt::Debug for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}

@@ -1,0 +1,21 @@
+//! Applications: the consumers of APIs.
+
+use model::{ApplicationDoc, ConfigDoc, Diagnostics};
+
+use super::written;
+use crate::{AssetDoc, Privilege};
+
+impl AssetDoc for ApplicationDoc {
+    const KIND: &'static str = "application";
+    const LIST: &'static str = "applications";
+    const CALLED: &'static str = "an application";
+    const PRIVILEGE: Privilege = Privilege::ManageApplications;
+
+    fn name(&self) -> Result<String, Diagnostics> {
+        written(&self.name)
+    }
+
+    fn list(config: &mut ConfigDoc) -> &mut Vec<Self> {
+        &mut config.applications
+    }
+}

@@ -1,0 +1,21 @@
+//! Groups of users.
+
+use model::{ConfigDoc, Diagnostics, GroupDoc};
+
+use super::written;
+use crate::{AssetDoc, Privilege};
+
+impl AssetDoc for GroupDoc {
+    const KIND: &'static str = "group";
+    const LIST: &'static str = "groups";
+    const CALLED: &'static str = "a group";
+    const PRIVILEGE: Privilege = Privilege::ManageUsers;
+
+    fn name(&self) -> Result<String, Diagnostics> {
+        written(&self.name)
+    }
+
+    fn list(config: &mut ConfigDoc) -> &mut Vec<Self> {
+        &mut config.groups
+    }
+}

@@ -1,0 +1,45 @@
+//! Every kind of asset: a file each, and a line in the list.
+
+mod api;
+mod application;
+mod group;
+mod listener;
+mod policy;
+mod policy_template;
+mod upstream;
+mod user;
+
+use model::{
+    ApiDoc, ApplicationDoc, GlobalPolicyDoc, GroupDoc, ListenerDoc, PolicyTemplateDoc, UpstreamDoc, UserDoc,
+};
+
+use crate::Kind;
+
+/// All kinds, in the order in which one refers to another: what comes first stands by itself.
+pub static KINDS: [Kind; 8] = [
+    Kind::of::<ListenerDoc>(),
+    Kind::of::<UpstreamDoc>(),
+    Kind::of::<PolicyTemplateDoc>(),
+    Kind::of::<GlobalPolicyDoc>(),
+    Kind::of::<ApiDoc>(),
+    Kind::of::<GroupDoc>(),
+    Kind::of::<UserDoc>(),
+    Kind::of::<ApplicationDoc>(),
+];
+
+/// A kind by its name, `api`, or by its list, `apis`.
+pub fn kind(name: &str) -> Option<&'static Kind> {
+    KINDS.iter().find(|kind| kind.name == name || kind.list == name)
+}
+
+/// A name that is written in the document.
+fn written(name: &str) -> Result<String, model::Diagnostics> {
+    if name.trim().is_empty() || name.chars().any(char::is_control) {
+        return Err(model::Diagnostic::error(
+            "name",
+            format!("found `{}`, expected a name", name.escape_debug()),
+        )
+        .into());
+    }
+    Ok(name.to_owned())
+}

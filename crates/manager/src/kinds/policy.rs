@@ -1,0 +1,22 @@
+//! Global policies.
+
+use model::{ConfigDoc, Diagnostics, GlobalPolicyDoc};
+
+use super::written;
+use crate::{AssetDoc, Privilege};
+
+impl AssetDoc for GlobalPolicyDoc {
+    const KIND: &'static str = "policy";
+    const LIST: &'static str = "policies";
+    const CALLED: &'static str = "a global policy";
+    const PRIVILEGE: Privilege = Privilege::ManageGlobalPolicies;
+
+    /// Its type, unless it has a name of its own.
+    fn name(&self) -> Result<String, Diagnostics> {
+        written(self.name.as_deref().unwrap_or(&self.kind))
+    }
+
+    fn list(config: &mut ConfigDoc) -> &mut Vec<Self> {
+        &mut config.policies
+    }
+}

@@ -1,0 +1,21 @@
+//! Upstreams: the native services behind the APIs.
+
+use model::{ConfigDoc, Diagnostics, UpstreamDoc};
+
+use super::written;
+use crate::{AssetDoc, Privilege};
+
+impl AssetDoc for UpstreamDoc {
+    const KIND: &'static str = "upstream";
+    const LIST: &'static str = "upstreams";
+    const CALLED: &'static str = "an upstream";
+    const PRIVILEGE: Privilege = Privilege::ManageAliases;
+
+    fn name(&self) -> Result<String, Diagnostics> {
+        written(&self.name)
+    }
+
+    fn list(config: &mut ConfigDoc) -> &mut Vec<Self> {
+        &mut config.upstreams
+    }
+}

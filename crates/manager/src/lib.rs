@@ -1,0 +1,25 @@
+//! The manager: the control plane. Everything that is configured is an asset, and there is one way to change one:
+//! it is parsed into its type, the right to do so is checked, the whole configuration is compiled as it would be, the
+//! change is committed with its revision and its audit record, and what was compiled is served.
+//!
+//! What a configuration means is left to the node that serves it ([`Node`]).
+
+mod access;
+mod assets;
+mod change;
+mod kind;
+mod kinds;
+mod node;
+mod rest;
+mod rights;
+mod service;
+
+pub use access::Who;
+pub use assets::{Assets, Held};
+pub use change::{ChangeError, Changed, Condition, Edit, Write};
+pub use kind::{AssetDoc, Kind, Parsed};
+pub use kinds::{KINDS, kind};
+pub use node::{Node, Prepared, Preparing};
+pub use rest::router;
+pub use rights::Privilege;
+pub use service::{Manager, ManagerError};

@@ -1,0 +1,125 @@
+//! What goes back: assets as JSON, and errors as problems (RFC 9457).
+
+use axum::{
+    Json,
+    http::{
+        HeaderValue, StatusCode,
+        header::{CONTENT_TYPE, ETAG},
+    },
+    response::{IntoResponse, Response},
+};
+use model::Diagnostics;
+use serde_json::{Value, json};
+use store::StoreError;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use crate::{ChangeError, Held};
+
+/// Why a request was not done.
+#[derive(Debug)]
+pub(super) struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    errors: Option<Diagnostics>,
+}
+
+impl Problem {
+    pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, detail: detail.into(), errors: None }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut body = json!({
+            "type": "about:blank",
+            "title": self.status.canonical_reason(),
+            "status": self.status.as_u16(),
+            "code": self.code,
+            "detail": self.detail,
+        });
+        if let Some(errors) = self.errors {
+            body["errors"] = serde_json::to_value(errors.0).unwrap_or_default();
+        }
+        let mut response = (self.status, Json(body)).into_response();
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        response
+    }
+}
+
+impl From<ChangeError> for Problem {
+    fn from(error: ChangeError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ChangeError::NotFound { .. } => Self::new(StatusCode::NOT_FOUND, "not_found", detail),
+            ChangeError::Exists { .. } => Self::new(StatusCode::CONFLICT, "exists", detail),
+            ChangeError::Stale { .. } => Self::new(
+                StatusCode::PRECONDITION_FAILED,
+                "stale",
+                format!("{detail}; read it again, and send its ETag in If-Match"),
+            ),
+            ChangeError::Invalid(errors) => Self {
+                errors: Some(errors),
+                ..Self::new(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    "invalid",
+                    "The change would not be valid; nothing was changed.",
+                )
+            },
+            ChangeError::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", detail),
+            ChangeError::Store(error) => error.into(),
+            ChangeError::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "the store failed");
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "store_failed",
+            "The store cannot be reached or written; the log of the node says why. What is served goes on being served.",
+        )
+    }
+}
+
+pub(super) fn no_such_route() -> Response {
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "no_such_route",
+        "There is nothing here; the admin API begins at /api/v1/kinds.",
+    )
+    .into_response()
+}
+
+/// A time as people and programs read it.
+pub(super) fn time(us: u64) -> String {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(us) * 1_000)
+        .ok()
+        .and_then(|time| time.format(&Rfc3339).ok())
+        .unwrap_or_default()
+}
+
+/// An asset, with what there is to know about it.
+pub(super) fn asset(held: &Held) -> Value {
+    json!({
+        "kind": held.kind.name,
+        "id": held.id,
+        "name": held.parsed.name,
+        "revision": held.revision,
+        "createdAt": time(held.created_at),
+        "changedAt": time(held.changed_at),
+        "spec": held.parsed.document,
+    })
+}
+
+/// The same with its version in `ETag`.
+pub(super) fn tagged(status: StatusCode, held: &Held, body: Value) -> Response {
+    let mut response = (status, Json(body)).into_response();
+    if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", held.revision)) {
+        response.headers_mut().insert(ETAG, tag);
+    }
+    response
+}
