@@ -1,5 +1,5 @@
-//! What applications are recognised by, beside their keys, as indexes for requests: from an address, a header, a
-//! certificate or a user to the applications that have it.
+//! What applications are recognised by, beside their keys, as indexes for requests: from an address, a header, a part
+//! of the body, a certificate or a user to the applications that have it.
 
 use std::{collections::HashMap, net::IpAddr};
 
@@ -30,6 +30,7 @@ pub struct Identifiers {
     headers: HashMap<HeaderName, Map<Box<[u8]>>, RandomState>,
     certificates: Map<Fingerprint>,
     users: Map<Box<str>>,
+    payload: Map<Box<str>>,
 }
 
 impl Identifiers {
@@ -47,6 +48,10 @@ impl Identifiers {
 
     pub(crate) fn add_user(&mut self, name: &str, application: ApplicationIndex) {
         self.users.entry(name.into()).or_default().push(application);
+    }
+
+    pub(crate) fn add_payload(&mut self, text: &str, application: ApplicationIndex) {
+        self.payload.entry(text.into()).or_default().push(application);
     }
 
     /// To be called when everything was added.
@@ -77,6 +82,11 @@ impl Identifiers {
     /// The applications that a certificate belongs to.
     pub fn by_certificate(&self, fingerprint: &Fingerprint) -> &[ApplicationIndex] {
         self.certificates.get(fingerprint).map_or(&[], Vec::as_slice)
+    }
+
+    /// The applications that a text in the body belongs to.
+    pub fn by_payload(&self, text: &str) -> &[ApplicationIndex] {
+        self.payload.get(text).map_or(&[], Vec::as_slice)
     }
 
     /// The applications that a user acts for.

@@ -61,7 +61,8 @@ pub struct IdentifiersDoc {
     /// Headers with exactly these values.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<HeaderIdentifier>,
-    /// Texts in the body of the request. Nothing compares them yet.
+    /// Texts in the body of the request, each the whole of what a rule of type `payloadElement` selects; upper and
+    /// lower case differ.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub payload: Vec<String>,
     /// Client certificates: PEM, or the fingerprint as `sha256:` and 64 hexadecimal digits.

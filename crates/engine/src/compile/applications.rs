@@ -122,6 +122,15 @@ fn identifiers(
             ),
         }
     }
+    for (place, text) in doc.identifiers.payload.iter().enumerate() {
+        if text.is_empty() {
+            problems.push(Diagnostic::error(
+                format!("{path}.payload[{place}]"),
+                "found an empty text, expected one that somebody has to know",
+            ));
+        }
+        into.add_payload(text, application);
+    }
     for name in &doc.identifiers.user_names {
         into.add_user(name, application);
     }

@@ -13,6 +13,11 @@ pub(super) trait Identifier: Send + Sync {
     /// Takes out what must never go on, and what was used, if `verified`.
     fn strip(&self, _exchange: &mut Exchange, _verified: bool) {}
 
+    /// Whether it has to see the body.
+    fn looks_into_bodies(&self) -> bool {
+        false
+    }
+
     /// The header that carries what nobody else may see, if it is not one that is known for it.
     fn credential(&self) -> Option<HeaderName> {
         None

@@ -1,0 +1,56 @@
+//! Who calls: how callers are recognised, and that nobody passes for somebody else.
+
+use testkit::{Config, Gateway, Upstream, Value, api, json, post};
+
+/// An API `a` that identifies by one rule, and an application `shop` with these identifiers.
+fn by_rule(upstream: &Upstream, rule: Value, identifiers: Value) -> Config {
+    let identify = json!({ "rules": [rule] });
+    Config::from(api("/a", upstream).policy("identifyAndAuthorize", identify))
+        .append("applications", json!({ "name": "shop", "apis": ["a"], "identifiers": identifiers }))
+}
+
+#[tokio::test]
+async fn a_value_in_the_body_identifies_its_application_and_goes_on() {
+    let upstream = Upstream::echo_body().start().await;
+    let rule = json!({
+        "type": "payloadElement",
+        "jsonPath": "$.tenant",
+        "xpath": "/o:order/@tenant",
+        "namespaces": { "o": "urn:orders" },
+        "regex": "^tenant=([a-z]+)$",
+    });
+    let gw = Gateway::serving(by_rule(&upstream, rule, json!({ "payload": ["red"] }))).await;
+    for (kind, body) in [
+        ("application/json", r#"{"tenant":"red","x":1}"#),
+        ("application/xml", "<order xmlns='urn:orders' tenant='red'/>"),
+        ("text/plain", "tenant=red"),
+    ] {
+        let response = gw.send(post("/a", body).header("content-type", kind)).await;
+        assert_eq!((response.status(), response.text().as_str()), (200, body));
+        assert_eq!(gw.explain(&response).await.application.as_deref(), Some("shop"), "{kind}");
+    }
+    let count = upstream.count();
+    for (kind, body) in [
+        ("application/json", r#"{"tenant":"blue"}"#.to_owned()),
+        ("application/json", r#"{"tenant":"blue","tenant":"red"}"#.to_owned()),
+        ("application/json", "{\"tenant\":".repeat(10_000)),
+        (
+            "application/xml",
+            "<!DOCTYPE o [<!ENTITY t 'red'>]><order xmlns='urn:orders' tenant='red'/>".to_owned(),
+        ),
+        ("application/xml", format!("<order xmlns='urn:orders' tenant='red'>{}", "<a>".repeat(10_000))),
+        ("image/png", "tenant=red".to_owned()),
+    ] {
+        let refused = gw.send(post("/a", body.clone()).header("content-type", kind)).await;
+        assert_eq!(
+            (refused.status(), refused.reason().as_str()),
+            (403, "application_not_identified"),
+            "{kind} {body:.60}"
+        );
+    }
+    let large = format!(r#"{{"tenant":"red","x":"{}"}}"#, "x".repeat(5 << 20));
+    let refused = gw.send(post("/a", large).header("content-type", "application/json")).await;
+    assert_eq!((refused.status(), refused.reason().as_str()), (413, "body_too_large"));
+    assert_eq!(gw.get("/a").await.status(), 403, "no body at all");
+    assert_eq!(upstream.count(), count);
+}
