@@ -54,8 +54,8 @@ pub struct IdentifiersDoc {
     /// Addresses of clients: `10.0.0.7`, `10.0.0.0/8`, `10.0.0.1-10.0.0.9`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ip_addresses: Vec<IpRange>,
-    /// Host names of clients. They are kept for people: finding the name of an address would ask somebody else about
-    /// every request, and whoever owns the address answers what they like.
+    /// Names of the hosts of clients, in any case, for rules of type `hostName`: `client.example.com`, or
+    /// `*.example.com` for all names that end so.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub host_names: Vec<String>,
     /// Headers with exactly these values.

@@ -122,6 +122,17 @@ fn identifiers(
             ),
         }
     }
+    for (place, name) in doc.identifiers.host_names.iter().enumerate() {
+        if !into.add_host(name, application) {
+            problems.push(
+                Diagnostic::error(
+                    format!("{path}.hostNames[{place}]"),
+                    format!("found `{name}`, expected the name of a host"),
+                )
+                .help("write it like client.example.com, or *.example.com for all names that end so"),
+            );
+        }
+    }
     for (place, text) in doc.identifiers.payload.iter().enumerate() {
         if text.is_empty() {
             problems.push(Diagnostic::error(

@@ -1,6 +1,6 @@
 //! Who calls: how callers are recognised, and that nobody passes for somebody else.
 
-use testkit::{Config, Gateway, Upstream, Value, api, json, post};
+use testkit::{Config, Gateway, Upstream, Value, api, get, json, post};
 
 /// An API `a` that identifies by one rule, and an application `shop` with these identifiers.
 fn by_rule(upstream: &Upstream, rule: Value, identifiers: Value) -> Config {
@@ -53,4 +53,47 @@ async fn a_value_in_the_body_identifies_its_application_and_goes_on() {
     assert_eq!((refused.status(), refused.reason().as_str()), (413, "body_too_large"));
     assert_eq!(gw.get("/a").await.status(), 403, "no body at all");
     assert_eq!(upstream.count(), count);
+}
+
+#[tokio::test]
+async fn the_name_of_a_host_identifies_its_application_when_it_leads_back() {
+    let upstream = Upstream::text("ok").start().await;
+    let identifiers = json!({ "hostNames": ["*.partner.example", "One.example"] });
+    let config = by_rule(&upstream, json!({ "type": "hostName" }), identifiers)
+        .listeners(
+            json!([{ "name": "default", "address": "127.0.0.1:0", "trustedProxies": ["127.0.0.1/32"] }]),
+        )
+        .host_name("192.0.2.1", "Client.Partner.Example", "192.0.2.1")
+        .host_name("192.0.2.2", "one.example", "192.0.2.2")
+        .host_name("192.0.2.3", "client.partner.example", "192.0.2.1")
+        .host_name("192.0.2.4", "partner.example", "192.0.2.4")
+        .host_name("192.0.2.5", "one.example.evil", "192.0.2.5");
+    let gw = Gateway::serving(config).await;
+    for (client, status) in [
+        ("192.0.2.1", 200),
+        ("192.0.2.1", 200),
+        ("192.0.2.2", 200),
+        ("192.0.2.3", 403),
+        ("192.0.2.4", 403),
+        ("192.0.2.5", 403),
+        ("192.0.2.6", 403),
+    ] {
+        let response = gw.send(get("/a").header("x-forwarded-for", client)).await;
+        assert_eq!(response.status(), status, "{client}");
+        let reason = if status == 200 { "" } else { "application_not_identified" };
+        assert_eq!(response.reason(), reason, "{client}");
+    }
+    assert_eq!(upstream.count(), 3);
+}
+
+#[tokio::test]
+async fn identifiers_that_cannot_be_right_are_told_with_their_path() {
+    for (identifiers, path) in [
+        (json!({ "hostNames": ["a.example", "*"] }), "applications[0].identifiers.hostNames[1]"),
+        (json!({ "payload": [""] }), "applications[0].identifiers.payload[0]"),
+    ] {
+        let config = Config::new().append("applications", json!({ "name": "x", "identifiers": identifiers }));
+        let error = Gateway::start(config).await.err().expect("it is wrong").to_string();
+        assert!(error.contains(path), "{error}");
+    }
 }

@@ -6,6 +6,7 @@ mod basic;
 mod certificate;
 mod decide;
 mod header;
+mod host_name;
 mod identifier;
 mod ip_address;
 mod payload;
@@ -98,6 +99,13 @@ pub enum IdentifyRule {
     },
     /// By the address of the client, among `identifiers.ipAddresses`.
     IpAddress {},
+    /// By the name of the client's address, among `identifiers.hostNames`. The name is what the name service says the
+    /// address is called, and counts only if the name has that address, too.
+    ///
+    /// A name is believed for 5 minutes, an address without one is asked for again after 10 seconds. At most 10,000
+    /// addresses are remembered by each worker, at most 16 are looked up at once, and a request waits for 2 seconds.
+    /// What is not found out by then identifies nobody.
+    HostName {},
     /// By a header with its value, among `identifiers.headers`. A header that is sent twice identifies nobody.
     Header {},
     /// By a value in the body, among `identifiers.payload`. Which expression is used is decided by the content type:
@@ -182,7 +190,7 @@ impl Policy for IdentifyAndAuthorize {
     const EXCLUDES: &'static [&'static str] = &["apiKey"];
     const IDENTIFIES: bool = true;
     const ON_FAILURE: FailMode = FailMode::Closed;
-    const POSTURE: &'static str = "Nothing that the client sends is believed before it was compared: keys by their hash, passwords by argon2id on threads of their own, as many at once as there are cores. A certificate in a header counts only from `trustedPeers`. Bodies are looked at only where a rule asks for that, and go on as they are: the upstream sees the value that identified somebody. The name of a host is not looked up, since whoever owns an address answers what they like.";
+    const POSTURE: &'static str = "Nothing that the client sends is believed before it was compared: keys by their hash, passwords by argon2id on threads of their own, as many at once as there are cores. A certificate in a header counts only from `trustedPeers`. Bodies are looked at only where a rule asks for that, and go on as they are: the upstream sees the value that identified somebody. Whoever owns an address says what it is called, so that a name counts only when it leads back to the address; it is worth what the name service is worth.";
     const REASONS: &'static [&'static Reason] =
         &[&MISSING, &INVALID, &UNKNOWN, &EXPIRED, &SUSPENDED, &NOT_REGISTERED, &NOT_IDENTIFIED, &BUSY];
     const EXAMPLE: &'static str = "match: any\nlookup: strict\nrules:\n  - type: apiKey\n  - type: ipAddress\n  - type: httpBasic\n    realm: partners\n";
@@ -227,6 +235,7 @@ fn compile_rule(rule: IdentifyRule) -> Result<Box<dyn Identifier>, Diagnostic> {
             Box::new(api_key::ByApiKey { header, query, cookie })
         }
         IdentifyRule::IpAddress {} => Box::new(ip_address::ByAddress),
+        IdentifyRule::HostName {} => Box::new(host_name::ByHostName),
         IdentifyRule::Header {} => Box::new(header::ByHeader),
         IdentifyRule::HttpsCertificate { header, trusted_peers } => Box::new(certificate::ByCertificate {
             header: optional_header("header", &header)?,
