@@ -1,6 +1,25 @@
 //! Who calls: how callers are recognised, and that nobody passes for somebody else.
 
+use tempfile::TempDir;
 use testkit::{Config, Gateway, Upstream, Value, api, get, json, post};
+
+/// The hash of `secret`, as cheap as argon2id can be.
+const SECRET: &str =
+    "$argon2id$v=19$m=64,t=1,p=1$c29tZS1zYWx0LTEyMw$Z89NTPS/6ujZFB41o2RM6zNuwGClxqmoVIxTuk+Xchg";
+
+/// Users `ann` in group `ops`, `bob` in group `dev`, `eve` in none; all have the same password.
+fn with_users(config: impl Into<Config>, secrets: &TempDir) -> Config {
+    let password = secrets.path().join("password");
+    std::fs::write(&password, SECRET).expect("a file that can be written");
+    let user = |name: &str, groups: Value| json!({ "name": name, "password": format!("${{file:{}}}", password.display()), "groups": groups });
+    config
+        .into()
+        .append("groups", json!({ "name": "ops" }))
+        .append("groups", json!({ "name": "dev" }))
+        .append("users", user("ann", json!(["ops"])))
+        .append("users", user("bob", json!(["dev"])))
+        .append("users", user("eve", json!([])))
+}
 
 /// An API `a` that identifies by one rule, and an application `shop` with these identifiers.
 fn by_rule(upstream: &Upstream, rule: Value, identifiers: Value) -> Config {
@@ -96,4 +115,46 @@ async fn identifiers_that_cannot_be_right_are_told_with_their_path() {
         let error = Gateway::start(config).await.err().expect("it is wrong").to_string();
         assert!(error.contains(path), "{error}");
     }
+}
+
+#[tokio::test]
+async fn only_certain_users_groups_and_applications_pass() {
+    let secrets = tempfile::tempdir().expect("a directory");
+    let upstream = Upstream::text("ok").start().await;
+    let identify = json!({ "lookup": "relaxed", "rules": [{ "type": "httpBasic" }] });
+    let door = |config: Value| {
+        api("/a", &upstream).policy("authorizeUser", config).policy("identifyAndAuthorize", identify.clone())
+    };
+    let gw =
+        Gateway::serving(with_users(door(json!({ "users": ["eve"], "groups": ["ops"] })), &secrets)).await;
+    for (user, password, status, reason) in [
+        ("ann", "secret", 200, ""),
+        ("eve", "secret", 200, ""),
+        ("bob", "secret", 403, "caller_not_authorized"),
+        ("ann", "wrong", 401, "credentials_invalid"),
+    ] {
+        let response = gw.send(get("/a").basic(user, password)).await;
+        assert_eq!((response.status(), response.reason().as_str()), (status, reason), "{user} {password}");
+        assert!(!response.text().contains(user), "the answer names nobody: {}", response.text());
+    }
+    let anonymous = gw.get("/a").await;
+    assert_eq!((anonymous.status(), anonymous.reason().as_str()), (401, "credentials_missing"));
+
+    // Whom identification lets pass unknown is told to authenticate by this one.
+    let identify = json!({ "allowAnonymous": true, "rules": [{ "type": "httpBasic", "realm": "r" }] });
+    let open = api("/a", &upstream)
+        .policy("identifyAndAuthorize", identify)
+        .policy("authorizeUser", json!({ "applications": ["shop"], "groups": ["ops"], "match": "all" }));
+    let application =
+        json!({ "name": "shop", "apis": ["a"], "identifiers": { "userNames": ["ann", "bob"] } });
+    gw.apply(with_users(Config::from(open).append("applications", application), &secrets))
+        .await
+        .expect("it is valid");
+    let anonymous = gw.get("/a").await;
+    assert_eq!((anonymous.status(), anonymous.reason().as_str()), (401, "caller_not_authenticated"));
+    assert!(anonymous.header("www-authenticate").starts_with("Basic realm=\"r\""));
+    for (user, status) in [("ann", 200), ("bob", 403), ("eve", 403)] {
+        assert_eq!(gw.send(get("/a").basic(user, "secret")).await.status(), status, "{user}");
+    }
+    assert_eq!(upstream.count(), 3);
 }

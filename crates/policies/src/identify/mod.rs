@@ -17,7 +17,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use engine::{CompileCx, Compiled, Exchange, FailMode, Filter, Needs, Policy, Reason, Stage, Step};
-use http::{HeaderName, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 use model::{Diagnostic, IpRange};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -301,6 +301,10 @@ impl Filter for Authorizer {
     fn needs(&self) -> Needs {
         let request_body = self.rules.iter().any(|rule| rule.looks_into_bodies());
         Needs { request_body, ..Needs::default() }
+    }
+
+    fn challenges(&self, exchange: &Exchange) -> Vec<HeaderValue> {
+        self.rules.iter().filter_map(|rule| rule.challenge(exchange)).collect()
     }
 
     fn credentials(&self) -> Vec<HeaderName> {

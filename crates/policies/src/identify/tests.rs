@@ -26,7 +26,8 @@ fn snapshot(policy: &str) -> SnapshotRef {
     let text = format!(
         "
 apis: [{{name: a, upstream: 'http://u', policies: [{{type: identifyAndAuthorize, config: {policy}}}]}}]
-users: [{{name: ann, password: '${{env:X}}'}}, {{name: bob, password: '${{env:X}}'}}, {{name: eve, password: '${{env:X}}'}}, {{name: none}}]
+groups: [{{name: staff}}]
+users: [{{name: ann, groups: [staff], password: '${{env:X}}'}}, {{name: bob, password: '${{env:X}}'}}, {{name: eve, password: '${{env:X}}'}}, {{name: none}}]
 applications:
   - {{name: shop, apis: [a], apiKeys: [{{hash: 'sha256:{}'}}, {{hash: 'sha256:{}', expires: '1970-01-01T00:00:01Z'}}], identifiers: {{ipAddresses: [10.0.0.0/24], headers: [{{name: X-Tenant, value: shop}}], payload: [t-shop, '7'], certificates: ['sha256:{}'], userNames: [ann]}}}}
   - {{name: other, apiKeys: [{{hash: 'sha256:{}'}}], identifiers: {{ipAddresses: [10.0.1.0-10.0.1.9], userNames: [eve]}}}}
@@ -285,6 +286,34 @@ async fn a_password_is_checked_and_then_remembered() {
     let mut exchange = request(&anonymous, "basic=ann:wrong");
     assert_eq!(run(&mut exchange).await, "-");
     assert_eq!(exchange.headers.len(), 1, "what was not checked may be for the upstream");
+}
+
+#[tokio::test]
+async fn a_user_is_known_when_the_credentials_were_right_and_enough() {
+    for (policy, text, expect) in [
+        ("{rules: [{type: httpBasic}]}", "basic=ann:secret", "ann staff"),
+        ("{rules: [{type: httpBasic}]}", "basic=ann:wrong", "- "),
+        ("{rules: [{type: apiKey}]}", "x-gateway-apikey=k-shop", "- "),
+        ("{lookup: relaxed, rules: [{type: httpBasic}]}", "basic=bob:secret", "bob "),
+        ("{allowAnonymous: true, rules: [{type: httpBasic}]}", "basic=bob:secret", "bob "),
+        ("{allowAnonymous: true, rules: [{type: httpBasic}]}", "basic=bob:wrong", "- "),
+        (
+            "{allowAnonymous: true, match: all, rules: [{type: httpBasic}, {type: apiKey}]}",
+            "basic=ann:secret",
+            "- ",
+        ),
+        (
+            "{match: all, rules: [{type: httpBasic}, {type: ipAddress}]}",
+            "basic=ann:secret|ip=10.0.0.1",
+            "ann staff",
+        ),
+    ] {
+        let mut exchange = request(&snapshot(policy), text);
+        run(&mut exchange).await;
+        let known = exchange.authorization().cloned().unwrap_or_default();
+        let shown = format!("{} {}", known.user_name.as_deref().unwrap_or("-"), known.groups.join("+"));
+        assert_eq!(shown, expect, "{text} under {policy}");
+    }
 }
 
 #[tokio::test]
