@@ -16,7 +16,7 @@ pub struct ApplicationDoc {
     /// What the application is, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Version, for people.
+    /// Version of the application, also in `${request.application.version}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     /// Who answers for the application.
@@ -25,7 +25,7 @@ pub struct ApplicationDoc {
     /// How the owner is reached, such as an e-mail address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contact: Option<String>,
-    /// Anything else that is worth knowing about the application.
+    /// Anything else that is worth knowing about the application, also in `${request.application.attributes.NAME}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, String>,
     /// What the application is recognised by, beside its keys.

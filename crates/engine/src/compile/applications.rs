@@ -51,9 +51,14 @@ pub(super) fn compile(config: &ConfigDoc, problems: &mut Diagnostics) -> Applica
         }
         identifiers(doc, position, &mut applications.identifiers, &path, problems);
         applications.names.entry(doc.name.as_str().into()).or_insert(position);
+        let attributes = doc.attributes.iter();
         applications.list.push(Application {
             name: doc.name.as_str().into(),
             description: doc.description.as_deref().map(Into::into),
+            version: doc.version.as_deref().map(Into::into),
+            attributes: attributes
+                .map(|(name, value)| (name.as_str().into(), value.as_str().into()))
+                .collect(),
             suspended: doc.suspended,
             apis: doc.apis.iter().map(|name| name.as_str().into()).collect(),
             origins: origins(doc, position, &mut applications.origins, &path, problems),

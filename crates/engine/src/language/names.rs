@@ -24,9 +24,9 @@ pub(super) const OF_CALL: &[&str] = &["headers", "header", "query", "path", "htt
 pub(super) const OF_PAYLOAD: &[&str] = &["jsonPath[…]", "xpath[…]", "regex[…]"];
 /// What can follow `request.authorization.`
 pub(super) const OF_AUTHORIZATION: &[&str] =
-    &["clientId", "userName", "apiKey", "incomingToken", "issuer", "audience", "claims"];
+    &["clientId", "userName", "groups", "apiKey", "incomingToken", "issuer", "audience", "claims"];
 /// What can follow `request.application.`
-pub(super) const OF_APPLICATION: &[&str] = &["id", "name", "description"];
+pub(super) const OF_APPLICATION: &[&str] = &["id", "name", "description", "version", "attributes"];
 
 /// Names that a variable can begin with.
 pub(super) fn roots() -> impl Iterator<Item = &'static str> {

@@ -158,3 +158,38 @@ async fn only_certain_users_groups_and_applications_pass() {
     }
     assert_eq!(upstream.count(), 3);
 }
+
+#[tokio::test]
+async fn what_is_known_of_the_caller_is_in_variables_and_conditions() {
+    let secrets = tempfile::tempdir().expect("a directory");
+    let upstream = Upstream::echo().start().await;
+    let identify = json!({ "allowAnonymous": true, "rules": [{ "type": "httpBasic" }] });
+    let headers = json!({ "headers": {
+        "X-Who": "${request.authorization.userName} ${request.authorization.groups}",
+        "X-App": "${request.application.version} ${request.application.attributes.team}",
+    } });
+    let condition = "application.attributes.team == 'red' && 'ops' in user.groups && user.name == 'ann'";
+    let mark = json!({ "when": { "cel": condition }, "headers": { "set": { "X-Red": "yes" } } });
+    let config = api("/a", &upstream)
+        .policy("identifyAndAuthorize", identify)
+        .policy("customHeaders", headers)
+        .policy("requestTransformation", mark);
+    let application = json!({
+        "name": "shop", "apis": ["a"], "version": "2.1",
+        "attributes": { "team": "red" }, "identifiers": { "userNames": ["ann"] },
+    });
+    let gw = Gateway::serving(with_users(Config::from(config).append("applications", application), &secrets))
+        .await;
+    for (request, who, app, red) in [
+        (get("/a").basic("ann", "secret"), "ann [\"ops\"]", "2.1 red", "yes"),
+        (get("/a").basic("bob", "secret"), "bob [\"dev\"]", "", ""),
+        (get("/a").basic("ann", "wrong"), "", "", ""),
+    ] {
+        assert_eq!(gw.send(request).await.status(), 200);
+        let seen = upstream.last();
+        assert_eq!(
+            (seen.header("x-who").trim(), seen.header("x-app").trim(), seen.header("x-red")),
+            (who, app, red)
+        );
+    }
+}
