@@ -143,7 +143,6 @@ impl Door {
 mod tests {
     use engine::language::Authorization;
 
-    use super::*;
     use crate::testing::{serve, told, try_serve};
 
     /// Who calls, as `user/group+group`; `-` for nobody.

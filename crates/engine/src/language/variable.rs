@@ -162,6 +162,10 @@ impl Variable {
             (Source::Message(message, Part::Path), Escape::UrlPath) => {
                 Some(encode_path(message.view(exchange)?.path))
             }
+            // Who writes an alias means its slashes.
+            (Source::Named(name, Some(alias)), Escape::UrlPath) if exchange.variable(name).is_none() => {
+                Some(encode_path(alias))
+            }
             (Source::System(system), Escape::UrlPath) => system.encoded_path(exchange),
             (Source::System(system), Escape::UrlQuery) if system.is_query() => system.value(exchange),
             _ => None,
