@@ -42,6 +42,23 @@ pub(super) fn unknown(whole: &str, found: &str, known: &[&str]) -> Diagnostic {
     Diagnostic::error("", format!("found `{found}` in `${{{whole}}}`, which is no variable")).help(help)
 }
 
+/// Longest name of a field of the transaction event.
+const LONGEST_FIELD: usize = 64;
+
+/// Checks the name of a field of the transaction event: it is stored with every event.
+pub(super) fn field(name: &str) -> Result<Box<str>, Diagnostic> {
+    if name.len() > LONGEST_FIELD || name.chars().any(char::is_control) {
+        return Err(Diagnostic::error(
+            "",
+            format!(
+                "found a field of {} bytes, expected at most {LONGEST_FIELD}, without control characters",
+                name.len()
+            ),
+        ));
+    }
+    Ok(name.into())
+}
+
 /// Whether a custom variable can have this name.
 pub(super) fn is_plain(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')

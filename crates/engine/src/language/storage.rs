@@ -87,6 +87,10 @@ pub(crate) fn accept(headers: &Headers) -> Option<Cow<'_, str>> {
     header(headers, &ACCEPT)
 }
 
+/// Fields that one event keeps, and bytes of a value; more of a value is cut off. They stay for as long as events do.
+const MOST_FIELDS: usize = 16;
+const LONGEST_FIELD: usize = 512;
+
 fn set(list: &mut Vec<(Box<str>, Box<str>)>, name: &str, value: Box<str>) {
     match list.iter_mut().find(|(known, _)| **known == *name) {
         Some((_, known)) => *known = value,
@@ -140,9 +144,12 @@ impl Exchange {
         get(&self.extras()?.fields, name)
     }
 
-    /// Adds a field to the transaction event.
-    pub fn set_transaction_field(&mut self, name: &str, value: impl Into<Box<str>>) {
-        set(&mut self.extras_mut().fields, name, value.into());
+    /// Adds a field to the transaction event, unless it has as many as it may have.
+    pub fn set_transaction_field(&mut self, name: &str, value: &str) {
+        let fields = &mut self.extras_mut().fields;
+        if fields.len() < MOST_FIELDS || get(fields, name).is_some() {
+            set(fields, name, value[..value.floor_char_boundary(LONGEST_FIELD)].into());
+        }
     }
 
     pub fn remove_transaction_field(&mut self, name: &str) {
