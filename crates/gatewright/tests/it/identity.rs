@@ -1,7 +1,7 @@
 //! Who calls: how callers are recognised, and that nobody passes for somebody else.
 
 use tempfile::TempDir;
-use testkit::{Config, Gateway, Upstream, Value, api, get, json, post};
+use testkit::{Config, Gateway, Request, Upstream, Value, api, config::hash, get, json, post};
 
 /// The hash of `secret`, as cheap as argon2id can be.
 const SECRET: &str =
@@ -191,5 +191,188 @@ async fn what_is_known_of_the_caller_is_in_variables_and_conditions() {
             (seen.header("x-who").trim(), seen.header("x-app").trim(), seen.header("x-red")),
             (who, app, red)
         );
+    }
+}
+
+/// A certificate, as far as a header goes: 32 bytes that begin like one.
+const CERTIFICATE: &str = "MDABAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+
+/// An API for each rule, and one under `/open` that lets everybody pass; one application has every identifier.
+fn every_rule(upstream: &Upstream, secrets: &TempDir) -> Config {
+    let bytes = format!("00{}", "\u{1}".repeat(30));
+    let rules = [
+        ("key", json!({ "type": "apiKey", "cookie": "key" })),
+        ("ip", json!({ "type": "ipAddress" })),
+        ("host", json!({ "type": "hostName" })),
+        ("header", json!({ "type": "header" })),
+        (
+            "body",
+            json!({ "type": "payloadElement", "jsonPath": "$.id", "xpath": "//id", "regex": "id=(\\S+)" }),
+        ),
+        ("cert", json!({ "type": "httpsCertificate", "trustedPeers": ["127.0.0.1/32"] })),
+        ("far-cert", json!({ "type": "httpsCertificate", "trustedPeers": ["192.0.2.0/24"] })),
+        ("basic", json!({ "type": "httpBasic" })),
+    ];
+    let names: Vec<String> =
+        rules.iter().flat_map(|(name, _)| [(*name).to_owned(), format!("open-{name}")]).collect();
+    let application = json!({
+        "name": "shop",
+        "apis": names,
+        "apiKeys": [{ "hash": hash("the-key") }, { "hash": hash("old-key"), "expires": "2020-01-01T00:00:00Z" }],
+        "identifiers": {
+            "ipAddresses": ["192.0.2.1"],
+            "hostNames": ["shop.example"],
+            "headers": [{ "name": "X-Tenant", "value": "the-tenant" }],
+            "payload": ["the-id"],
+            "certificates": [hash(&bytes)],
+            "userNames": ["ann"],
+        },
+    });
+    let config = with_users(Config::new(), secrets)
+        .listeners(
+            json!([{ "name": "default", "address": "127.0.0.1:0", "trustedProxies": ["127.0.0.1/32"] }]),
+        )
+        .host_name("192.0.2.2", "shop.example", "192.0.2.2")
+        .host_name("192.0.2.3", "shop.example", "192.0.2.2")
+        .append("applications", application);
+    rules.into_iter().fold(config, |config, (name, rule)| {
+        let strict = json!({ "rules": [rule] });
+        let mut open = strict.clone();
+        open["allowAnonymous"] = true.into();
+        config
+            .api(api(&format!("/{name}"), upstream).policy("identifyAndAuthorize", strict))
+            .api(api(&format!("/open-{name}"), upstream).policy("identifyAndAuthorize", open))
+    })
+}
+
+#[tokio::test]
+async fn wrong_missing_repeated_and_malformed_credentials_identify_nobody() {
+    type Build = fn(Request) -> Request;
+    const MISSING: &str = "credentials_missing";
+    const UNKNOWN: &str = "api_key_unknown";
+    const INVALID: &str = "credentials_invalid";
+    const NOBODY: &str = "application_not_identified";
+    /// The same header once for each value.
+    fn all(request: Request, name: &str, values: &[&str]) -> Request {
+        values.iter().fold(request, |request, value| request.header(name, value))
+    }
+    fn body(request: Request, kind: &str, body: &str) -> Request {
+        request.header("content-type", kind).body(testkit::body::full(body.to_owned()))
+    }
+    let table: &[(&str, &str, Build, &str)] = &[
+        ("key", "", |r| r.header("x-gateway-apikey", "the-key"), ""),
+        ("key", "?APIKey=the-key&a=1", |r| r, ""),
+        ("key", "", |r| r.header("cookie", "a=1; key=the-key"), ""),
+        ("key", "", |r| r, MISSING),
+        ("key", "?apikey=the-key", |r| r, MISSING),
+        ("key", "", |r| r.header("authorization", "the-key"), MISSING),
+        ("key", "", |r| r.header("cookie", "KEY=the-key"), MISSING),
+        ("key", "", |r| r.header("x-gateway-apikey", ""), UNKNOWN),
+        ("key", "", |r| r.header("x-gateway-apikey", "the-key2"), UNKNOWN),
+        ("key", "", |r| r.header("x-gateway-apikey", "The-Key"), UNKNOWN),
+        ("key", "", |r| r.header("x-gateway-apikey", "the-key, the-key"), UNKNOWN),
+        ("key", "", |r| r.header("x-gateway-apikey", "old-key"), "api_key_expired"),
+        ("key", "", |r| all(r, "x-gateway-apikey", &["the-key", "the-key"]), UNKNOWN),
+        ("key", "", |r| all(r, "x-gateway-apikey", &["the-key", "x"]), UNKNOWN),
+        ("key", "?APIKey=the-key", |r| r.header("x-gateway-apikey", "x"), UNKNOWN),
+        ("key", "?APIKey=the-key&APIKey=x", |r| r, UNKNOWN),
+        ("key", "?APIKey=x&APIKey=the-key", |r| r, UNKNOWN),
+        ("key", "", |r| r.header("cookie", "key=the-key; key=x"), UNKNOWN),
+        ("ip", "", |r| r.header("x-forwarded-for", "192.0.2.1"), ""),
+        ("ip", "", |r| r, NOBODY),
+        ("ip", "", |r| r.header("x-forwarded-for", "192.0.2.2"), NOBODY),
+        ("ip", "", |r| r.header("x-forwarded-for", "192.0.2.1, 192.0.2.9"), NOBODY),
+        ("ip", "", |r| all(r, "x-forwarded-for", &["192.0.2.1", "192.0.2.9"]), NOBODY),
+        ("ip", "", |r| r.header("x-forwarded-for", "192.0.2.1x"), NOBODY),
+        ("ip", "", |r| r.header("x-real-ip", "192.0.2.1"), NOBODY),
+        ("host", "", |r| r.header("x-forwarded-for", "192.0.2.2"), ""),
+        ("host", "", |r| r, NOBODY),
+        ("host", "", |r| r.header("x-forwarded-for", "192.0.2.3"), NOBODY),
+        ("host", "", |r| r.header("x-forwarded-for", "192.0.2.4"), NOBODY),
+        ("host", "", |r| r.header("host", "shop.example"), NOBODY),
+        ("host", "", |r| r.header("x-forwarded-host", "shop.example"), NOBODY),
+        ("header", "", |r| r.header("x-tenant", "the-tenant"), ""),
+        ("header", "", |r| r, NOBODY),
+        ("header", "", |r| r.header("x-tenant", "The-Tenant"), NOBODY),
+        ("header", "", |r| r.header("x-tenant", "the-tenant, the-tenant"), NOBODY),
+        ("header", "", |r| all(r, "x-tenant", &["the-tenant", "the-tenant"]), NOBODY),
+        ("header", "", |r| all(r, "x-tenant", &["x", "the-tenant"]), NOBODY),
+        ("header", "?x-tenant=the-tenant", |r| r, NOBODY),
+        ("body", "", |r| body(r, "application/json", r#"{"id":"the-id"}"#), ""),
+        ("body", "", |r| body(r, "text/xml", "<a><id>the-id</id></a>"), ""),
+        ("body", "", |r| body(r, "text/plain", "id=the-id"), ""),
+        ("body", "", |r| r, NOBODY),
+        ("body", "?id=the-id", |r| r.header("id", "the-id"), NOBODY),
+        ("body", "", |r| body(r, "application/json", r#"{"id":"the-id2"}"#), NOBODY),
+        ("body", "", |r| body(r, "application/json", r#"{"id":"x","id":"the-id"}"#), NOBODY),
+        ("body", "", |r| body(r, "application/json", r#"{"id":"the-id"}}"#), NOBODY),
+        ("body", "", |r| body(r, "text/xml", "<a><id>the-id</id><id>the-id</id></a>"), NOBODY),
+        ("body", "", |r| body(r, "text/xml", "<a><id>the-id</id>"), NOBODY),
+        ("body", "", |r| body(r, "text/xml", "<!DOCTYPE a><a><id>the-id</id></a>"), NOBODY),
+        ("body", "", |r| body(r, "text/plain", "id=the-id id=the-id"), NOBODY),
+        ("cert", "", |r| r.header("x-client-cert", CERTIFICATE), ""),
+        ("cert", "", |r| r, NOBODY),
+        ("cert", "", |r| r.header("x-client-cert", "MDABAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAgE="), NOBODY),
+        ("cert", "", |r| r.header("x-client-cert", "no certificate"), NOBODY),
+        ("cert", "", |r| r.header("x-client-cert", ""), NOBODY),
+        ("cert", "", |r| all(r, "x-client-cert", &[CERTIFICATE, CERTIFICATE]), NOBODY),
+        ("far-cert", "", |r| r.header("x-client-cert", CERTIFICATE), NOBODY),
+        ("basic", "", |r| r.basic("ann", "secret"), ""),
+        ("basic", "", |r| r, MISSING),
+        ("basic", "", |r| r.header("authorization", "Bearer YW5uOnNlY3JldA=="), MISSING),
+        ("basic", "", |r| r.basic("ann", "Secret"), INVALID),
+        ("basic", "", |r| r.basic("ann", ""), INVALID),
+        ("basic", "", |r| r.basic("Ann", "secret"), INVALID),
+        ("basic", "", |r| r.basic("nobody", "secret"), INVALID),
+        ("basic", "", |r| r.basic("bob", "secret"), NOBODY),
+        ("basic", "", |r| r.header("authorization", "Basic YW5uOnNlY3JldA"), INVALID),
+        ("basic", "", |r| r.header("authorization", "Basic ann:secret"), INVALID),
+        ("basic", "", |r| r.header("authorization", "Basic YW5u"), INVALID),
+        ("basic", "", |r| r.basic("ann", "secret").basic("ann", "secret"), INVALID),
+        ("basic", "", |r| r.basic("ann", "secret").header("authorization", "Bearer x"), INVALID),
+    ];
+    let secrets = tempfile::tempdir().expect("a directory");
+    let upstream = Upstream::text("ok").start().await;
+    let gw = Gateway::serving(every_rule(&upstream, &secrets)).await;
+    for (row, (rule, query, build, reason)) in table.iter().enumerate() {
+        let case = format!("row {row}: {rule}{query}");
+        let ask = async |prefix: &str| {
+            let request = testkit::request("POST", &format!("/{prefix}{rule}{query}"));
+            // Whoever says so, nobody is an application because of it.
+            let request = request.header("X-Application-Name", "shop").header("x-application-id", "shop");
+            gw.send(build(request)).await
+        };
+        let before = upstream.count();
+        let response = ask("").await;
+        let application = gw.explain(&response).await.application;
+        assert_eq!(response.reason(), *reason, "{case}");
+        assert_eq!(application.as_deref(), reason.is_empty().then_some("shop"), "{case}");
+        assert_eq!(upstream.count() - before, usize::from(reason.is_empty()), "{case}");
+        if !reason.is_empty() {
+            let status = if matches!(*reason, NOBODY) { 403 } else { 401 };
+            assert_eq!(response.status(), status, "{case}");
+        }
+
+        // Where everybody may pass, nobody passes for somebody.
+        let response = ask("open-").await;
+        assert_eq!(response.status(), 200, "{case}");
+        let application = gw.explain(&response).await.application;
+        assert_eq!(application.as_deref(), reason.is_empty().then_some("shop"), "{case}");
+        let seen = &upstream.seen()[before..];
+        for seen in seen {
+            let claims = seen.headers.keys().filter(|name| name.as_str().starts_with("x-application"));
+            assert_eq!(claims.count(), 0, "{case}");
+            // What is in no place for keys is for the upstream.
+            let is_told = format!("{:?}{}", seen.headers, seen.path).contains("the-key");
+            assert!(!is_told || *reason == MISSING, "{case}: a key went on");
+            assert_eq!(seen.header("x-client-cert"), "", "{case}");
+            if reason.is_empty() {
+                for used in ["authorization", "x-tenant"] {
+                    assert_eq!(seen.header(used), "", "{case}");
+                }
+            }
+        }
+        let events = format!("{:?}", gw.events("limit=2").await);
+        assert!(!events.contains("the-key") || *reason == MISSING, "{case}: a key is in an event");
     }
 }

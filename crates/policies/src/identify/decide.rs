@@ -68,6 +68,10 @@ impl Authorizer {
             }
             strip::headers(&self.identity_headers, exchange);
         }
+        if verdict.is_err() {
+            // Nothing goes on, but events and logs tell of it: keys do not belong there.
+            self.rules.iter().for_each(|rule| rule.strip(exchange, false));
+        }
         for finding in findings.into_iter().filter(|_| counts) {
             if let Finding::Right { who: Some(who), .. } = finding {
                 exchange.extras_mut().authorization.add(*who);

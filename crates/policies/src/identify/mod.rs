@@ -85,7 +85,8 @@ pub enum IdentifyLookup {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum IdentifyRule {
-    /// By one of its `apiKeys`. Wherever a key may be, it is taken out.
+    /// By one of its `apiKeys`. Wherever a key may be, it is taken out. A key that is there twice in one place, even the
+    /// same one, identifies nobody.
     ApiKey {
         /// Header that carries the key; empty for none.
         #[serde(default = "default_key_header")]
@@ -104,7 +105,7 @@ pub enum IdentifyRule {
     ///
     /// A name is believed for 5 minutes, an address without one is asked for again after 10 seconds. At most 10,000
     /// addresses are remembered by each worker, at most 16 are looked up at once, and a request waits for 2 seconds.
-    /// What is not found out by then identifies nobody.
+    /// What is not found out by then identifies nobody. Dry runs and `gatewright test` look nothing up.
     HostName {},
     /// By a header with its value, among `identifiers.headers`. A header that is sent twice identifies nobody.
     Header {},
