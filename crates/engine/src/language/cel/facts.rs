@@ -164,8 +164,9 @@ impl<'e> Map<'e> {
 }
 
 fn texts(list: &[Box<str>]) -> CowVal<'_, '_> {
-    let text = |text: &'_ Box<str>| -> Box<dyn Val> { Box::new(CelString::from(text.to_string())) };
-    CowVal::owned(CelList::from(list.iter().map(text).collect::<Vec<_>>()))
+    let items: Vec<Box<dyn Val + '_>> =
+        list.iter().map(|text| CowVal::owned(CelString::from(&**text)).into_owned()).collect();
+    CowVal::owned(CelList::from(items))
 }
 
 fn json(value: &Value) -> CowVal<'_, '_> {
