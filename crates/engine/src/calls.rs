@@ -1,7 +1,7 @@
-//! Calls that policies make: to services that decide, translate or enrich, over the same pools, time limits and health
-//! as requests to upstreams. Who sends them is said by `proxy`.
+//! What policies ask of the network. Calls to services that decide, translate or enrich go over the same pools, time
+//! limits and health as requests to upstreams; names of addresses come from the system. Who does it is said by `proxy`.
 
-use std::{future::Future, pin::Pin, rc::Rc, sync::Arc, time::Duration};
+use std::{future::Future, net::IpAddr, pin::Pin, rc::Rc, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Method, StatusCode, uri::PathAndQuery};
@@ -54,9 +54,18 @@ pub struct Behalf {
 /// The answer to a call, or why there is none.
 pub type Calling = Pin<Box<dyn Future<Output = Result<CallAnswer, Box<Rejection>>>>>;
 
-/// Sends calls.
+/// The name of an address, in lower case and without a dot at its end; `None` when it has none that leads back to it,
+/// or none was found out in time.
+pub enum HostName {
+    Now(Option<Arc<str>>),
+    Later(Pin<Box<dyn Future<Output = Option<Arc<str>>>>>),
+}
+
+/// Sends calls, and asks for names.
 pub trait Caller {
     fn call(&self, behalf: Behalf, call: Call) -> Calling;
+
+    fn host_name(&self, address: IpAddr) -> HostName;
 }
 
 /// Whoever sends calls, for an exchange.

@@ -1,6 +1,7 @@
 //! From configuration to snapshot. Everything wrong is reported, not only the first thing; APIs in which nothing
 //! changed are taken over from the snapshot before.
 
+mod aliases;
 mod api;
 pub mod applications;
 mod findings;
@@ -107,6 +108,7 @@ impl<'a> CompileCx<'a> {
     #[must_use]
     pub fn of_api(mut self, api: &'a ApiShape<'a>) -> Self {
         self.api = Some(api);
+        self.language = api.language().clone();
         self
     }
 
@@ -206,7 +208,8 @@ pub fn compile(
     let config = &input.config;
 
     check_listeners(config, &mut problems);
-    let faults = settings::compile(&config.settings, &mut problems);
+    aliases::check(&config.aliases, &mut problems);
+    let faults = settings::compile(&config.settings, aliases::language(&config.aliases), &mut problems);
     let applications = applications::compile(config, &mut problems);
     let mut upstreams = upstreams::Upstreams::new(environment, revision);
     for (index, doc) in config.upstreams.iter().enumerate() {

@@ -15,7 +15,7 @@ use smallvec::SmallVec;
 
 use crate::{
     Call, CompiledApi, Headers, Outcome, Payload, Reason, Snapshot, Timestamp, UpstreamName,
-    calls::{Behalf, CallerRef, Calling},
+    calls::{Behalf, CallerRef, Calling, HostName},
     identifiers::ClientCertificate,
     keys::Application,
     language::Extras,
@@ -296,6 +296,14 @@ impl Exchange {
                 caller.call(behalf, call)
             }
             None => Box::pin(std::future::ready(Err(Rejection::new(&reason::CALL_NOT_POSSIBLE)))),
+        }
+    }
+
+    /// The name of the client's address. Where nothing may be sent, it has none.
+    pub fn host_name(&self) -> HostName {
+        match &self.caller {
+            Some(CallerRef(caller)) => caller.host_name(self.client.ip.to_canonical()),
+            None => HostName::Now(None),
         }
     }
 

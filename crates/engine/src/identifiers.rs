@@ -1,5 +1,5 @@
-//! What applications are recognised by, beside their keys, as indexes for requests: from an address, a header, a
-//! certificate or a user to the applications that have it.
+//! What applications are recognised by, beside their keys, as indexes for requests: from an address, a header, a part
+//! of the body, a certificate or a user to the applications that have it.
 
 use std::{collections::HashMap, net::IpAddr};
 
@@ -30,6 +30,9 @@ pub struct Identifiers {
     headers: HashMap<HeaderName, Map<Box<[u8]>>, RandomState>,
     certificates: Map<Fingerprint>,
     users: Map<Box<str>>,
+    payload: Map<Box<str>>,
+    /// Whole names, and with a dot before them the ends of names.
+    hosts: Map<Box<str>>,
 }
 
 impl Identifiers {
@@ -47,6 +50,24 @@ impl Identifiers {
 
     pub(crate) fn add_user(&mut self, name: &str, application: ApplicationIndex) {
         self.users.entry(name.into()).or_default().push(application);
+    }
+
+    pub(crate) fn add_payload(&mut self, text: &str, application: ApplicationIndex) {
+        self.payload.entry(text.into()).or_default().push(application);
+    }
+
+    /// A name, or `*.` and the end of names; `false` when it is neither.
+    pub(crate) fn add_host(&mut self, text: &str, application: ApplicationIndex) -> bool {
+        let name = text.strip_prefix('*').filter(|end| end.starts_with('.')).unwrap_or(text);
+        let labels = name.strip_prefix('.').unwrap_or(name);
+        let is_plain = |label: &str| {
+            !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        };
+        if text.starts_with('.') || !labels.split('.').all(is_plain) {
+            return false;
+        }
+        self.hosts.entry(name.to_ascii_lowercase().into()).or_default().push(application);
+        true
     }
 
     /// To be called when everything was added.
@@ -77,6 +98,21 @@ impl Identifiers {
     /// The applications that a certificate belongs to.
     pub fn by_certificate(&self, fingerprint: &Fingerprint) -> &[ApplicationIndex] {
         self.certificates.get(fingerprint).map_or(&[], Vec::as_slice)
+    }
+
+    /// The applications that a text in the body belongs to.
+    pub fn by_payload(&self, text: &str) -> &[ApplicationIndex] {
+        self.payload.get(text).map_or(&[], Vec::as_slice)
+    }
+
+    /// The applications that a name of a host belongs to, which is in lower case.
+    pub fn by_host(&self, name: &str) -> Vec<ApplicationIndex> {
+        let ends = name.match_indices('.').map(|(dot, _)| &name[dot..]);
+        let found = std::iter::once(name).chain(ends).filter_map(|part| self.hosts.get(part));
+        let mut applications: Vec<ApplicationIndex> = found.flatten().copied().collect();
+        applications.sort_unstable();
+        applications.dedup();
+        applications
     }
 
     /// The applications that a user acts for.
@@ -224,6 +260,28 @@ mod tests {
         }
         for text in ["", "%", "%zz", "AAAA", "no certificate", BEGIN] {
             assert_eq!(fingerprint_of(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn names_of_hosts_are_found_whole_and_by_their_end() {
+        let mut identifiers = Identifiers::default();
+        for (application, name) in (0..).zip(["Shop.example.com", "*.example.com", "localhost", "*.com"]) {
+            assert!(identifiers.add_host(name, application), "{name}");
+        }
+        for (name, expect) in [
+            ("shop.example.com", &[0, 1, 3][..]),
+            ("a.b.example.com", &[1, 3]),
+            ("example.com", &[3]),
+            ("badexample.com", &[3]),
+            ("localhost", &[2]),
+            ("com", &[]),
+            ("x.localhost", &[]),
+        ] {
+            assert_eq!(identifiers.by_host(name), expect, "{name}");
+        }
+        for name in ["", "*", "*.", "**.a", ".a", "a..b", "*a.b", "a.*", "a b", "a.b.", "a/b"] {
+            assert!(!identifiers.add_host(name, 0), "{name}");
         }
     }
 

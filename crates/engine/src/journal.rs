@@ -8,6 +8,7 @@ use http::Method;
 use crate::{
     Exchange, Reason, RequestId, Stage, Timestamp,
     exchange::{Attempt, StepRecord},
+    language::Extras,
     log::Logged,
 };
 
@@ -166,6 +167,7 @@ pub struct Finished {
     query: Range<u32>,
     user_agent: Range<u32>,
     detail: Range<u32>,
+    fields: Range<u32>,
     steps: Range<u32>,
     attempts: Range<u32>,
 }
@@ -176,6 +178,8 @@ pub struct Batch {
     pub catalog: Arc<Catalog>,
     pub finished: Vec<Finished>,
     text: String,
+    /// Names and values of fields that policies added.
+    fields: Vec<(Range<u32>, Range<u32>)>,
     steps: Vec<StepRecord>,
     attempts: Vec<Attempt>,
 }
@@ -216,6 +220,7 @@ impl Batch {
         let user_agent = exchange.headers.get(http::header::USER_AGENT).and_then(|v| v.to_str().ok());
         let user_agent = self.add_text(user_agent.unwrap_or(""));
         let detail = self.add_text(exchange.detail.as_deref().unwrap_or(""));
+        let fields = self.add_fields(exchange);
         let steps = add(&mut self.steps, exchange.steps.drain(..));
         let attempts = add(&mut self.attempts, exchange.attempts.drain(..));
         self.finished.push(Finished {
@@ -240,6 +245,7 @@ impl Batch {
             query,
             user_agent,
             detail,
+            fields,
             steps,
             attempts,
         });
@@ -255,6 +261,15 @@ impl Batch {
         let cut = text.floor_char_boundary(LONGEST_TEXT);
         self.text.push_str(&text[..cut]);
         position(start)..position(self.text.len())
+    }
+
+    fn add_fields(&mut self, exchange: &Exchange) -> Range<u32> {
+        let start = self.fields.len();
+        for (name, value) in exchange.extras().into_iter().flat_map(Extras::fields) {
+            let field = (self.add_text(name), self.add_text(value));
+            self.fields.push(field);
+        }
+        position(start)..position(self.fields.len())
     }
 
     fn text(&self, range: &Range<u32>) -> &str {
@@ -280,6 +295,13 @@ impl Batch {
 
     pub fn detail(&self, finished: &Finished) -> &str {
         self.text(&finished.detail)
+    }
+
+    /// Fields that policies added, by name.
+    pub fn fields(&self, finished: &Finished) -> impl Iterator<Item = (&str, &str)> {
+        let range = finished.fields.start as usize..finished.fields.end as usize;
+        let fields = self.fields.get(range).unwrap_or(&[]);
+        fields.iter().map(|(name, value)| (self.text(name), self.text(value)))
     }
 
     pub fn steps(&self, finished: &Finished) -> &[StepRecord] {

@@ -1,6 +1,6 @@
 //! Applications, and the index that finds one by its API key. Keys are kept as SHA-256 only.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use foldhash::fast::RandomState;
 
@@ -15,6 +15,9 @@ pub struct Application {
     pub name: Box<str>,
     /// What it is, for people.
     pub description: Option<Box<str>>,
+    pub version: Option<Box<str>>,
+    /// Anything else that is known about it, by name.
+    pub attributes: BTreeMap<Box<str>, Box<str>>,
     pub suspended: bool,
     /// Names of the APIs that it may call.
     pub apis: Vec<Box<str>>,

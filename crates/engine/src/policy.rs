@@ -2,7 +2,7 @@
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
-use http::HeaderName;
+use http::{HeaderName, HeaderValue};
 use model::{Diagnostic, Diagnostics, check};
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
@@ -139,6 +139,11 @@ pub trait Filter: Send + Sync {
     /// `needs` says so.
     fn log(&self, _exchange: &Exchange) -> Option<Arc<LogSpec>> {
         None
+    }
+
+    /// What a client that shows no credentials is told to send (RFC 9110, 11.6.1), for those who refuse it later.
+    fn challenges(&self, _exchange: &Exchange) -> Vec<HeaderValue> {
+        Vec::new()
     }
 
     /// Headers that carry credentials, whose values nobody may see.

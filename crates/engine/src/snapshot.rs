@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
-use http::{HeaderName, Method};
+use http::{HeaderName, HeaderValue, Method};
 use model::{ListenerDoc, Settings};
 
 use crate::{
@@ -114,6 +114,11 @@ impl Chain {
     /// What comes after it, before the upstream.
     pub fn processing(&self) -> &[Slot] {
         &self.slots[self.access..self.before_response]
+    }
+
+    /// What a client that shows no credentials is told to send.
+    pub fn challenges(&self, exchange: &Exchange) -> Vec<HeaderValue> {
+        self.access().iter().flat_map(|slot| slot.policy.get().challenges(exchange)).collect()
     }
 
     /// What is wanted of a request for its event.

@@ -143,7 +143,8 @@ pub async fn run(
                 if outputs.store.is_some() && outputs.settings.events.enabled {
                     push(&mut writer.builder, batch, finished, &outputs.node);
                     writer.waiting += 1;
-                    writer.bytes += finished.log.as_ref().map_or(0, |log| log.size());
+                    let fields = batch.fields(finished).map(|(name, value)| name.len() + value.len());
+                    writer.bytes += fields.sum::<usize>() + finished.log.as_ref().map_or(0, |log| log.size());
                 }
             }
         }
@@ -214,6 +215,7 @@ fn push(builder: &mut BlockBuilder, batch: &Batch, finished: &Finished, node: &s
     let failed = finished.reason.is_some() || finished.status >= 400;
     let total = finished.total_us / 1_000;
     let provider = (finished.provider_us / 1_000).min(total);
+    let custom_fields: Vec<(&str, &str)> = batch.fields(finished).collect();
     let messages: Vec<MessageRef<'_>> = finished.log.iter().flat_map(|log| &log.parts).map(message).collect();
     builder.push(&EventRef {
         creation_date: finished.started.millis(),
@@ -243,6 +245,7 @@ fn push(builder: &mut BlockBuilder, batch: &Batch, finished: &Finished, node: &s
         source_gateway: "APIGateway",
         source_gateway_node: node,
         user_agent: batch.user_agent(finished),
+        custom_fields: &custom_fields,
         messages: &messages,
         ..EventRef::default()
     });

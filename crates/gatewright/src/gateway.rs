@@ -14,7 +14,7 @@ use std::{
 
 use engine::{Clock, PolicyKind, Snapshot, compile, state::StateRegistry};
 use model::{ConfigDoc, Diagnostic, Diagnostics, Settings, upstream::UpstreamProtocol};
-use proxy::{BoundListener, DryRun, Options, Server, tls::TlsContexts};
+use proxy::{BoundListener, DryRun, NameService, Options, Server, SystemNames, tls::TlsContexts};
 use store::EventStore;
 use tokio::{
     sync::{Mutex as AsyncMutex, mpsc, watch},
@@ -37,6 +37,8 @@ pub struct StartOptions {
     /// The clock that requests are measured and limited by.
     pub clock: Clock,
     pub policies: &'static [PolicyKind],
+    /// Knows what addresses of clients are called.
+    pub names: Arc<dyn NameService>,
     /// Gives the calling thread's unused memory back to the system, when the program's allocator can.
     pub release_memory: Option<fn()>,
 }
@@ -48,6 +50,7 @@ impl StartOptions {
             watch: false,
             clock: Clock::system(),
             policies: policies::POLICIES,
+            names: Arc::new(SystemNames),
             release_memory: None,
         }
     }
@@ -152,6 +155,7 @@ impl Gateway {
             clock: options.clock.clone(),
             collector: batches,
             dropped: Arc::clone(&collected.dropped),
+            names: options.names,
             release_memory: options.release_memory,
         };
         let server = Server::start(server_options, Arc::new(snapshot), tls).map_err(StartError::Server)?;

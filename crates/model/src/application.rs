@@ -16,7 +16,7 @@ pub struct ApplicationDoc {
     /// What the application is, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Version, for people.
+    /// Version of the application, also in `${request.application.version}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
     /// Who answers for the application.
@@ -25,7 +25,7 @@ pub struct ApplicationDoc {
     /// How the owner is reached, such as an e-mail address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contact: Option<String>,
-    /// Anything else that is worth knowing about the application.
+    /// Anything else that is worth knowing about the application, also in `${request.application.attributes.NAME}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, String>,
     /// What the application is recognised by, beside its keys.
@@ -54,14 +54,15 @@ pub struct IdentifiersDoc {
     /// Addresses of clients: `10.0.0.7`, `10.0.0.0/8`, `10.0.0.1-10.0.0.9`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ip_addresses: Vec<IpRange>,
-    /// Host names of clients. They are kept for people: finding the name of an address would ask somebody else about
-    /// every request, and whoever owns the address answers what they like.
+    /// Names of the hosts of clients, in any case, for rules of type `hostName`: `client.example.com`, or
+    /// `*.example.com` for all names that end so.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub host_names: Vec<String>,
     /// Headers with exactly these values.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<HeaderIdentifier>,
-    /// Texts in the body of the request. Nothing compares them yet.
+    /// Texts in the body of the request, each the whole of what a rule of type `payloadElement` selects; upper and
+    /// lower case differ.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub payload: Vec<String>,
     /// Client certificates: PEM, or the fingerprint as `sha256:` and 64 hexadecimal digits.

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ApiDoc, ApplicationDoc, GlobalPolicyDoc, GroupDoc, ListenerDoc, PolicyTemplateDoc, Settings, UpstreamDoc,
-    UserDoc, secret::ResolvedSecrets,
+    AliasDoc, ApiDoc, ApplicationDoc, GlobalPolicyDoc, GroupDoc, ListenerDoc, PolicyTemplateDoc, Settings,
+    UpstreamDoc, UserDoc, secret::ResolvedSecrets,
 };
 
 /// Configuration of a gateway: one file, or a folder of files that are added up.
@@ -36,6 +36,10 @@ pub struct ConfigDoc {
     /// Sets of policies that APIs name in `templates`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub policy_templates: Vec<PolicyTemplateDoc>,
+    /// Values with names, for texts that take variables. Where several say what `${name}` is, a system variable comes
+    /// first, then a variable that a policy has set, then the alias.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<AliasDoc>,
     /// What holds for the whole gateway. Only one file of a folder may have it.
     pub settings: Settings,
     /// What the policies' references to secrets stand for, once they have been read.

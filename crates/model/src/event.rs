@@ -49,11 +49,31 @@ pub struct TransactionEvent {
     pub source_gateway: String,
     pub source_gateway_node: String,
     pub user_agent: String,
-    /// Values that policies added.
+    /// Values that policies added, by name: an object.
+    #[serde(with = "fields")]
     pub custom_fields: Vec<(String, String)>,
     /// Headers and payloads, where a policy keeps them.
     #[serde(flatten)]
     pub messages: LoggedMessages,
+}
+
+/// Pairs as an object, in their order.
+mod fields {
+    use serde::{Deserialize, Deserializer, Serializer};
+    use serde_json::{Map, Value};
+
+    pub fn serialize<S: Serializer>(fields: &[(String, String)], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(fields.iter().map(|(name, value)| (name, value)))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<(String, String)>, D::Error> {
+        let object = Map::<String, Value>::deserialize(from)?;
+        let text = |value: Value| match value {
+            Value::String(text) => text,
+            other => other.to_string(),
+        };
+        Ok(object.into_iter().map(|(name, value)| (name, text(value))).collect())
+    }
 }
 
 /// Headers and payloads of a request and its response, as far as they were kept. Headers are objects; credentials in
@@ -195,4 +215,19 @@ pub struct ExternalCall {
     pub call_duration: u64,
     /// Empty when the call brought no answer.
     pub response_code: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn custom_fields_are_an_object_in_their_order() {
+        let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let custom_fields = vec![field("b", "1"), field("a", "\"")];
+        let event = TransactionEvent { custom_fields, ..TransactionEvent::default() };
+        let json = serde_json::to_string(&event).unwrap();
+        assert!(json.contains(r#""customFields":{"b":"1","a":"\""}"#), "{json}");
+        assert_eq!(serde_json::from_str::<TransactionEvent>(&json).unwrap(), event);
+    }
 }

@@ -1,6 +1,7 @@
 //! What users write: configuration documents as typed assets, scalars, and the diagnostics that say what is
 //! wrong with them. No I/O happens here; reading files is left to the binary, compiling to `engine`.
 
+pub mod alias;
 pub mod api;
 pub mod application;
 pub mod applies_to;
@@ -21,6 +22,7 @@ pub mod upstream;
 pub mod user;
 pub mod yaml;
 
+pub use alias::AliasDoc;
 pub use api::{ApiDoc, Canary, Mirror, Operation, OperationDoc};
 pub use application::{ApiKeyDoc, ApplicationDoc, IdentifiersDoc};
 pub use applies_to::AppliesTo;

@@ -101,6 +101,10 @@ impl Filter for Identifier {
         Step::Done(self.identify(exchange))
     }
 
+    fn challenges(&self, _: &Exchange) -> Vec<HeaderValue> {
+        vec![HeaderValue::from_static("APIKey")]
+    }
+
     fn credentials(&self) -> Vec<HeaderName> {
         vec![self.header.clone()]
     }

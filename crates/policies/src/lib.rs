@@ -2,6 +2,7 @@
 
 mod allowed_protocols;
 mod api_key;
+mod authorize_user;
 mod bulkhead;
 mod call_out;
 mod conditional_errors;
@@ -41,6 +42,7 @@ pub static POLICIES: &[PolicyKind] = &[
     PolicyKind::of::<api_key::ApiKey>(),
     PolicyKind::of::<validate_specification::ValidateSpecification>(),
     PolicyKind::of::<identify::IdentifyAndAuthorize>(),
+    PolicyKind::of::<authorize_user::AuthorizeUser>(),
     PolicyKind::of::<transformation::RequestTransformation>(),
     PolicyKind::of::<conversion::RequestConversion>(),
     PolicyKind::of::<masking::RequestMasking>(),

@@ -47,6 +47,18 @@ pub fn kind(types: &ContentTypes, essence: &str) -> Option<Kind> {
     }
 }
 
+/// How a body can be read, by its content type; without one, by how it begins: whoever receives it will look there, too.
+pub fn kind_of(types: &ContentTypes, headers: &Headers, body: &[u8]) -> Option<Kind> {
+    match of(headers) {
+        Some(media_type) => kind(types, &media_type),
+        None => Some(match body.trim_ascii_start().first() {
+            Some(b'{' | b'[') => Kind::Json,
+            Some(b'<') => Kind::Xml,
+            _ => Kind::Text,
+        }),
+    }
+}
+
 /// Whether a body is compressed, so that nothing can be read in it.
 pub fn is_encoded(headers: &Headers) -> bool {
     headers

@@ -1,10 +1,14 @@
-//! Calls that policies make, sent like requests to upstreams: the same pools, health, time limits and retries.
+//! What policies ask of the network. Calls are sent like requests to upstreams: the same pools, health, time limits and
+//! retries. Names are left to `host_names`.
 
-use std::rc::{Rc, Weak};
+use std::{
+    net::IpAddr,
+    rc::{Rc, Weak},
+};
 
 use engine::{
     Call, CallAnswer, Exchange, Headers, Rejection, RequestHead,
-    calls::{Behalf, Caller, Calling},
+    calls::{Behalf, Caller, Calling, HostName},
     reason,
 };
 use http::{Uri, Version};
@@ -34,6 +38,13 @@ impl Caller for WorkerCaller {
                     .detail(format!("no whole answer within {} ms", patience.as_millis()))),
             }
         })
+    }
+
+    fn host_name(&self, address: IpAddr) -> HostName {
+        match self.0.upgrade() {
+            Some(worker) => worker.host_names.of(address, &worker.shared.names, worker.now()),
+            None => HostName::Now(None),
+        }
     }
 }
 

@@ -14,6 +14,7 @@ mod h1;
 mod h2;
 mod headers;
 mod health;
+mod host_names;
 mod listener;
 mod mirror;
 mod patience;
@@ -28,5 +29,6 @@ mod upgrade;
 mod worker;
 
 pub use forward::{Failing, Played, Sent};
+pub use host_names::{NameService, SystemNames};
 pub use request::DryRun;
 pub use server::{BoundListener, Options, Server, StartError};

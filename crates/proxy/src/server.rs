@@ -23,7 +23,9 @@ use tokio::{
 };
 
 use crate::{
-    health, listener,
+    health,
+    host_names::NameService,
+    listener,
     request::{self, DryRun},
     tls::TlsContexts,
     worker::{Live, Load, Shared, Worker},
@@ -37,6 +39,8 @@ pub struct Options {
     pub collector: mpsc::Sender<Batch>,
     /// Counts events that the collector was too slow for.
     pub dropped: Arc<AtomicU64>,
+    /// Knows what addresses of clients are called.
+    pub names: Arc<dyn NameService>,
     /// Gives the calling thread's unused memory back to the system, when the allocator can.
     pub release_memory: Option<fn()>,
 }
@@ -107,6 +111,7 @@ impl Server {
             clock: options.clock,
             collector: options.collector,
             dropped: options.dropped,
+            names: options.names,
             release_memory: options.release_memory,
             loads: (0..options.workers).map(|_| Load::default()).collect(),
             forced,

@@ -22,7 +22,12 @@ use slab::Slab;
 use tokio::sync::{Notify, mpsc, watch};
 
 use crate::{
-    calls::WorkerCaller, conn_state::ConnState, forward::StandIn, patience::Ticker, pool::Pools,
+    calls::WorkerCaller,
+    conn_state::ConnState,
+    forward::StandIn,
+    host_names::{HostNames, NameService},
+    patience::Ticker,
+    pool::Pools,
     tls::TlsContexts,
 };
 
@@ -41,6 +46,8 @@ pub struct Shared {
     /// Events that the collector was too slow for.
     pub dropped: Arc<AtomicU64>,
     pub loads: Box<[Load]>,
+    /// Knows what addresses of clients are called.
+    pub names: Arc<dyn NameService>,
     /// Gives the calling thread's unused memory back to the system.
     pub release_memory: Option<fn()>,
     /// Stopping has lasted too long: everything ends now.
@@ -77,6 +84,7 @@ pub struct Worker {
     /// Answers instead of upstreams, in rehearsals.
     pub stand_in: Option<Box<StandIn>>,
     pub pools: Pools,
+    pub host_names: HostNames,
     pub ticker: Rc<Ticker>,
     pub connections: RefCell<Slab<Arc<ConnState>>>,
     pub draining: Cell<bool>,
@@ -127,6 +135,7 @@ impl Worker {
             shared,
             stand_in,
             pools: Pools::default(),
+            host_names: HostNames::default(),
             ticker: Rc::default(),
             connections: RefCell::default(),
             draining: Cell::new(false),

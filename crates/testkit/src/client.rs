@@ -1,5 +1,6 @@
 //! A client: HTTP/1.1 or HTTP/2 over any stream, with answers collected and easy to look at.
 
+use base64ct::{Base64, Encoding};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header::HOST};
 use http_body_util::BodyExt;
@@ -53,6 +54,13 @@ impl Request {
         let value = HeaderValue::from_str(value).expect("the test names a header value");
         self.0.headers_mut().append(name, value);
         self
+    }
+
+    /// Adds a user and a password (RFC 7617).
+    #[must_use]
+    pub fn basic(self, user: &str, password: &str) -> Self {
+        let encoded = Base64::encode_string(format!("{user}:{password}").as_bytes());
+        self.header("authorization", &format!("Basic {encoded}"))
     }
 
     #[must_use]

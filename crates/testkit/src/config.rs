@@ -1,5 +1,7 @@
 //! Configuration as a user would write it: a document, with short ways to write its usual parts.
 
+use std::{collections::HashMap, io, net::IpAddr};
+
 use engine::PolicyKind;
 use serde_json::{Map, Value, json};
 
@@ -88,6 +90,24 @@ pub struct Config {
     pub(crate) files: Vec<(String, String)>,
     pub(crate) kinds: &'static [PolicyKind],
     pub(crate) watch: bool,
+    pub(crate) names: Names,
+}
+
+/// A name service that answers from a table, so that no test asks anybody else.
+#[derive(Debug, Clone, Default)]
+pub struct Names {
+    names: HashMap<IpAddr, String>,
+    addresses: HashMap<String, Vec<IpAddr>>,
+}
+
+impl proxy::NameService for Names {
+    fn name_of(&self, address: IpAddr) -> io::Result<String> {
+        self.names.get(&address).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn addresses_of(&self, name: &str) -> io::Result<Vec<IpAddr>> {
+        self.addresses.get(name).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
 }
 
 impl Default for Config {
@@ -96,7 +116,13 @@ impl Default for Config {
             "listeners": [{ "name": "default", "address": "127.0.0.1:0" }],
             "settings": { "workers": 2, "operations": { "address": "127.0.0.1:0" } },
         });
-        Self { doc: into_object(doc), files: Vec::new(), kinds: policies::POLICIES, watch: false }
+        Self {
+            doc: into_object(doc),
+            files: Vec::new(),
+            kinds: policies::POLICIES,
+            watch: false,
+            names: Names::default(),
+        }
     }
 }
 
@@ -182,6 +208,19 @@ impl Config {
     #[must_use]
     pub fn watched(mut self) -> Self {
         self.watch = true;
+        self
+    }
+
+    /// What an address is called, and the address that this name leads to.
+    ///
+    /// # Panics
+    ///
+    /// When one of them is no address.
+    #[must_use]
+    pub fn host_name(mut self, address: &str, name: &str, leads_to: &str) -> Self {
+        let parse = |text: &str| text.parse::<IpAddr>().expect("the test names an address");
+        self.names.names.insert(parse(address), name.to_owned());
+        self.names.addresses.entry(name.to_ascii_lowercase()).or_default().push(parse(leads_to));
         self
     }
 

@@ -1,6 +1,6 @@
 //! A gateway in this process, started from a file like any other.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use engine::{Clock, Timestamp};
 use gatewright::{Explanation, Source, StartError, StartOptions};
@@ -50,6 +50,7 @@ impl Gateway {
         let options = StartOptions {
             clock: clock.clone(),
             policies: config.kinds,
+            names: Arc::new(config.names.clone()),
             watch: config.watch,
             ..StartOptions::new(Source::Path(file))
         };

@@ -216,6 +216,8 @@ impl<'a> Job<'a> {
         self.definition.map(|d| d.fingerprint).hash(&mut hasher);
         serde_json::to_vec(&self.config.settings.content_types).unwrap_or_default().hash(&mut hasher);
         self.config.settings.limits.body_size.map(|s| s.get()).hash(&mut hasher);
+        // Any text may name them.
+        serde_json::to_vec(&self.config.aliases).unwrap_or_default().hash(&mut hasher);
         // A secret that was exchanged is a change, too.
         self.config.secrets.hash(&mut hasher);
         self.environment.workers.hash(&mut hasher);

@@ -51,9 +51,14 @@ pub(super) fn compile(config: &ConfigDoc, problems: &mut Diagnostics) -> Applica
         }
         identifiers(doc, position, &mut applications.identifiers, &path, problems);
         applications.names.entry(doc.name.as_str().into()).or_insert(position);
+        let attributes = doc.attributes.iter();
         applications.list.push(Application {
             name: doc.name.as_str().into(),
             description: doc.description.as_deref().map(Into::into),
+            version: doc.version.as_deref().map(Into::into),
+            attributes: attributes
+                .map(|(name, value)| (name.as_str().into(), value.as_str().into()))
+                .collect(),
             suspended: doc.suspended,
             apis: doc.apis.iter().map(|name| name.as_str().into()).collect(),
             origins: origins(doc, position, &mut applications.origins, &path, problems),
@@ -121,6 +126,26 @@ fn identifiers(
                 .help("`openssl x509 -in client.pem -outform der | sha256sum` prints the digits"),
             ),
         }
+    }
+    for (place, name) in doc.identifiers.host_names.iter().enumerate() {
+        if !into.add_host(name, application) {
+            problems.push(
+                Diagnostic::error(
+                    format!("{path}.hostNames[{place}]"),
+                    format!("found `{name}`, expected the name of a host"),
+                )
+                .help("write it like client.example.com, or *.example.com for all names that end so"),
+            );
+        }
+    }
+    for (place, text) in doc.identifiers.payload.iter().enumerate() {
+        if text.is_empty() {
+            problems.push(Diagnostic::error(
+                format!("{path}.payload[{place}]"),
+                "found an empty text, expected one that somebody has to know",
+            ));
+        }
+        into.add_payload(text, application);
     }
     for name in &doc.identifiers.user_names {
         into.add_user(name, application);

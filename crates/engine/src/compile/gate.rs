@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use http::{HeaderName, Method};
+use http::{HeaderName, HeaderValue, Method};
 
 use crate::{Compiled, Exchange, Filter, LogMask, Needs, Outcome, Step, log::LogSpec};
 
@@ -61,6 +61,13 @@ impl Filter for Gate {
 
     fn log(&self, exchange: &Exchange) -> Option<Arc<LogSpec>> {
         self.policy.get().log(exchange).filter(|_| self.methods.contain(&exchange.method))
+    }
+
+    fn challenges(&self, exchange: &Exchange) -> Vec<HeaderValue> {
+        match self.methods.contain(exchange.inbound_method()) {
+            true => self.policy.get().challenges(exchange),
+            false => Vec::new(),
+        }
     }
 
     fn credentials(&self) -> Vec<HeaderName> {

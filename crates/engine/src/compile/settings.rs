@@ -5,7 +5,7 @@ use model::{Diagnostic, Diagnostics, Settings, settings::is_media_range};
 use crate::{fault::Faults, language::LanguageCx};
 
 /// Checks them; what cannot be prepared is told and left at its default.
-pub(super) fn compile(settings: &Settings, problems: &mut Diagnostics) -> Faults {
+pub(super) fn compile(settings: &Settings, mut cx: LanguageCx, problems: &mut Diagnostics) -> Faults {
     for (list, types) in settings.content_types.lists() {
         for (index, found) in types.iter().enumerate() {
             if !is_media_range(found) {
@@ -19,7 +19,6 @@ pub(super) fn compile(settings: &Settings, problems: &mut Diagnostics) -> Faults
             }
         }
     }
-    let mut cx = LanguageCx::default();
     let faults = Faults::compile(&settings.faults, &mut cx);
     let warnings = cx.take_warnings().into_iter();
     problems.0.extend(warnings.map(|problem| problem.under("settings.faults.defaultMessage")));

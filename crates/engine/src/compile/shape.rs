@@ -14,6 +14,8 @@ use model::{
     source::{Documents, Sources},
 };
 
+use crate::language::LanguageCx;
+
 /// An API as its policies see it while they are compiled.
 #[derive(Default)]
 pub struct ApiShape<'a> {
@@ -23,6 +25,7 @@ pub struct ApiShape<'a> {
     sources: Option<&'a Sources>,
     upstreams: &'a [UpstreamDoc],
     secrets: Option<&'a ResolvedSecrets>,
+    language: LanguageCx,
     documents: OnceCell<Documents>,
     shared: RefCell<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
 }
@@ -35,7 +38,13 @@ impl<'a> ApiShape<'a> {
         config: &'a ConfigDoc,
     ) -> Self {
         let (upstreams, secrets) = (&*config.upstreams, Some(&config.secrets));
-        Self { operations, sources, upstreams, secrets, ..Self::default() }
+        let language = super::aliases::language(&config.aliases);
+        Self { operations, sources, upstreams, secrets, language, ..Self::default() }
+    }
+
+    /// What names stand for in the texts of its policies.
+    pub(crate) fn language(&self) -> &LanguageCx {
+        &self.language
     }
 
     pub(crate) fn secret(&self, secret: &Secret) -> Option<&'a str> {

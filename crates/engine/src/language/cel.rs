@@ -32,7 +32,8 @@ const DEEPEST: usize = 24;
 /// What can be asked, by the first part of a name. `claims` are whatever the token has.
 const NAMES: &[(&str, &[&str])] = &[
     ("request", &["method", "path", "headers", "query", "ip", "scheme", "host"]),
-    ("application", &["name", "description"]),
+    ("application", &["name", "description", "version", "attributes"]),
+    ("user", &["name", "groups"]),
     ("api", &["name", "version"]),
     ("operation", &["name"]),
     ("response", &["status", "headers"]),
@@ -287,6 +288,11 @@ mod tests {
             "request.ip == '10.1.2.3'",
             "request.scheme == 'https'",
             "application.name == 'mobile' && application.description == 'The app'",
+            "application.version == '3' && application.attributes.team == 'red'",
+            "application.attributes['cost.centre'] == '4711' && !('none' in application.attributes)",
+            "size(application.attributes) == 2",
+            "user.name == 'ann' && 'ops' in user.groups && size(user.groups) == 2",
+            "user.groups.exists(group, group.startsWith('a'))",
             "api.name == 'Orders' && api.version == '2.1'",
             "operation.name == 'placeOrder'",
             "response.status >= 400 && response.status < 500",
@@ -320,6 +326,8 @@ mod tests {
             Exchange::new(full.id, full.started, full.client.clone(), full.snapshot.clone(), head.into());
         for (text, message) in [
             ("application.name == 'mobile'", "name"),
+            ("application.attributes.team == 'red'", "team"),
+            ("user.name == 'ann'", "name"),
             ("api.name == 'x'", "name"),
             ("claims.sub == 'x'", "sub"),
             ("request.headers['none'] == ''", "none"),
@@ -331,7 +339,9 @@ mod tests {
             let error = Expression::compile(text).unwrap().evaluate(&bare).unwrap_err();
             assert!(error.contains(message), "{text}: {error}");
         }
-        assert_eq!(Expression::compile("has(application.name)").unwrap().evaluate(&bare), Ok(false));
+        for text in ["has(application.name)", "has(user.name)", "'ops' in user.groups"] {
+            assert_eq!(Expression::compile(text).unwrap().evaluate(&bare), Ok(false), "{text}");
+        }
     }
 
     #[test]

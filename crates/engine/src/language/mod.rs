@@ -46,7 +46,8 @@ pub type Namespaces = BTreeMap<String, String>;
 /// What is known while templates, variables and conditions are compiled.
 #[derive(Debug, Clone, Default)]
 pub struct LanguageCx {
-    aliases: BTreeMap<String, Arc<str>>,
+    /// Each policy has a context of its own, and all have the same aliases.
+    aliases: Arc<BTreeMap<String, Arc<str>>>,
     namespaces: Namespaces,
     variables: BTreeSet<String>,
     warnings: Vec<Diagnostic>,
@@ -55,8 +56,23 @@ pub struct LanguageCx {
 impl LanguageCx {
     /// A name that stands for a value wherever `${name}` is written.
     pub fn alias(&mut self, name: impl Into<String>, value: impl Into<Arc<str>>) -> &mut Self {
-        self.aliases.insert(name.into(), value.into());
+        Arc::make_mut(&mut self.aliases).insert(name.into(), value.into());
         self
+    }
+
+    /// Whether something can have this name and be found by it.
+    pub fn check_alias(name: &str) -> Result<(), Diagnostic> {
+        if !names::is_plain(name) {
+            return Err(Diagnostic::error(
+                "",
+                format!("found `{name}`, expected letters, digits, `_` and `-`, with a letter or `_` first"),
+            ));
+        }
+        if names::roots().any(|root| root == name) {
+            return Err(Diagnostic::error("", format!("found `{name}`, which is a variable of the gateway"))
+                .help("choose another name: the variable would always come first"));
+        }
+        Ok(())
     }
 
     /// A prefix for XPath expressions.

@@ -24,9 +24,9 @@ pub(super) const OF_CALL: &[&str] = &["headers", "header", "query", "path", "htt
 pub(super) const OF_PAYLOAD: &[&str] = &["jsonPath[…]", "xpath[…]", "regex[…]"];
 /// What can follow `request.authorization.`
 pub(super) const OF_AUTHORIZATION: &[&str] =
-    &["clientId", "userName", "apiKey", "incomingToken", "issuer", "audience", "claims"];
+    &["clientId", "userName", "groups", "apiKey", "incomingToken", "issuer", "audience", "claims"];
 /// What can follow `request.application.`
-pub(super) const OF_APPLICATION: &[&str] = &["id", "name", "description"];
+pub(super) const OF_APPLICATION: &[&str] = &["id", "name", "description", "version", "attributes"];
 
 /// Names that a variable can begin with.
 pub(super) fn roots() -> impl Iterator<Item = &'static str> {
@@ -40,6 +40,23 @@ pub(super) fn unknown(whole: &str, found: &str, known: &[&str]) -> Diagnostic {
         None => format!("expected one of {}", known.join(", ")),
     };
     Diagnostic::error("", format!("found `{found}` in `${{{whole}}}`, which is no variable")).help(help)
+}
+
+/// Longest name of a field of the transaction event.
+const LONGEST_FIELD: usize = 64;
+
+/// Checks the name of a field of the transaction event: it is stored with every event.
+pub(super) fn field(name: &str) -> Result<Box<str>, Diagnostic> {
+    if name.len() > LONGEST_FIELD || name.chars().any(char::is_control) {
+        return Err(Diagnostic::error(
+            "",
+            format!(
+                "found a field of {} bytes, expected at most {LONGEST_FIELD}, without control characters",
+                name.len()
+            ),
+        ));
+    }
+    Ok(name.into())
 }
 
 /// Whether a custom variable can have this name.

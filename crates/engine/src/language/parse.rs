@@ -87,6 +87,7 @@ fn of_request(whole: &str, rest: &str, cx: &LanguageCx) -> Result<Source, Diagno
         return Ok(Source::Authorization(match rest {
             "clientId" => Authorized::ClientId,
             "userName" => Authorized::UserName,
+            "groups" => Authorized::Groups,
             "apiKey" => Authorized::ApiKey,
             "incomingToken" => Authorized::IncomingToken,
             "issuer" => Authorized::Issuer,
@@ -95,10 +96,14 @@ fn of_request(whole: &str, rest: &str, cx: &LanguageCx) -> Result<Source, Diagno
         }));
     }
     if let Some(rest) = rest.strip_prefix("application.") {
+        if let Some(name) = rest.strip_prefix("attributes.").filter(|name| !name.is_empty()) {
+            return Ok(Source::Application(Consumer::Attribute(name.into())));
+        }
         return Ok(Source::Application(match rest {
             // Applications have unique names, and nothing else to tell them apart.
             "id" | "name" => Consumer::Name,
             "description" => Consumer::Description,
+            "version" => Consumer::Version,
             _ => return Err(names::unknown(whole, rest, names::OF_APPLICATION)),
         }));
     }

@@ -32,6 +32,8 @@ pub struct Extras {
 pub struct Authorization {
     pub client_id: Option<Box<str>>,
     pub user_name: Option<Box<str>>,
+    /// Names of the groups that the user is in, as whoever authenticated the user says.
+    pub groups: Vec<Box<str>>,
     pub api_key: Option<Box<str>>,
     /// The token as the client sent it.
     pub incoming_token: Option<Box<str>>,
@@ -39,6 +41,22 @@ pub struct Authorization {
     pub audience: Option<Box<str>>,
     /// Claims of a verified token; an object.
     pub claims: Option<Value>,
+}
+
+impl Authorization {
+    /// Adds what another proof of the same request says. What is known already stays; groups stay with their user.
+    pub fn add(&mut self, other: Self) {
+        if self.user_name.is_none() && (other.user_name.is_some() || self.groups.is_empty()) {
+            self.groups = other.groups;
+        }
+        self.user_name = self.user_name.take().or(other.user_name);
+        self.client_id = self.client_id.take().or(other.client_id);
+        self.api_key = self.api_key.take().or(other.api_key);
+        self.incoming_token = self.incoming_token.take().or(other.incoming_token);
+        self.issuer = self.issuer.take().or(other.issuer);
+        self.audience = self.audience.take().or(other.audience);
+        self.claims = self.claims.take().or(other.claims);
+    }
 }
 
 /// A call-out that a policy made, with what came back.
@@ -68,6 +86,10 @@ pub(super) struct Inbound {
 pub(crate) fn accept(headers: &Headers) -> Option<Cow<'_, str>> {
     header(headers, &ACCEPT)
 }
+
+/// Fields that one event keeps, and bytes of a value; more of a value is cut off. They stay for as long as events do.
+const MOST_FIELDS: usize = 16;
+const LONGEST_FIELD: usize = 512;
 
 fn set(list: &mut Vec<(Box<str>, Box<str>)>, name: &str, value: Box<str>) {
     match list.iter_mut().find(|(known, _)| **known == *name) {
@@ -122,9 +144,12 @@ impl Exchange {
         get(&self.extras()?.fields, name)
     }
 
-    /// Adds a field to the transaction event.
-    pub fn set_transaction_field(&mut self, name: &str, value: impl Into<Box<str>>) {
-        set(&mut self.extras_mut().fields, name, value.into());
+    /// Adds a field to the transaction event, unless it has as many as it may have.
+    pub fn set_transaction_field(&mut self, name: &str, value: &str) {
+        let fields = &mut self.extras_mut().fields;
+        if fields.len() < MOST_FIELDS || get(fields, name).is_some() {
+            set(fields, name, value[..value.floor_char_boundary(LONGEST_FIELD)].into());
+        }
     }
 
     pub fn remove_transaction_field(&mut self, name: &str) {

@@ -273,7 +273,7 @@ fn place(inner: &str, cx: &mut LanguageCx) -> Result<Place, Diagnostic> {
         return Ok(Place::PathParameter(name.into()));
     }
     if let Some(name) = after("customTransactionFields.") {
-        return Ok(Place::Field(name.into()));
+        return names::field(name).map(Place::Field);
     }
     if names::is_plain(inner) && !names::roots().any(|root| root == inner) {
         cx.declare(inner);

@@ -224,6 +224,18 @@ mod tests {
     }
 
     #[test]
+    fn an_alias_keeps_its_slashes_in_a_path_and_a_variable_of_its_name_does_not() {
+        let mut cx = LanguageCx::default();
+        cx.alias("base", "/v2/a b\"");
+        let template = Template::compile("${base}/x", &mut cx).unwrap();
+        let mut exchange = testing::exchange();
+        assert_eq!(template.render(&exchange, Escape::UrlPath), "/v2/a%20b%22/x");
+        assert_eq!(template.render(&exchange, Escape::Json), "/v2/a b\\\"/x");
+        exchange.set_variable("base", "/v3");
+        assert_eq!(template.render(&exchange, Escape::UrlPath), "%2Fv3/x");
+    }
+
+    #[test]
     fn bodies_are_asked_for_only_when_they_are_used() {
         for (text, request_body, response_body) in [
             ("${request.payload}", true, false),

@@ -23,7 +23,7 @@ apis:
     operations:
       - {method: POST, path: '/orders/{id}', name: placeOrder}
 applications:
-  - {name: mobile, description: The app}
+  - {name: mobile, description: The app, version: '3', attributes: {cost.centre: '4711', team: red}}
 ";
 
 pub(super) const BODY: &str =
@@ -78,6 +78,7 @@ pub(crate) fn exchange() -> Exchange {
     });
     let authorization = &mut exchange.extras_mut().authorization;
     authorization.user_name = Some("ann".into());
+    authorization.groups = vec!["ops".into(), "a,b".into()];
     authorization.client_id = Some("c1".into());
     authorization.api_key = Some("k".into());
     authorization.incoming_token = Some("t.o.k".into());

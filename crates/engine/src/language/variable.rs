@@ -65,16 +65,19 @@ pub(super) enum Part {
 pub(super) enum Authorized {
     ClientId,
     UserName,
+    Groups,
     ApiKey,
     IncomingToken,
     Issuer,
     Audience,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) enum Consumer {
     Name,
     Description,
+    Version,
+    Attribute(Box<str>),
 }
 
 /// A message, wherever it is kept.
@@ -110,6 +113,9 @@ impl Variable {
                 let value = match what {
                     Authorized::ClientId => &known.client_id,
                     Authorized::UserName => &known.user_name,
+                    // As JSON, like other lists: a name may have anything in it.
+                    Authorized::Groups if known.groups.is_empty() => return None,
+                    Authorized::Groups => return serde_json::to_string(&known.groups).ok().map(Cow::Owned),
                     Authorized::ApiKey => &known.api_key,
                     Authorized::IncomingToken => &known.incoming_token,
                     Authorized::Issuer => &known.issuer,
@@ -130,6 +136,10 @@ impl Variable {
                 match what {
                     Consumer::Name => Some(Cow::Borrowed(&application.name)),
                     Consumer::Description => application.description.as_deref().map(Cow::Borrowed),
+                    Consumer::Version => application.version.as_deref().map(Cow::Borrowed),
+                    Consumer::Attribute(name) => {
+                        application.attributes.get(name).map(|v| Cow::Borrowed(&**v))
+                    }
                 }
             }
             Source::System(system) => system.value(exchange),
@@ -151,6 +161,10 @@ impl Variable {
         match (&self.source, escape) {
             (Source::Message(message, Part::Path), Escape::UrlPath) => {
                 Some(encode_path(message.view(exchange)?.path))
+            }
+            // Who writes an alias means its slashes.
+            (Source::Named(name, Some(alias)), Escape::UrlPath) if exchange.variable(name).is_none() => {
+                Some(encode_path(alias))
             }
             (Source::System(system), Escape::UrlPath) => system.encoded_path(exchange),
             (Source::System(system), Escape::UrlQuery) if system.is_query() => system.value(exchange),

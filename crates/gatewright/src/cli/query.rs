@@ -242,8 +242,11 @@ impl Events {
                 .ok()
                 .and_then(|t| t.format(EVENT_TIME).ok())
                 .unwrap_or_default();
+        // A value may be anything, and terminals obey what is written to them.
+        let shown = |(name, value): &(String, String)| format!("  {name}={}", value.escape_debug());
+        let fields: String = event.custom_fields.iter().map(shown).collect();
         print(format_args!(
-            "{time}  {}  {} {:<6} {}  {} {}  {} ms  {}  {}",
+            "{time}  {}  {} {:<6} {}  {} {}  {} ms  {}  {}{fields}",
             event.correlation_id,
             event.response_code,
             event.http_method,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use gatewright::{Source, gateway::check};
-use testkit::{Config, Gateway, Upstream, api, config::hash, get, json};
+use testkit::{Config, Gateway, Upstream, Value, api, config::hash, get, json};
 
 /// Everything that is wrong with a folder of files.
 async fn problems(files: &[(&str, &str)]) -> String {
@@ -199,4 +199,48 @@ async fn files_that_are_not_there_or_make_no_sense_are_named() {
     let text = text.replace("  - {definition: no.yaml}", "  - {name: a}");
     let found = problems(&[("gw.yaml", &text)]).await;
     assert!(found.contains("gw.yaml:4: listeners[0].tls.certificates[0].certificateFile"), "{found}");
+}
+
+#[tokio::test]
+async fn an_alias_changes_what_every_text_says_that_names_it() {
+    let upstream = Upstream::echo().start().await;
+    let config = |value: &str, own: Value| {
+        let header = json!({ "headers": { "X-Region": "<${region}|${date_}|${user}>" } });
+        let path = json!({ "path": "${base}${request.path}" });
+        Config::new()
+            .append("aliases", json!({ "name": "region", "value": value }))
+            .append("aliases", json!({ "name": "base", "value": "/v2", "description": "where it lives" }))
+            .append("policies", json!({ "type": "customHeaders", "config": header }))
+            .api(api("/a", &upstream).policy("requestTransformation", path))
+            .api(api("/b", &upstream).policy("requestTransformation", own))
+            .setting("faults.defaultMessage", "ask ${region}")
+    };
+    let set = json!({ "set": [{ "variable": "region", "value": "own" }] });
+    let gw = Gateway::serving(config("north", set.clone())).await;
+    for (value, a, b) in [("north", "<north||>", "<own||>"), ("south", "<south||>", "<own||>")] {
+        gw.apply(config(value, set.clone())).await.expect("it is valid");
+        let response = gw.get("/a/x").await.json();
+        assert_eq!((&response["headers"]["x-region"], &response["path"]), (&json!(a), &json!("/v2/x")));
+        assert_eq!(
+            gw.get("/b").await.json()["headers"]["x-region"],
+            b,
+            "a variable that a policy set comes first"
+        );
+        assert_eq!(gw.get("/c").await.json()["detail"], format!("ask {value}"), "settings, too");
+    }
+}
+
+#[tokio::test]
+async fn aliases_that_would_not_be_found_are_refused() {
+    let config = ["ok", "user", "a b", "request", "ok", "1st", "sys:x", ""]
+        .iter()
+        .fold(Config::new(), |config, name| config.append("aliases", json!({ "name": name, "value": "v" })));
+    let error = Gateway::start(config).await.err().expect("it is wrong").to_string();
+    for path in (1..8).map(|index| format!("aliases[{index}].name")) {
+        assert!(error.contains(&path), "{path}: {error}");
+    }
+    assert!(error.contains("which is a variable of the gateway"), "{error}");
+    let long = json!({ "name": "a", "value": "x".repeat(70_000) });
+    let error = Gateway::start(Config::new().append("aliases", long)).await.err().expect("it is wrong");
+    assert!(error.to_string().contains("aliases[0].value"), "{error}");
 }

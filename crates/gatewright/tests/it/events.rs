@@ -195,3 +195,50 @@ async fn events_and_the_access_log_are_on_disk_when_the_gateway_has_stopped() {
     let gw = Gateway::serving(config()).await;
     assert_eq!(gw.events(&format!("id={id}")).await.len(), 1);
 }
+
+#[tokio::test]
+async fn fields_of_ones_own_are_in_the_event_and_bounded() {
+    let upstream = Upstream::text("ok").start().await;
+    let request = json!({ "set": [
+        { "variable": "customTransactionFields.tenant", "value": "${request.query.tenant}" },
+        { "variable": "customTransactionFields.gone", "value": "x" },
+    ] });
+    let response = json!({
+        "set": [{ "variable": "${customTransactionFields.code}", "value": "native ${response.statusCode}" }],
+        "remove": ["customTransactionFields.gone"],
+    });
+    let many: Vec<_> = (0..40)
+        .map(|n| json!({ "variable": format!("customTransactionFields.f{n}"), "value": n.to_string() }))
+        .collect();
+    let config = Config::new()
+        .api(
+            api("/a", &upstream)
+                .policy("requestTransformation", request)
+                .policy("responseTransformation", response),
+        )
+        .api(api("/many", &upstream).policy("requestTransformation", json!({ "set": many })))
+        .api(api("/none", &upstream));
+    let gw = Gateway::serving(config).await;
+    let long = format!("/a?tenant=x{}", "%C3%A9".repeat(600));
+    for (path, expect) in [
+        ("/a?tenant=red", json!({ "tenant": "red", "code": "native 200" })),
+        ("/a?tenant=%C3%A9%1b", json!({ "tenant": "\u{e9}\u{1b}", "code": "native 200" })),
+        (&*long, json!({ "tenant": format!("x{}", "\u{e9}".repeat(255)), "code": "native 200" })),
+        ("/none?tenant=red", json!({})),
+    ] {
+        let response = gw.get(path).await;
+        assert_eq!(response.status(), 200);
+        let event = gw.events(&format!("id={}", response.request_id())).await.remove(0);
+        assert_eq!(event["customFields"], expect, "{path}");
+    }
+    let response = gw.get("/many").await;
+    let event = gw.events(&format!("id={}", response.request_id())).await.remove(0);
+    let fields = event["customFields"].as_object().expect("an object");
+    assert_eq!((fields.len(), &fields["f0"], &fields["f15"]), (16, &json!("0"), &json!("15")));
+
+    let name = format!("customTransactionFields.{}", "x".repeat(65));
+    let long = json!({ "set": [{ "variable": name, "value": "1" }] });
+    let error =
+        gw.apply(api("/a", &upstream).policy("requestTransformation", long)).await.expect_err("too long");
+    assert!(error.to_string().contains("policies[0].config.set[0].variable"), "{error}");
+}

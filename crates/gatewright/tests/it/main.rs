@@ -14,6 +14,7 @@ mod headers;
 mod hostile;
 mod http1;
 mod http2;
+mod identity;
 mod limits;
 mod logging;
 mod panics;

@@ -45,7 +45,11 @@ impl Identifier for ByApiKey {
 
 impl ByApiKey {
     fn find(&self, exchange: &Exchange) -> Finding {
-        let Some(key) = self.key(exchange) else { return Finding::Absent };
+        let key = match self.key(exchange) {
+            None => return Finding::Absent,
+            Some(Ok(key)) => key,
+            Some(Err(Repeated)) => return Finding::Wrong(&UNKNOWN, "more than one key".to_owned()),
+        };
         let applications = &exchange.snapshot.applications;
         let Some(entry) = applications.by_key(&sha256(&key)) else {
             return Finding::Wrong(&UNKNOWN, String::new());
@@ -57,21 +61,24 @@ impl ByApiKey {
         Finding::proven(vec![entry.application])
     }
 
-    fn key<'a>(&self, exchange: &'a Exchange) -> Option<Cow<'a, [u8]>> {
-        let header = self.header.as_ref().and_then(|name| exchange.headers.get(name));
-        if let Some(value) = header {
-            return Some(value.as_bytes().into());
+    /// The key of the first place that has one.
+    fn key<'a>(&self, exchange: &'a Exchange) -> Option<Result<Cow<'a, [u8]>, Repeated>> {
+        let headers = self.header.iter().flat_map(|name| exchange.headers.get_all(name));
+        let in_header = only(headers.map(|value| value.as_bytes()));
+        if in_header.is_some() || self.query.is_empty() && self.cookie.is_empty() {
+            return in_header.map(|key| key.map(Into::into));
         }
-        if !self.query.is_empty()
-            && let Some(value) = exchange.query_parameter(&self.query)
-        {
-            return Some(value.as_bytes().into());
+        let pairs_of_query = exchange.uri.query().unwrap_or("").split('&').filter(|_| !self.query.is_empty());
+        let in_query = only(pairs_of_query.filter_map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (name == self.query).then_some(value.as_bytes())
+        }));
+        if in_query.is_some() || self.cookie.is_empty() {
+            return in_query.map(|key| key.map(Into::into));
         }
-        if self.cookie.is_empty() {
-            return None;
-        }
-        let mut cookies = exchange.headers.get_all(&COOKIE).flat_map(|value| pairs(value.as_bytes()));
-        cookies.find_map(|pair| pair.strip_prefix(self.cookie.as_bytes())?.strip_prefix(b"=")).map(Into::into)
+        let cookies = exchange.headers.get_all(&COOKIE).flat_map(|value| pairs(value.as_bytes()));
+        only(cookies.filter_map(|pair| pair.strip_prefix(self.cookie.as_bytes())?.strip_prefix(b"=")))
+            .map(|key| key.map(Into::into))
     }
 
     fn strip_cookie(&self, exchange: &mut Exchange) {
@@ -94,6 +101,14 @@ impl ByApiKey {
             }
         }
     }
+}
+
+/// A place has more than one key: which of them counts would be a guess.
+struct Repeated;
+
+fn only<T>(mut keys: impl Iterator<Item = T>) -> Option<Result<T, Repeated>> {
+    let first = keys.next()?;
+    Some(if keys.next().is_none() { Ok(first) } else { Err(Repeated) })
 }
 
 fn pairs(cookies: &[u8]) -> impl Iterator<Item = &[u8]> {

@@ -11,7 +11,7 @@ use std::{
 
 use argon2::{Argon2, PasswordVerifier};
 use base64ct::{Base64, Encoding};
-use engine::{Exchange, compile::applications::sha256};
+use engine::{Exchange, compile::applications::sha256, language::Authorization};
 use foldhash::fast::RandomState;
 use http::{HeaderValue, header::AUTHORIZATION};
 use tokio::sync::Semaphore;
@@ -95,7 +95,10 @@ impl Identifier for ByPassword {
 }
 
 fn right(exchange: &Exchange, user: &str) -> Finding {
-    Finding::proven(exchange.snapshot.applications.identifiers.by_user(user).to_vec())
+    let applications = &exchange.snapshot.applications;
+    let groups = applications.user(user).map(|known| known.groups.clone()).unwrap_or_default();
+    let who = Authorization { user_name: Some(user.into()), groups, ..Authorization::default() };
+    Finding::authenticated(who, applications.identifiers.by_user(user).to_vec())
 }
 
 /// What follows the name of the scheme, which has no case.

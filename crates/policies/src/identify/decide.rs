@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use engine::{Exchange, Outcome, Reason, Rejection, Verdict, keys::ApplicationIndex};
+use engine::{Exchange, Filter, Outcome, Reason, Rejection, Verdict, keys::ApplicationIndex};
 use http::{
     HeaderValue, StatusCode,
     header::{RETRY_AFTER, WWW_AUTHENTICATE},
@@ -54,17 +54,28 @@ impl Authorizer {
             IdentifyMatch::Any => self.any(exchange, &findings),
             IdentifyMatch::All => self.all(exchange, &findings),
         };
+        // Where all rules have to agree, what one of them found out alone is nothing.
+        let counts = self.connector == IdentifyMatch::Any || !matches!(decision, Decision::Refused(..));
         let verdict = self.verdict(exchange, decision);
         if verdict.is_ok() {
             if !self.keep_credentials {
                 // Rules that were not asked may have something to hide, too.
                 for (index, rule) in self.rules.iter().enumerate() {
-                    let verified = matches!(findings.get(index), Some(Finding::Right { applications, proven })
+                    let verified = matches!(findings.get(index), Some(Finding::Right { applications, proven, .. })
                         if *proven || !applications.is_empty());
                     rule.strip(exchange, verified);
                 }
             }
             strip::headers(&self.identity_headers, exchange);
+        }
+        if verdict.is_err() {
+            // Nothing goes on, but events and logs tell of it: keys do not belong there.
+            self.rules.iter().for_each(|rule| rule.strip(exchange, false));
+        }
+        for finding in findings.into_iter().filter(|_| counts) {
+            if let Finding::Right { who: Some(who), .. } = finding {
+                exchange.extras_mut().authorization.add(*who);
+            }
         }
         verdict
     }
@@ -75,14 +86,15 @@ impl Authorizer {
         let mut refusal = None;
         for finding in findings {
             match finding {
-                Finding::Right { applications, proven } => match self.choose(exchange, applications, *proven)
-                {
-                    Decision::Unattributed => unattributed |= *proven || !self.asks_for_proof(exchange),
-                    Decision::Refused(reason, detail) => {
-                        refusal.get_or_insert((reason, detail));
+                Finding::Right { applications, proven, .. } => {
+                    match self.choose(exchange, applications, *proven) {
+                        Decision::Unattributed => unattributed |= *proven || !self.asks_for_proof(exchange),
+                        Decision::Refused(reason, detail) => {
+                            refusal.get_or_insert((reason, detail));
+                        }
+                        decision @ Decision::Application(_) => return decision,
                     }
-                    decision @ Decision::Application(_) => return decision,
-                },
+                }
                 Finding::Wrong(reason, detail) => {
                     refusal.get_or_insert((reason, detail.clone().into()));
                 }
@@ -116,7 +128,7 @@ impl Authorizer {
                 Finding::Absent => return self.missing(exchange),
                 Finding::Wrong(reason, detail) => return Decision::Refused(reason, detail.clone().into()),
                 Finding::Failed(reason) => return Decision::Refused(reason, "".into()),
-                Finding::Right { applications, proven } => {
+                Finding::Right { applications, proven, .. } => {
                     all_proven &= *proven;
                     let still = |application: &ApplicationIndex| {
                         common.as_ref().is_none_or(|common| common.contains(application))
@@ -191,7 +203,7 @@ impl Authorizer {
             rejection = rejection.detail(detail);
         }
         if reason.status == StatusCode::UNAUTHORIZED {
-            for challenge in self.rules.iter().filter_map(|rule| rule.challenge(exchange)) {
+            for challenge in self.challenges(exchange) {
                 rejection = rejection.header(WWW_AUTHENTICATE, challenge);
             }
         }

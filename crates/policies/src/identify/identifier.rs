@@ -2,7 +2,7 @@
 
 use std::{future::Future, pin::Pin};
 
-use engine::{Exchange, Reason, keys::ApplicationIndex};
+use engine::{Exchange, Reason, keys::ApplicationIndex, language::Authorization};
 use http::{HeaderName, HeaderValue};
 
 /// One way to recognise an application.
@@ -12,6 +12,11 @@ pub(super) trait Identifier: Send + Sync {
 
     /// Takes out what must never go on, and what was used, if `verified`.
     fn strip(&self, _exchange: &mut Exchange, _verified: bool) {}
+
+    /// Whether it has to see the body.
+    fn looks_into_bodies(&self) -> bool {
+        false
+    }
 
     /// The header that carries what nobody else may see, if it is not one that is known for it.
     fn credential(&self) -> Option<HeaderName> {
@@ -38,7 +43,7 @@ pub(super) enum Finding {
     /// It has, and they are wrong; the text is for the log.
     Wrong(&'static Reason, String),
     /// What it has is right, or needs no proof; these applications it belongs to, as they are written.
-    Right { applications: Vec<ApplicationIndex>, proven: bool },
+    Right { applications: Vec<ApplicationIndex>, proven: bool, who: Option<Box<Authorization>> },
     /// It could not be found out.
     Failed(&'static Reason),
 }
@@ -46,11 +51,16 @@ pub(super) enum Finding {
 impl Finding {
     /// Credentials that were checked.
     pub fn proven(applications: Vec<ApplicationIndex>) -> Self {
-        Self::Right { applications, proven: true }
+        Self::Right { applications, proven: true, who: None }
+    }
+
+    /// The same, where they say more than which application calls.
+    pub fn authenticated(who: Authorization, applications: Vec<ApplicationIndex>) -> Self {
+        Self::Right { applications, proven: true, who: Some(Box::new(who)) }
     }
 
     /// A property of the request, such as its address.
     pub fn property(applications: Vec<ApplicationIndex>) -> Self {
-        Self::Right { applications, proven: false }
+        Self::Right { applications, proven: false, who: None }
     }
 }

@@ -6,14 +6,18 @@ mod basic;
 mod certificate;
 mod decide;
 mod header;
+mod host_name;
 mod identifier;
 mod ip_address;
+mod payload;
 mod strip;
 #[cfg(test)]
 mod tests;
 
-use engine::{CompileCx, Compiled, Exchange, FailMode, Filter, Policy, Reason, Stage, Step};
-use http::{HeaderName, StatusCode};
+use std::collections::BTreeMap;
+
+use engine::{CompileCx, Compiled, Exchange, FailMode, Filter, Needs, Policy, Reason, Stage, Step};
+use http::{HeaderName, HeaderValue, StatusCode};
 use model::{Diagnostic, IpRange};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -81,7 +85,8 @@ pub enum IdentifyLookup {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum IdentifyRule {
-    /// By one of its `apiKeys`. Wherever a key may be, it is taken out.
+    /// By one of its `apiKeys`. Wherever a key may be, it is taken out. A key that is there twice in one place, even the
+    /// same one, identifies nobody.
     ApiKey {
         /// Header that carries the key; empty for none.
         #[serde(default = "default_key_header")]
@@ -95,8 +100,37 @@ pub enum IdentifyRule {
     },
     /// By the address of the client, among `identifiers.ipAddresses`.
     IpAddress {},
+    /// By the name of the client's address, among `identifiers.hostNames`. The name is what the name service says the
+    /// address is called, and counts only if the name has that address, too.
+    ///
+    /// A name is believed for 5 minutes, an address without one is asked for again after 10 seconds. At most 10,000
+    /// addresses are remembered by each worker, at most 16 are looked up at once, and a request waits for 2 seconds.
+    /// What is not found out by then identifies nobody. Dry runs and `gatewright test` look nothing up.
+    HostName {},
     /// By a header with its value, among `identifiers.headers`. A header that is sent twice identifies nobody.
     Header {},
+    /// By a value in the body, among `identifiers.payload`. Which expression is used is decided by the content type:
+    /// `jsonPath` for JSON, `xpath` for XML, `regex` for text and forms; `settings.contentTypes` adds types. Without a
+    /// Content-Type the first character decides.
+    ///
+    /// The expression has to select exactly one value, and the whole of it is compared. A body that cannot be read as
+    /// what it is said to be, is compressed, has a DTD, or has a JSON object with one name twice, identifies nobody.
+    /// Operations that have this rule read the body of every request, up to `limits.bufferedBodySize`, before anybody
+    /// is known.
+    PayloadElement {
+        /// For XML: XPath 1.0, such as `//o:tenant`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        xpath: Option<String>,
+        /// Prefixes in `xpath`, with the namespaces that they stand for.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        namespaces: BTreeMap<String, String>,
+        /// For JSON: RFC 9535, such as `$.tenant`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        json_path: Option<String>,
+        /// For text and forms. Of an expression with groups, the first group is the value, else the whole match.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        regex: Option<String>,
+    },
     /// By the certificate that the client authenticated with, among `identifiers.certificates`.
     HttpsCertificate {
         /// Header in which a load balancer that ends TLS passes the certificate on: as PEM with percent signs, as
@@ -157,7 +191,7 @@ impl Policy for IdentifyAndAuthorize {
     const EXCLUDES: &'static [&'static str] = &["apiKey"];
     const IDENTIFIES: bool = true;
     const ON_FAILURE: FailMode = FailMode::Closed;
-    const POSTURE: &'static str = "Nothing that the client sends is believed before it was compared: keys by their hash, passwords by argon2id on threads of their own, as many at once as there are cores. A certificate in a header counts only from `trustedPeers`. The name of a host is not looked up, since whoever owns an address answers what they like.";
+    const POSTURE: &'static str = "Nothing that the client sends is believed before it was compared: keys by their hash, passwords by argon2id on threads of their own, as many at once as there are cores. A certificate in a header counts only from `trustedPeers`. Bodies are looked at only where a rule asks for that, and go on as they are: the upstream sees the value that identified somebody. Whoever owns an address says what it is called, so that a name counts only when it leads back to the address; it is worth what the name service is worth.";
     const REASONS: &'static [&'static Reason] =
         &[&MISSING, &INVALID, &UNKNOWN, &EXPIRED, &SUSPENDED, &NOT_REGISTERED, &NOT_IDENTIFIED, &BUSY];
     const EXAMPLE: &'static str = "match: any\nlookup: strict\nrules:\n  - type: apiKey\n  - type: ipAddress\n  - type: httpBasic\n    realm: partners\n";
@@ -202,11 +236,15 @@ fn compile_rule(rule: IdentifyRule) -> Result<Box<dyn Identifier>, Diagnostic> {
             Box::new(api_key::ByApiKey { header, query, cookie })
         }
         IdentifyRule::IpAddress {} => Box::new(ip_address::ByAddress),
+        IdentifyRule::HostName {} => Box::new(host_name::ByHostName),
         IdentifyRule::Header {} => Box::new(header::ByHeader),
         IdentifyRule::HttpsCertificate { header, trusted_peers } => Box::new(certificate::ByCertificate {
             header: optional_header("header", &header)?,
             trusted_peers,
         }),
+        IdentifyRule::PayloadElement { xpath, namespaces, json_path, regex } => {
+            Box::new(payload::ByPayload::compile(xpath, &namespaces, json_path, regex)?)
+        }
         IdentifyRule::HttpBasic { realm } => {
             if let Some(realm) = &realm
                 && !realm.bytes().all(|b| (b' '..0x7f).contains(&b) && b != b'"' && b != b'\\')
@@ -259,6 +297,15 @@ impl Filter for Authorizer {
             }
         }
         Step::Done(self.conclude(exchange, findings))
+    }
+
+    fn needs(&self) -> Needs {
+        let request_body = self.rules.iter().any(|rule| rule.looks_into_bodies());
+        Needs { request_body, ..Needs::default() }
+    }
+
+    fn challenges(&self, exchange: &Exchange) -> Vec<HeaderValue> {
+        self.rules.iter().filter_map(|rule| rule.challenge(exchange)).collect()
     }
 
     fn credentials(&self) -> Vec<HeaderName> {

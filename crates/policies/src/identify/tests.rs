@@ -4,7 +4,7 @@ use std::{rc::Rc, sync::Arc};
 
 use base64ct::{Base64, Encoding};
 use engine::{
-    Client, Clock, Exchange, RequestId, SnapshotRef, Step, Timestamp,
+    Client, Clock, Exchange, Payload, RequestId, SnapshotRef, Step, Timestamp,
     compile::{Environment, Input, applications::sha256, compile},
     identifiers::ClientCertificate,
     state::StateRegistry,
@@ -26,9 +26,10 @@ fn snapshot(policy: &str) -> SnapshotRef {
     let text = format!(
         "
 apis: [{{name: a, upstream: 'http://u', policies: [{{type: identifyAndAuthorize, config: {policy}}}]}}]
-users: [{{name: ann, password: '${{env:X}}'}}, {{name: bob, password: '${{env:X}}'}}, {{name: eve, password: '${{env:X}}'}}, {{name: none}}]
+groups: [{{name: staff}}]
+users: [{{name: ann, groups: [staff], password: '${{env:X}}'}}, {{name: bob, password: '${{env:X}}'}}, {{name: eve, password: '${{env:X}}'}}, {{name: none}}]
 applications:
-  - {{name: shop, apis: [a], apiKeys: [{{hash: 'sha256:{}'}}, {{hash: 'sha256:{}', expires: '1970-01-01T00:00:01Z'}}], identifiers: {{ipAddresses: [10.0.0.0/24], headers: [{{name: X-Tenant, value: shop}}], certificates: ['sha256:{}'], userNames: [ann]}}}}
+  - {{name: shop, apis: [a], apiKeys: [{{hash: 'sha256:{}'}}, {{hash: 'sha256:{}', expires: '1970-01-01T00:00:01Z'}}], identifiers: {{ipAddresses: [10.0.0.0/24], headers: [{{name: X-Tenant, value: shop}}], payload: [t-shop, '7'], certificates: ['sha256:{}'], userNames: [ann]}}}}
   - {{name: other, apiKeys: [{{hash: 'sha256:{}'}}], identifiers: {{ipAddresses: [10.0.1.0-10.0.1.9], userNames: [eve]}}}}
   - {{name: asleep, apis: [a], suspended: true, apiKeys: [{{hash: 'sha256:{}'}}], identifiers: {{ipAddresses: [10.0.2.7]}}}}
   - {{name: fallback}}
@@ -53,15 +54,17 @@ applications:
     Rc::new(Arc::new(snapshot))
 }
 
-/// A request: `ip=…`, `cert=…`, `url=…`, `peer=…` and headers, separated by bars.
+/// A request: `ip=…`, `cert=…`, `url=…`, `peer=…`, `body=…` and headers, separated by bars.
 fn request(snapshot: &SnapshotRef, text: &str) -> Exchange {
     let (mut head, ()) = http::Request::new(()).into_parts();
     let (mut ip, mut peer, mut certificate) = ("9.9.9.9".to_owned(), "9.9.9.9".to_owned(), None);
+    let mut body = None;
     for part in text.split('|').filter(|part| !part.is_empty()) {
         match part.split_once('=').unwrap() {
             ("ip", value) => ip = value.to_owned(),
             ("peer", value) => peer = value.to_owned(),
             ("cert", value) => certificate = Some(value.to_owned()),
+            ("body", value) => body = Some(Payload::new(value.to_owned())),
             ("url", value) => head.uri = value.parse().unwrap(),
             ("basic", value) => {
                 let value = format!("basic {}", Base64::encode_string(value.as_bytes()));
@@ -78,6 +81,7 @@ fn request(snapshot: &SnapshotRef, text: &str) -> Exchange {
     let mut exchange =
         Exchange::new(RequestId::new(0, 1), Timestamp(5_000_000_000), client, snapshot.clone(), head.into());
     exchange.api = Some(0);
+    exchange.request_payload = body;
     exchange.client_certificate = certificate.map(|text: String| {
         let fingerprint = sha256(text.as_bytes());
         Arc::new(ClientCertificate { fingerprint, subject: String::new(), der: Vec::new() })
@@ -122,6 +126,10 @@ async fn a_key_is_found_in_header_query_or_cookie() {
             ("cookie=a=1; key=k-shop; b=2", "shop"),
             ("cookie=mykey=k-shop", "credentials_missing APIKey"),
             ("x-gateway-apikey=wrong|url=/x?APIKey=k-shop", "api_key_unknown APIKey"),
+            ("x-gateway-apikey=k-shop|x-gateway-apikey=k-shop", "api_key_unknown APIKey"),
+            ("url=/x?APIKey=k-shop&APIKey=k-shop", "api_key_unknown APIKey"),
+            ("cookie=key=k-shop; key=k-shop", "api_key_unknown APIKey"),
+            ("cookie=key=k-shop|cookie=key=x", "api_key_unknown APIKey"),
             ("x-gateway-apikey=k-old", "api_key_expired APIKey"),
             ("x-gateway-apikey=k-other", "application_not_registered"),
             ("x-gateway-apikey=k-asleep", "application_suspended"),
@@ -182,6 +190,59 @@ async fn an_address_a_header_or_a_certificate_belongs_to_an_application() {
 }
 
 #[tokio::test]
+async fn a_value_in_the_body_belongs_to_an_application() {
+    let rule = "type: payloadElement, jsonPath: $..tenant, xpath: '//o:tenant', namespaces: {o: 'urn:o'}, regex: 'tenant=(\\S+)'";
+    let (json, xml, text) =
+        ("content-type=application/json", "content-type=application/xml", "content-type=text/plain");
+    let deep = format!("{json}|body={}", "[".repeat(200) + r#"{"tenant":"t-shop"}"# + &"]".repeat(200));
+    let nested = format!(
+        "{xml}|body={}",
+        "<a>".repeat(200) + "<tenant xmlns='urn:o'>t-shop</tenant>" + &"</a>".repeat(200)
+    );
+    let nobody = "application_not_identified";
+    let policy = format!("{{rules: [{{{rule}}}]}}");
+    let cases = [
+        (format!(r#"{json}|body={{"a":{{"tenant":"t-shop"}}}}"#), "shop"),
+        (format!(r#"{json}|body={{"tenant":7}}"#), "shop"),
+        (r#"body= {"tenant":"t-shop"}"#.into(), "shop"),
+        (format!("{xml}|body=<a><tenant xmlns='urn:o'>t-shop</tenant></a>"), "shop"),
+        (format!("{text}|body=a=1 tenant=t-shop"), "shop"),
+        (String::new(), nobody),
+        ("body=".into(), nobody),
+        (format!(r#"{json}|body={{"tenant":"T-shop"}}"#), nobody),
+        (format!(r#"{json}|body={{"tenant":"t-shop","x":{{"tenant":"t-shop"}}}}"#), nobody),
+        (format!(r#"{json}|body={{"tenant":"x","tenant":"t-shop"}}"#), nobody),
+        (format!(r#"{json}|body={{"tenant":["t-shop"]}}"#), nobody),
+        (format!(r#"{json}|body={{"tenant":"t-shop""#), nobody),
+        (format!(r#"{json}|content-encoding=gzip|body={{"tenant":"t-shop"}}"#), nobody),
+        (format!(r#"{text}|body={{"tenant":"t-shop"}}"#), nobody),
+        (format!("{text}|body=tenant=t-shop tenant=t-shop"), nobody),
+        (format!("{xml}|body=<tenant>t-shop</tenant>"), nobody),
+        (
+            format!("{xml}|body=<!DOCTYPE a [<!ENTITY t 't-shop'>]><tenant xmlns='urn:o'>t-shop</tenant>"),
+            nobody,
+        ),
+        ("content-type=image/png|body=tenant=t-shop".into(), nobody),
+        (deep, nobody),
+        (nested, nobody),
+    ];
+    for (request, expect) in &cases {
+        table(&policy, &[(request, expect)]).await;
+    }
+    table("{rules: [{type: payloadElement, jsonPath: $.tenant}]}", &[(&cases[4].0, nobody)]).await;
+}
+
+#[test]
+fn bodies_are_asked_for_by_rules_that_look_into_them_only() {
+    for (policy, expect) in [
+        ("{rules: [{type: apiKey}, {type: payloadElement, regex: a}]}", true),
+        ("{rules: [{type: apiKey}, {type: header}]}", false),
+    ] {
+        assert_eq!(snapshot(policy).apis[0].chain(None).body_decides_access, expect, "{policy}");
+    }
+}
+
+#[tokio::test]
 async fn a_certificate_in_a_header_counts_from_trusted_peers_only_and_goes_no_further() {
     let snapshot =
         snapshot("{lookup: relaxed, rules: [{type: httpsCertificate, trustedPeers: [10.9.0.0/16]}]}");
@@ -229,6 +290,34 @@ async fn a_password_is_checked_and_then_remembered() {
     let mut exchange = request(&anonymous, "basic=ann:wrong");
     assert_eq!(run(&mut exchange).await, "-");
     assert_eq!(exchange.headers.len(), 1, "what was not checked may be for the upstream");
+}
+
+#[tokio::test]
+async fn a_user_is_known_when_the_credentials_were_right_and_enough() {
+    for (policy, text, expect) in [
+        ("{rules: [{type: httpBasic}]}", "basic=ann:secret", "ann staff"),
+        ("{rules: [{type: httpBasic}]}", "basic=ann:wrong", "- "),
+        ("{rules: [{type: apiKey}]}", "x-gateway-apikey=k-shop", "- "),
+        ("{lookup: relaxed, rules: [{type: httpBasic}]}", "basic=bob:secret", "bob "),
+        ("{allowAnonymous: true, rules: [{type: httpBasic}]}", "basic=bob:secret", "bob "),
+        ("{allowAnonymous: true, rules: [{type: httpBasic}]}", "basic=bob:wrong", "- "),
+        (
+            "{allowAnonymous: true, match: all, rules: [{type: httpBasic}, {type: apiKey}]}",
+            "basic=ann:secret",
+            "- ",
+        ),
+        (
+            "{match: all, rules: [{type: httpBasic}, {type: ipAddress}]}",
+            "basic=ann:secret|ip=10.0.0.1",
+            "ann staff",
+        ),
+    ] {
+        let mut exchange = request(&snapshot(policy), text);
+        run(&mut exchange).await;
+        let known = exchange.authorization().cloned().unwrap_or_default();
+        let shown = format!("{} {}", known.user_name.as_deref().unwrap_or("-"), known.groups.join("+"));
+        assert_eq!(shown, expect, "{text} under {policy}");
+    }
 }
 
 #[tokio::test]
@@ -339,6 +428,11 @@ fn mistakes_in_the_configuration_are_told_with_their_path() {
         ("{rules: [{type: ipAdress}]}", "rules[0].type"),
         ("{rules: [{type: header, names: []}]}", "rules[0].names"),
         ("{rules: [{type: httpsCertificate, trustedPeers: [x]}]}", "rules[0]"),
+        ("{rules: [{type: payloadElement}]}", "rules[0]"),
+        ("{rules: [{type: payloadElement, jsonPath: nope}]}", "rules[0].jsonPath"),
+        ("{rules: [{type: payloadElement, xpath: '//p:a'}]}", "rules[0].xpath"),
+        ("{rules: [{type: payloadElement, regex: '('}]}", "rules[0].regex"),
+        ("{rules: [{type: payloadElement, regex: a, namespaces: {p: 'urn:p'}}]}", "rules[0].namespaces"),
     ] {
         let mut cx = engine::CompileCx::new(&environment, 1, "");
         let problems = kind.compile(yaml::parse(config).unwrap().value, &mut cx).err().expect(config);

@@ -47,10 +47,7 @@ impl Masks {
         headers: &Headers,
         payload: &Payload,
     ) -> Result<Option<Vec<u8>>, &'static str> {
-        let kind = match media::of(headers) {
-            Some(media_type) => media::kind(types, &media_type),
-            None => Some(guess(payload.bytes())),
-        };
+        let kind = media::kind_of(types, headers, payload.bytes());
         let masks = match kind {
             Some(Kind::Json) => &self.json,
             Some(Kind::Xml) => &self.xml,
@@ -139,13 +136,4 @@ fn hide(masks: &[Mask], payload: &Payload, is_xml: bool) -> Result<Option<Vec<u8
         Cow::Borrowed(_) => None,
         Cow::Owned(payload) => Some(payload.bytes().to_vec()),
     })
-}
-
-/// What a body without a content type is: whoever receives it will look at how it begins, too.
-fn guess(body: &[u8]) -> Kind {
-    match body.trim_ascii_start().first() {
-        Some(b'{' | b'[') => Kind::Json,
-        Some(b'<') => Kind::Xml,
-        _ => Kind::Text,
-    }
 }

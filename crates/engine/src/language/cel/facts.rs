@@ -15,13 +15,14 @@ use http::{Method, StatusCode, Uri};
 use serde_json::Value;
 
 use super::super::variable::{header, query};
-use crate::{Exchange, Headers, journal::OperationNames, keys::Application};
+use crate::{Exchange, Headers, journal::OperationNames, keys::Application, language::Authorization};
 
 /// What expressions can ask about a request, borrowed from it.
 #[derive(Debug)]
 pub(super) struct Facts<'e> {
     request: Request<'e>,
     application: Option<&'e Application>,
+    authorization: Option<&'e Authorization>,
     api: Option<(&'e str, &'e str)>,
     operation: Option<&'e OperationNames>,
     response: (StatusCode, &'e Headers),
@@ -52,6 +53,7 @@ impl<'e> Facts<'e> {
                 secure: exchange.client.secure,
             },
             application: exchange.application(),
+            authorization: exchange.authorization(),
             api: api.map(|api| (&*api.names.name, &*api.names.version)),
             operation: api.and_then(|api| api.operation_names(exchange.operation)),
             response: (exchange.status, &exchange.response_headers),
@@ -65,6 +67,7 @@ impl VariableResolver for Facts<'_> {
         Some(CowVal::owned(match variable {
             "request" => Map::Request(self.request),
             "application" => Map::Application(self.application),
+            "user" => Map::User(self.authorization),
             "api" => Map::Api(self.api),
             "operation" => Map::Operation(self.operation),
             "response" => Map::Response(self.response.0, self.response.1),
@@ -79,6 +82,8 @@ impl VariableResolver for Facts<'_> {
 enum Map<'e> {
     Request(Request<'e>),
     Application(Option<&'e Application>),
+    Attributes(Option<&'e Application>),
+    User(Option<&'e Authorization>),
     Api(Option<(&'e str, &'e str)>),
     Operation(Option<&'e OperationNames>),
     Response(StatusCode, &'e Headers),
@@ -112,6 +117,14 @@ impl<'e> Map<'e> {
             Self::Application(application) => match key {
                 "name" => text(&application?.name),
                 "description" => text(application?.description.as_deref()?),
+                "version" => text(application?.version.as_deref()?),
+                "attributes" => CowVal::owned(Self::Attributes(application)),
+                _ => return None,
+            },
+            Self::Attributes(application) => text(application?.attributes.get(key)?),
+            Self::User(known) => match key {
+                "name" => text(known?.user_name.as_deref()?),
+                "groups" => texts(known.map_or(&[], |known| &known.groups)),
                 _ => return None,
             },
             Self::Api(names) => match key {
@@ -140,11 +153,20 @@ impl<'e> Map<'e> {
     fn length(self) -> usize {
         match self {
             Self::Headers(headers) => headers.len(),
+            Self::Attributes(application) => {
+                application.map_or(0, |application| application.attributes.len())
+            }
             Self::Query(uri) => uri.query().map_or(0, |query| query.split('&').count()),
             Self::Json(value) => value.as_object().map_or(0, serde_json::Map::len),
             _ => 0,
         }
     }
+}
+
+fn texts(list: &[Box<str>]) -> CowVal<'_, '_> {
+    let items: Vec<Box<dyn Val + '_>> =
+        list.iter().map(|text| CowVal::owned(CelString::from(&**text)).into_owned()).collect();
+    CowVal::owned(CelList::from(items))
 }
 
 fn json(value: &Value) -> CowVal<'_, '_> {
