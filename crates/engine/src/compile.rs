@@ -287,7 +287,6 @@ pub fn compile(
     let unrouted = environment
         .registry
         .keep(revision, "unrouted".into(), || crate::stats::ApiStats::new(environment.workers));
-    environment.registry.forget_before(revision);
     let snapshot = Snapshot {
         revision,
         settings: config.settings.clone(),

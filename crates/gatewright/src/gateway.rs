@@ -13,8 +13,9 @@ use std::{
 };
 
 use engine::{Clock, PolicyKind, Snapshot, compile, state::StateRegistry};
-use model::{ConfigDoc, Diagnostic, Diagnostics, Settings, upstream::UpstreamProtocol};
-use proxy::{BoundListener, DryRun, NameService, Options, Server, SystemNames, tls::TlsContexts};
+use manager::ManagerError;
+use model::{ConfigDoc, Diagnostic, Diagnostics, Settings};
+use proxy::{BoundListener, DryRun, NameService, Options, Server, SystemNames};
 use store::EventStore;
 use tokio::{
     sync::{Mutex as AsyncMutex, mpsc, watch},
@@ -25,7 +26,10 @@ use crate::{
     Explanation, Source,
     collector::{self, Collected, Outputs},
     config::{self, Loaded},
-    explain, metrics, ops,
+    explain,
+    managed::{self, Managed},
+    metrics, ops,
+    ready::prepare,
     watch::Watch,
 };
 
@@ -62,7 +66,9 @@ pub enum StartError {
     Config(Diagnostics),
     Server(proxy::StartError),
     Operations { address: SocketAddr, error: std::io::Error },
+    Admin { address: SocketAddr, error: std::io::Error },
     Store(store::StoreError),
+    Manager(ManagerError),
 }
 
 impl fmt::Display for StartError {
@@ -74,6 +80,15 @@ impl fmt::Display for StartError {
                 f,
                 "the operations listener cannot listen on {address}: {error}; set settings.operations.address"
             ),
+            Self::Admin { address, error } => {
+                write!(f, "the admin API cannot listen on {address}: {error}; set settings.manager.address")
+            }
+            Self::Manager(error) => {
+                write!(
+                    f,
+                    "{error}; see settings.store and settings.dataDirectory, or set settings.manager.enabled: false"
+                )
+            }
             Self::Store(error) => {
                 write!(f, "{error}; set settings.dataDirectory, or settings.events.enabled: false")
             }
@@ -90,23 +105,25 @@ pub struct Gateway {
     watching: Option<JoinHandle<()>>,
     collector: JoinHandle<()>,
     operations: SocketAddr,
+    managed: Option<Managed>,
 }
 
 pub(crate) struct Inner {
     /// `None` once it is stopping.
     server: Mutex<Option<Arc<Server>>>,
-    registry: StateRegistry,
-    kinds: &'static [PolicyKind],
-    workers: usize,
+    pub(crate) registry: StateRegistry,
+    pub(crate) kinds: &'static [PolicyKind],
+    pub(crate) workers: usize,
     pub clock: Clock,
     source: Source,
     /// Some settings are looked at only when the gateway starts.
-    started_with: Settings,
+    pub(crate) started_with: Settings,
     pub status: Mutex<Status>,
     pub collected: Arc<Collected>,
-    outputs: watch::Sender<Arc<Outputs>>,
+    pub(crate) outputs: watch::Sender<Arc<Outputs>>,
     /// One change at a time.
-    reloading: AsyncMutex<()>,
+    pub(crate) reloading: Arc<AsyncMutex<()>>,
+    manager: Option<Arc<manager::Manager>>,
     pub reloads_failed: AtomicU64,
 }
 
@@ -127,8 +144,14 @@ pub struct Status {
 impl Gateway {
     /// Starts a gateway. When this returns, every listener accepts and everything configured is live.
     pub async fn start(options: StartOptions) -> Result<Self, StartError> {
-        let loaded = config::load(&options.source).await.map_err(StartError::Config)?;
+        let mut loaded = config::load(&options.source).await.map_err(StartError::Config)?;
         let settings = loaded.input.config.settings.clone();
+        let opened = managed::open(&settings, &options.source).await?;
+        if let Some(opened) = &opened {
+            let assets = opened.manager.assets();
+            let with_assets = config::load_with_assets(&options.source, Some(&assets)).await;
+            loaded = with_assets.map_err(StartError::Config)?;
+        }
         let workers = settings.workers.map_or_else(cores, |n| usize::from(n.get()));
         let registry = StateRegistry::default();
         let environment = compile::Environment {
@@ -176,13 +199,15 @@ impl Gateway {
             status: Mutex::default(),
             collected,
             outputs,
-            reloading: AsyncMutex::default(),
+            reloading: Arc::default(),
+            manager: opened.as_ref().map(|opened| Arc::clone(&opened.manager)),
             reloads_failed: AtomicU64::new(0),
         });
         inner.served(1, warnings, &loaded);
         let answering = tokio::spawn(ops::serve(operations, Arc::clone(&inner)));
         let watching = if options.watch { inner.watch(&loaded) } else { None };
-        Ok(Self { inner, answering, watching, collector, operations: operations_address })
+        let managed = opened.map(|opened| opened.serve(&inner));
+        Ok(Self { inner, answering, watching, collector, operations: operations_address, managed })
     }
 
     /// Where clients connect.
@@ -193,6 +218,16 @@ impl Gateway {
     /// Where health, metrics, status and explanations are found.
     pub fn operations(&self) -> SocketAddr {
         self.operations
+    }
+
+    /// Where the admin API is found.
+    pub fn admin(&self) -> Option<SocketAddr> {
+        self.managed.as_ref().map(|managed| managed.address)
+    }
+
+    /// The password of the user `Administrator`, when this start has made it.
+    pub fn first_password(&self) -> Option<&str> {
+        self.managed.as_ref()?.first_password.as_deref()
     }
 
     pub fn snapshot(&self) -> Option<Arc<Snapshot>> {
@@ -235,6 +270,9 @@ impl Gateway {
         if let Some(watching) = &self.watching {
             watching.abort();
         }
+        if let Some(managed) = &self.managed {
+            managed.stop().await;
+        }
         let server = self.inner.server.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(mut server) = server {
             // Questions that are being answered hold on to the server for a moment.
@@ -269,55 +307,35 @@ impl Inner {
         self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub async fn reload_source(&self) -> Result<u64, Diagnostics> {
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    pub async fn reload_source(self: &Arc<Self>) -> Result<u64, Diagnostics> {
         self.reload(&self.source).await
     }
 
-    async fn reload(&self, source: &Source) -> Result<u64, Diagnostics> {
-        let _one_at_a_time = self.reloading.lock().await;
-        let result = self.load_and_publish(source).await;
+    async fn reload(self: &Arc<Self>, source: &Source) -> Result<u64, Diagnostics> {
+        let assets = self.manager.as_ref().map(|manager| manager.assets());
+        let result = match self.make_ready(source, assets).await {
+            Ok(ready) => ready.serve(),
+            Err(problems) => Err(problems),
+        };
         if let Err(problems) = &result {
-            self.reloads_failed.fetch_add(1, Relaxed);
-            let at = self.clock.now().millis();
-            self.status.lock().unwrap_or_else(PoisonError::into_inner).failure = Some((at, problems.clone()));
-            tracing::error!("the new configuration is not valid; the one before is still served\n{problems}");
+            self.failed(problems.clone());
         }
         result
     }
 
-    async fn load_and_publish(&self, source: &Source) -> Result<u64, Diagnostics> {
-        let loaded = config::load(source).await?;
-        let stopping = || Diagnostics::from(Diagnostic::error("", "the gateway is stopping"));
-        let server = self.server().ok_or_else(stopping)?;
-        let previous = server.snapshot();
-        let revision = previous.revision + 1;
-        let environment = compile::Environment {
-            kinds: self.kinds,
-            registry: &self.registry,
-            workers: self.workers,
-            clock: self.clock.clone(),
-        };
-        let (snapshot, tls, mut warnings) = prepare(&loaded, &environment, Some(&previous), revision)?;
-        server.publish(Arc::new(snapshot), tls).map_err(|error| {
-            let path = match &error {
-                proxy::StartError::Bind { .. } => "listeners",
-                proxy::StartError::Thread(_) => "",
-            };
-            Diagnostics::from(Diagnostic::error(path, error.to_string()))
-        })?;
-        let before = Arc::clone(&self.outputs.borrow());
-        warnings.extend(not_taken_up(&self.started_with, &loaded.input.config.settings));
-        self.outputs.send_replace(Arc::new(Outputs {
-            settings: loaded.input.config.settings.clone(),
-            store: before.store.clone(),
-            node: before.node.clone(),
-        }));
-        self.served(revision, warnings, &loaded);
-        tracing::info!(revision, apis = loaded.input.config.apis.len(), "a new configuration is served");
-        Ok(revision)
+    /// Says that a configuration could not be taken up.
+    pub fn failed(&self, problems: Diagnostics) {
+        self.reloads_failed.fetch_add(1, Relaxed);
+        tracing::error!("the new configuration is not valid; the one before is still served\n{problems}");
+        let at = self.clock.now().millis();
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).failure = Some((at, problems));
     }
 
-    fn served(&self, revision: u64, warnings: Vec<Diagnostic>, loaded: &Loaded) {
+    pub(crate) fn served(&self, revision: u64, warnings: Vec<Diagnostic>, loaded: &Loaded) {
         for warning in &warnings {
             tracing::warn!("{warning}");
         }
@@ -423,81 +441,14 @@ impl Inner {
 /// How long the files of one change may take to be written.
 const SETTLE: Duration = Duration::from_millis(10);
 
-/// Compiles what was loaded, with the certificates it names.
-fn prepare(
-    loaded: &Loaded,
-    environment: &compile::Environment<'_>,
-    previous: Option<&Snapshot>,
-    revision: u64,
-) -> Result<(Snapshot, TlsContexts, Vec<Diagnostic>), Diagnostics> {
-    let compiled = compile(&loaded.input, environment, previous, revision);
-    let tls_for = |snapshot: &Snapshot| {
-        let upstreams: Vec<_> = snapshot
-            .upstreams
-            .iter()
-            .filter(|upstream| upstream.endpoints.iter().any(|e| e.tls))
-            .map(|upstream| {
-                let place = loaded.input.config.upstreams.iter().position(|doc| *doc.name == *upstream.name);
-                let path =
-                    place.map_or_else(|| "upstreams".to_owned(), |place| format!("upstreams[{place}]"));
-                (path, upstream.doc.tls.clone(), upstream.doc.protocol)
-            })
-            .collect();
-        TlsContexts::build(&snapshot.listeners, &upstreams)
-    };
-    let (snapshot, mut warnings) = match compiled {
-        Ok(compiled) => compiled,
-        Err(mut problems) => {
-            // Certificates can be looked at all the same, so that everything wrong is said at once.
-            let upstreams: Vec<(String, _, UpstreamProtocol)> = loaded
-                .input
-                .config
-                .upstreams
-                .iter()
-                .enumerate()
-                .filter(|(_, doc)| doc.endpoints.iter().any(|e| e.url.starts_with("https://")))
-                .map(|(place, doc)| (format!("upstreams[{place}]"), doc.tls.clone(), doc.protocol))
-                .collect();
-            if let Err(more) = TlsContexts::build(&loaded.input.config.listeners, &upstreams) {
-                problems.0.extend(more.0);
-            }
-            return Err(loaded.locate(problems));
-        }
-    };
-    let tls = tls_for(&snapshot).map_err(|problems| loaded.locate(problems))?;
-    warnings = loaded.locate(Diagnostics(warnings)).0;
-    warnings.splice(0..0, loaded.warnings.iter().cloned());
-    Ok((snapshot, tls, warnings))
-}
-
-/// Compiles a configuration without serving it; returns the warnings.
-pub async fn check(source: &Source) -> Result<(Loaded, Vec<Diagnostic>), Diagnostics> {
-    let loaded = config::load(source).await?;
-    let registry = StateRegistry::default();
-    let environment = compile::Environment {
-        kinds: policies::POLICIES,
-        registry: &registry,
-        workers: 1,
-        clock: Clock::system(),
-    };
-    let (_, _, warnings) = prepare(&loaded, &environment, None, 1)?;
-    Ok((loaded, warnings))
-}
-
-/// Settings that were changed and have no effect before the next start.
-fn not_taken_up(started: &Settings, now: &Settings) -> Vec<Diagnostic> {
-    let changed = [
-        ("workers", started.workers != now.workers),
-        ("dataDirectory", started.data_directory != now.data_directory),
-        ("operations.address", started.operations != now.operations),
-        ("events.retention", started.events.retention != now.events.retention),
-        ("events.queue", started.events.queue != now.events.queue),
-        ("events.enabled", now.events.enabled && !started.events.enabled),
-    ];
-    let changed = changed.into_iter().filter(|(_, changed)| *changed);
-    changed
-        .map(|(name, _)| Diagnostic::warning(format!("settings.{name}"), "takes effect with the next start"))
-        .collect()
+/// Where the node keeps what it has to remember.
+pub(crate) fn data_directory(settings: &Settings, source: &Source) -> PathBuf {
+    match (&settings.data_directory, source) {
+        (Some(directory), _) => PathBuf::from(directory),
+        (None, Source::Path(path)) if path.is_dir() => path.join("gatewright-data"),
+        (None, Source::Path(path)) => path.with_file_name("gatewright-data"),
+        (None, Source::Memory { directory, .. }) => directory.join("gatewright-data"),
+    }
 }
 
 async fn open_store(
@@ -507,12 +458,7 @@ async fn open_store(
     if !settings.events.enabled {
         return Ok(None);
     }
-    let directory = match (&settings.data_directory, source) {
-        (Some(directory), _) => PathBuf::from(directory),
-        (None, Source::Path(path)) if path.is_dir() => path.join("gatewright-data"),
-        (None, Source::Path(path)) => path.with_file_name("gatewright-data"),
-        (None, Source::Memory { directory, .. }) => directory.join("gatewright-data"),
-    };
+    let directory = data_directory(settings, source);
     EventStore::open(&directory, settings.events.retention.get()).await.map(|store| Some(Arc::new(store)))
 }
 
@@ -525,6 +471,6 @@ fn cores() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
-fn node_name() -> String {
+pub(crate) fn node_name() -> String {
     std::fs::read_to_string("/etc/hostname").map(|name| name.trim().to_owned()).unwrap_or_default()
 }

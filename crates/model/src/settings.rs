@@ -8,7 +8,7 @@ use std::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ByteSize, Duration, Percent};
+use crate::{ByteSize, Duration, Percent, Secret};
 
 /// What holds for the whole gateway.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -22,6 +22,11 @@ pub struct Settings {
     pub data_directory: Option<String>,
     /// Where health, metrics, status and explanations are found.
     pub operations: Operations,
+    /// The control plane: assets, and the admin API that changes them.
+    pub manager: ManagerSettings,
+    /// Where assets are kept.
+    #[serde(skip_serializing_if = "StoreSettings::is_default")]
+    pub store: StoreSettings,
     /// How requests find their API and operation.
     pub matching: Matching,
     /// What a client may send, and how fast it must be.
@@ -53,6 +58,39 @@ pub struct Operations {
 impl Default for Operations {
     fn default() -> Self {
         Self { address: SocketAddr::from((Ipv4Addr::LOCALHOST, 9080)) }
+    }
+}
+
+/// The control plane.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ManagerSettings {
+    /// Keep assets beside what the configuration files say, and let the admin API change them.
+    pub enabled: bool,
+    /// IP address and port of the admin API. Passwords go over it in clear: keep it on loopback, or put TLS in front.
+    #[schemars(with = "String")]
+    pub address: SocketAddr,
+}
+
+impl Default for ManagerSettings {
+    fn default() -> Self {
+        Self { enabled: false, address: SocketAddr::from((Ipv4Addr::LOCALHOST, 9072)) }
+    }
+}
+
+/// Where assets are kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct StoreSettings {
+    /// Reference to the URL of a PostgreSQL database, `postgres://user:password@host/database`, that nodes share.
+    /// Default: the file `assets.db` in the data directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<Secret>,
+}
+
+impl StoreSettings {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
     }
 }
 

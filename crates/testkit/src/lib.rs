@@ -3,6 +3,7 @@
 //! A test builds the document that a user would write, and it goes through the same loader. Time stands still until
 //! the test moves it. What is promised about the gateway is left to the tests themselves.
 
+pub mod admin;
 pub mod body;
 pub mod certs;
 pub mod client;
@@ -15,6 +16,7 @@ pub mod wait;
 
 use std::time::Duration;
 
+pub use admin::{Admin, json_request};
 pub use certs::{Authority, Identity};
 pub use client::{Client, Protocol, Request, Response, get, post, request};
 pub use config::{Api, Config, api};

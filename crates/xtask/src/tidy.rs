@@ -13,14 +13,15 @@ use serde_json::Value;
 use crate::{cargo, root};
 
 /// What each crate may know of the others. `xtask` may know all that is not named here as forbidden.
-const EDGES: [(&str, &[&str]); 9] = [
+const EDGES: [(&str, &[&str]); 10] = [
     ("model", &[]),
     ("definition", &["model"]),
     ("engine", &["model"]),
     ("policies", &["engine", "model"]),
     ("proxy", &["engine", "model"]),
     ("store", &["model"]),
-    ("gatewright", &["definition", "engine", "model", "policies", "proxy", "store"]),
+    ("manager", &["model", "store"]),
+    ("gatewright", &["definition", "engine", "manager", "model", "policies", "proxy", "store"]),
     ("bench", &[]),
     ("testkit", &["definition", "engine", "gatewright", "model", "policies", "proxy", "store"]),
 ];

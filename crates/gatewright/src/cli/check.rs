@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::Args;
 
 use super::{count, fail, print};
-use crate::{Source, gateway};
+use crate::{Source, ready};
 
 #[derive(Debug, Args)]
 pub struct Check {
@@ -17,7 +17,7 @@ pub struct Check {
 impl Check {
     pub async fn run(self) -> ExitCode {
         let name = self.config.display().to_string();
-        match gateway::check(&Source::Path(self.config)).await {
+        match ready::check(&Source::Path(self.config)).await {
             Ok((loaded, warnings)) => {
                 for warning in &warnings {
                     print(format_args!("warning: {warning}"));

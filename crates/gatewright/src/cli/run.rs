@@ -27,6 +27,14 @@ impl Run {
                     print(format_args!("listening on {scheme}://{} ({})", listener.address, listener.name));
                 }
                 print(format_args!("operations on http://{}", gateway.operations()));
+                if let Some(admin) = gateway.admin() {
+                    print(format_args!("admin API on http://{admin}/api/v1"));
+                }
+                if let Some(password) = gateway.first_password() {
+                    print(format_args!(
+                        "user Administrator has the password {password}\n  it is shown this once: change it with PUT /api/v1/users/Administrator/password"
+                    ));
+                }
                 let served = gateway.snapshot().map_or(0, |snapshot| snapshot.apis.len());
                 print(format_args!("{} served", count(served, "API")));
                 until_stopped(gateway).await

@@ -30,6 +30,13 @@ pub(super) struct Origins {
 }
 
 impl Origins {
+    /// The next entry of a list is an asset, which is shown as if it were a file.
+    pub(super) fn add_asset(&mut self, list: &'static str, called: String) {
+        let file = self.files.len();
+        self.files.push((called, yaml::Marks::default()));
+        self.entries.entry(list).or_default().push((file, 0));
+    }
+
     /// Turns a path in the whole configuration into a file, a line and a path in that file.
     pub(super) fn locate(&self, mut problem: Diagnostic) -> Diagnostic {
         if problem.file.is_some() {

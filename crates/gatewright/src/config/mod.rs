@@ -12,6 +12,7 @@ use std::{
 
 use definition::Definition;
 use engine::compile::Input;
+use manager::Assets;
 use model::{ConfigDoc, Diagnostic, Diagnostics, ListenerDoc};
 
 use files::Origins;
@@ -46,12 +47,28 @@ impl Loaded {
 
 /// Loads a configuration. Everything that is wrong with it is reported.
 pub async fn load(source: &Source) -> Result<Loaded, Diagnostics> {
-    load_with(source, &BTreeMap::new()).await
+    load_whole(source, None, &BTreeMap::new()).await
+}
+
+/// The same with assets added to what the files say.
+pub async fn load_with_assets(source: &Source, assets: Option<&Assets>) -> Result<Loaded, Diagnostics> {
+    load_whole(source, assets, &BTreeMap::new()).await
 }
 
 /// The same with secrets that are given, by the name of the environment variable or the path of the file.
-pub async fn load_with(source: &Source, secrets: &BTreeMap<String, String>) -> Result<Loaded, Diagnostics> {
-    let (mut config, origins, mut files, directory) = match source {
+pub async fn load_with_secrets(
+    source: &Source,
+    secrets: &BTreeMap<String, String>,
+) -> Result<Loaded, Diagnostics> {
+    load_whole(source, None, secrets).await
+}
+
+async fn load_whole(
+    source: &Source,
+    assets: Option<&Assets>,
+    secrets: &BTreeMap<String, String>,
+) -> Result<Loaded, Diagnostics> {
+    let (mut config, mut origins, mut files, directory) = match source {
         Source::Path(path) => {
             let read = files::read(path)?;
             (read.config, read.origins, read.files, directory_of(path))
@@ -61,6 +78,12 @@ pub async fn load_with(source: &Source, secrets: &BTreeMap<String, String>) -> R
         }
     };
     let mut problems = Diagnostics::default();
+    if let Some(assets) = assets {
+        assets.add_to(&mut config);
+        for held in assets.all() {
+            origins.add_asset(held.kind.list, format!("{} {}", held.kind.name, held.parsed.name));
+        }
+    }
     resolve::paths(&mut config, &directory);
     resolve::secrets(&mut config, secrets, &mut problems);
     if config.listeners.is_empty() {

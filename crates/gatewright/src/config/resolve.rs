@@ -79,6 +79,12 @@ pub(super) fn secrets(config: &mut ConfigDoc, given: &BTreeMap<String, String>, 
             Err(problem) => problems.push(Diagnostic::error(format!("users[{index}].password"), problem)),
         }
     }
+    if let Some(secret) = &mut config.settings.store.url {
+        match read(secret) {
+            Ok(value) => *secret = secret.resolved(value),
+            Err(problem) => problems.push(Diagnostic::error("settings.store.url", problem)),
+        }
+    }
     policy_secrets(config, problems);
 }
 

@@ -157,7 +157,7 @@ impl Table {
 }
 
 async fn load(config: PathBuf, file: &TestFile) -> Result<Loaded, Diagnostics> {
-    config::load_with(&Source::Path(config), &file.secrets).await
+    config::load_with_secrets(&Source::Path(config), &file.secrets).await
 }
 
 /// Certificates are left out: nothing is encrypted in a test, and keys are seldom where tests run.

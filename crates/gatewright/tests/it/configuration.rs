@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use gatewright::{Source, gateway::check};
+use gatewright::{Source, ready::check};
 use testkit::{Config, Gateway, Upstream, Value, api, config::hash, get, json};
 
 /// Everything that is wrong with a folder of files.

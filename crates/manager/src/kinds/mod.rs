@@ -1,5 +1,6 @@
 //! Every kind of asset: a file each, and a line in the list.
 
+mod alias;
 mod api;
 mod application;
 mod group;
@@ -10,13 +11,15 @@ mod upstream;
 mod user;
 
 use model::{
-    ApiDoc, ApplicationDoc, GlobalPolicyDoc, GroupDoc, ListenerDoc, PolicyTemplateDoc, UpstreamDoc, UserDoc,
+    AliasDoc, ApiDoc, ApplicationDoc, GlobalPolicyDoc, GroupDoc, ListenerDoc, PolicyTemplateDoc, UpstreamDoc,
+    UserDoc,
 };
 
 use crate::Kind;
 
 /// All kinds, in the order in which one refers to another: what comes first stands by itself.
-pub static KINDS: [Kind; 8] = [
+pub static KINDS: [Kind; 9] = [
+    Kind::of::<AliasDoc>(),
     Kind::of::<ListenerDoc>(),
     Kind::of::<UpstreamDoc>(),
     Kind::of::<PolicyTemplateDoc>(),

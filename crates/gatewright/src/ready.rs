@@ -1,0 +1,173 @@
+//! From a configuration to what can be served: loaded, compiled, with its certificates, and not served yet.
+
+use std::sync::Arc;
+
+use engine::{Clock, Snapshot, compile, state::StateRegistry};
+use manager::Assets;
+use model::{Diagnostic, Diagnostics, Settings, upstream::UpstreamProtocol};
+use proxy::tls::TlsContexts;
+use tokio::sync::OwnedMutexGuard;
+
+use crate::{
+    Source,
+    collector::Outputs,
+    config::{self, Loaded},
+    gateway::Inner,
+};
+
+/// A configuration that is compiled and not served yet.
+pub(crate) struct Ready {
+    inner: Arc<Inner>,
+    loaded: Loaded,
+    snapshot: Snapshot,
+    tls: TlsContexts,
+    warnings: Vec<Diagnostic>,
+    _one_at_a_time: OwnedMutexGuard<()>,
+}
+
+impl Ready {
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.warnings
+    }
+
+    /// Serves it; returns its revision.
+    pub fn serve(self) -> Result<u64, Diagnostics> {
+        let Self { inner, loaded, snapshot, tls, warnings, .. } = self;
+        let stopping = || Diagnostics::from(Diagnostic::error("", "the gateway is stopping"));
+        let server = inner.server().ok_or_else(stopping)?;
+        let (revision, apis) = (snapshot.revision, snapshot.apis.len());
+        server.publish(Arc::new(snapshot), tls).map_err(|error| {
+            let path = match &error {
+                proxy::StartError::Bind { .. } => "listeners",
+                proxy::StartError::Thread(_) => "",
+            };
+            Diagnostics::from(Diagnostic::error(path, error.to_string()))
+        })?;
+        inner.registry.forget_before(revision);
+        let before = Arc::clone(&inner.outputs.borrow());
+        inner.outputs.send_replace(Arc::new(Outputs {
+            settings: loaded.input.config.settings.clone(),
+            store: before.store.clone(),
+            node: before.node.clone(),
+        }));
+        inner.served(revision, warnings, &loaded);
+        tracing::info!(revision, apis, "a new configuration is served");
+        Ok(revision)
+    }
+}
+
+impl Inner {
+    /// Loads and compiles a configuration. Nobody else can make another one ready until this one is served or dropped.
+    pub async fn make_ready(
+        self: &Arc<Self>,
+        source: &Source,
+        assets: Option<Arc<Assets>>,
+    ) -> Result<Ready, Diagnostics> {
+        let one_at_a_time = Arc::clone(&self.reloading).lock_owned().await;
+        let loaded = config::load_with_assets(source, assets.as_deref()).await?;
+        let inner = Arc::clone(self);
+        // Compiling thousands of APIs takes a while, in which others want to know how things are.
+        let compiled = tokio::task::spawn_blocking(move || inner.compile(loaded, one_at_a_time));
+        let failed =
+            |error| Diagnostics::from(Diagnostic::error("", format!("it could not be compiled: {error}")));
+        compiled.await.map_err(failed)?
+    }
+
+    fn compile(
+        self: Arc<Self>,
+        loaded: Loaded,
+        one_at_a_time: OwnedMutexGuard<()>,
+    ) -> Result<Ready, Diagnostics> {
+        let stopping = || Diagnostics::from(Diagnostic::error("", "the gateway is stopping"));
+        let previous = self.server().ok_or_else(stopping)?.snapshot();
+        let environment = compile::Environment {
+            kinds: self.kinds,
+            registry: &self.registry,
+            workers: self.workers,
+            clock: self.clock.clone(),
+        };
+        let (snapshot, tls, mut warnings) =
+            prepare(&loaded, &environment, Some(&previous), previous.revision + 1)?;
+        warnings.extend(not_taken_up(&self.started_with, &loaded.input.config.settings));
+        Ok(Ready { inner: self, loaded, snapshot, tls, warnings, _one_at_a_time: one_at_a_time })
+    }
+}
+
+/// Compiles what was loaded, with the certificates it names.
+pub(crate) fn prepare(
+    loaded: &Loaded,
+    environment: &compile::Environment<'_>,
+    previous: Option<&Snapshot>,
+    revision: u64,
+) -> Result<(Snapshot, TlsContexts, Vec<Diagnostic>), Diagnostics> {
+    let compiled = compile(&loaded.input, environment, previous, revision);
+    let tls_for = |snapshot: &Snapshot| {
+        let upstreams: Vec<_> = snapshot
+            .upstreams
+            .iter()
+            .filter(|upstream| upstream.endpoints.iter().any(|e| e.tls))
+            .map(|upstream| {
+                let place = loaded.input.config.upstreams.iter().position(|doc| *doc.name == *upstream.name);
+                let path =
+                    place.map_or_else(|| "upstreams".to_owned(), |place| format!("upstreams[{place}]"));
+                (path, upstream.doc.tls.clone(), upstream.doc.protocol)
+            })
+            .collect();
+        TlsContexts::build(&snapshot.listeners, &upstreams)
+    };
+    let (snapshot, mut warnings) = match compiled {
+        Ok(compiled) => compiled,
+        Err(mut problems) => {
+            // Certificates can be looked at all the same, so that everything wrong is said at once.
+            let upstreams: Vec<(String, _, UpstreamProtocol)> = loaded
+                .input
+                .config
+                .upstreams
+                .iter()
+                .enumerate()
+                .filter(|(_, doc)| doc.endpoints.iter().any(|e| e.url.starts_with("https://")))
+                .map(|(place, doc)| (format!("upstreams[{place}]"), doc.tls.clone(), doc.protocol))
+                .collect();
+            if let Err(more) = TlsContexts::build(&loaded.input.config.listeners, &upstreams) {
+                problems.0.extend(more.0);
+            }
+            return Err(loaded.locate(problems));
+        }
+    };
+    let tls = tls_for(&snapshot).map_err(|problems| loaded.locate(problems))?;
+    warnings = loaded.locate(Diagnostics(warnings)).0;
+    warnings.splice(0..0, loaded.warnings.iter().cloned());
+    Ok((snapshot, tls, warnings))
+}
+
+/// Compiles a configuration without serving it; returns the warnings.
+pub async fn check(source: &Source) -> Result<(Loaded, Vec<Diagnostic>), Diagnostics> {
+    let loaded = config::load(source).await?;
+    let registry = StateRegistry::default();
+    let environment = compile::Environment {
+        kinds: policies::POLICIES,
+        registry: &registry,
+        workers: 1,
+        clock: Clock::system(),
+    };
+    let (_, _, warnings) = prepare(&loaded, &environment, None, 1)?;
+    Ok((loaded, warnings))
+}
+
+/// Settings that were changed and have no effect before the next start.
+fn not_taken_up(started: &Settings, now: &Settings) -> Vec<Diagnostic> {
+    let changed = [
+        ("workers", started.workers != now.workers),
+        ("dataDirectory", started.data_directory != now.data_directory),
+        ("operations.address", started.operations != now.operations),
+        ("manager", started.manager != now.manager),
+        ("store", started.store != now.store),
+        ("events.retention", started.events.retention != now.events.retention),
+        ("events.queue", started.events.queue != now.events.queue),
+        ("events.enabled", now.events.enabled && !started.events.enabled),
+    ];
+    let changed = changed.into_iter().filter(|(_, changed)| *changed);
+    changed
+        .map(|(name, _)| Diagnostic::warning(format!("settings.{name}"), "takes effect with the next start"))
+        .collect()
+}
