@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ApiDoc, ApplicationDoc, GlobalPolicyDoc, GroupDoc, ListenerDoc, PolicyTemplateDoc, Settings, UpstreamDoc,
-    UserDoc, secret::ResolvedSecrets,
+    ApiDoc, ApplicationDoc, GlobalPolicyDoc, GroupDoc, ListenerDoc, PolicyFiles, PolicyTemplateDoc, Settings,
+    UpstreamDoc, UserDoc, secret::ResolvedSecrets,
 };
 
 /// Configuration of a gateway: one file, or a folder of files that are added up.
@@ -41,4 +41,7 @@ pub struct ConfigDoc {
     /// What the policies' references to secrets stand for, once they have been read.
     #[serde(skip)]
     pub secrets: ResolvedSecrets,
+    /// What is in the files that policies name.
+    #[serde(skip)]
+    pub files: PolicyFiles,
 }

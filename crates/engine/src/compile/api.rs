@@ -218,6 +218,7 @@ impl<'a> Job<'a> {
         self.config.settings.limits.body_size.map(|s| s.get()).hash(&mut hasher);
         // A secret that was exchanged is a change, too.
         self.config.secrets.hash(&mut hasher);
+        self.config.files.hash(&mut hasher);
         self.environment.workers.hash(&mut hasher);
         hasher.finish()
     }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use model::{
-    ConfigDoc, Diagnostic, Operation, Secret, UpstreamDoc,
+    ConfigDoc, Diagnostic, Operation, PolicyFiles, Secret, UpstreamDoc,
     secret::ResolvedSecrets,
     source::{Documents, Sources},
 };
@@ -23,6 +23,7 @@ pub struct ApiShape<'a> {
     sources: Option<&'a Sources>,
     upstreams: &'a [UpstreamDoc],
     secrets: Option<&'a ResolvedSecrets>,
+    files: Option<&'a PolicyFiles>,
     documents: OnceCell<Documents>,
     shared: RefCell<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
 }
@@ -35,11 +36,16 @@ impl<'a> ApiShape<'a> {
         config: &'a ConfigDoc,
     ) -> Self {
         let (upstreams, secrets) = (&*config.upstreams, Some(&config.secrets));
-        Self { operations, sources, upstreams, secrets, ..Self::default() }
+        let files = Some(&config.files);
+        Self { operations, sources, upstreams, secrets, files, ..Self::default() }
     }
 
     pub(crate) fn secret(&self, secret: &Secret) -> Option<&'a str> {
         self.secrets?.get(secret)
+    }
+
+    pub(crate) fn file(&self, name: &str) -> Option<&'a Arc<[u8]>> {
+        self.files?.get(name)
     }
 
     pub(crate) fn check_upstream(&self, text: &str) -> Result<(), Diagnostic> {

@@ -63,6 +63,7 @@ pub async fn load_with(source: &Source, secrets: &BTreeMap<String, String>) -> R
     let mut problems = Diagnostics::default();
     resolve::paths(&mut config, &directory);
     resolve::secrets(&mut config, secrets, &mut problems);
+    files.append(&mut resolve::policy_files(&mut config, &directory, &mut problems));
     if config.listeners.is_empty() {
         config.listeners.push(default_listener());
     }
