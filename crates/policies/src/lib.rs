@@ -2,6 +2,7 @@
 
 mod allowed_protocols;
 mod api_key;
+mod before;
 mod bulkhead;
 mod call_out;
 mod conditional_errors;
@@ -21,6 +22,7 @@ mod result_cache;
 mod routing;
 mod schema;
 mod schemas;
+mod script;
 #[cfg(test)]
 mod testing;
 mod throttle;
@@ -47,6 +49,7 @@ pub static POLICIES: &[PolicyKind] = &[
     PolicyKind::of::<custom_headers::CustomHeaders>(),
     PolicyKind::of::<mock::Mock>(),
     PolicyKind::of::<call_out::RequestCallOut>(),
+    PolicyKind::of::<script::RequestScript>(),
     PolicyKind::of::<routing::Routing>(),
     PolicyKind::of::<outbound_authentication::OutboundAuthentication>(),
     PolicyKind::of::<call_out::ResponseCallOut>(),
@@ -59,8 +62,10 @@ pub static POLICIES: &[PolicyKind] = &[
     PolicyKind::of::<transformation::ResponseTransformation>(),
     PolicyKind::of::<conversion::ResponseConversion>(),
     PolicyKind::of::<masking::ResponseMasking>(),
+    PolicyKind::of::<script::ResponseScript>(),
     PolicyKind::of::<conditional_errors::ConditionalErrorProcessing>(),
     PolicyKind::of::<masking::FaultMasking>(),
+    PolicyKind::of::<script::ErrorScript>(),
 ];
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod panics;
 mod policies;
 mod reload;
 mod routing;
+mod scripts;
 mod streaming;
 mod tap;
 mod testing;
