@@ -29,6 +29,7 @@ mod throttle;
 mod transformation;
 mod upstream_throughput;
 mod validate_specification;
+mod wasm;
 
 use engine::PolicyKind;
 
@@ -50,6 +51,7 @@ pub static POLICIES: &[PolicyKind] = &[
     PolicyKind::of::<mock::Mock>(),
     PolicyKind::of::<call_out::RequestCallOut>(),
     PolicyKind::of::<script::RequestScript>(),
+    PolicyKind::of::<wasm::Wasm>(),
     PolicyKind::of::<routing::Routing>(),
     PolicyKind::of::<outbound_authentication::OutboundAuthentication>(),
     PolicyKind::of::<call_out::ResponseCallOut>(),

@@ -27,4 +27,5 @@ mod tls;
 mod traffic;
 mod transformations;
 mod upstream_faults;
+mod wasm;
 mod websocket;
