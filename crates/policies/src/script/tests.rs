@@ -114,6 +114,7 @@ fn what_cannot_be_written_throws_and_says_where() {
         ("respond(99, {}, '')", "expected a status from 200 to 599"),
         ("respond(200, { 'Content-Length': '1' }, '')", "expected a header that can be set"),
         ("reject(200, 'no')", "expected a status from 400 to 599"),
+        ("request.headers.set('X-Half', '\\ud800')", "script_failed"),
         ("throw 'text'", "thrown: text"),
         ("throw {}", "thrown: a value that is no error"),
         ("throw null", "script_memory"),

@@ -204,6 +204,21 @@ fn spend(caller: &mut Call<'_>, bytes: usize) -> Result<(), i32> {
     Ok(())
 }
 
+/// A map by its number; `None` for trailers, of which there are never any.
+fn readable(number: i32) -> Result<Option<Map>, i32> {
+    match number {
+        1 | 3 => Ok(None),
+        _ => Map::numbered(number).map(Some).ok_or(BAD_ARGUMENT),
+    }
+}
+
+/// All of a map. When the request has ended, it is empty: libraries for modules take anything else for a reason to trap.
+fn pairs_of(caller: &Call<'_>, number: i32) -> Result<Vec<u8>, i32> {
+    let map = readable(number)?;
+    let pairs = map.zip(caller.data().exchange.as_ref()).map(|(map, exchange)| map.pairs(exchange));
+    Ok(maps::write_pairs(&pairs.unwrap_or_default()))
+}
+
 /// A map that may be written now.
 fn writable(caller: &Call<'_>, number: i32) -> Result<Map, i32> {
     let map = Map::numbered(number).ok_or(BAD_ARGUMENT)?;
@@ -272,13 +287,11 @@ pub fn offer(linker: &mut Linker<Host>) -> Result<(), LinkerError> {
             set_buffer(caller.data_mut(), kind, from, count, &new)
         }
         "proxy_get_header_map_size" => |caller, map, out| {
-            let map = Map::numbered(map).ok_or(BAD_ARGUMENT)?;
-            let size = maps::write_pairs(&map.pairs(exchange(caller)?)).len();
+            let size = pairs_of(caller, map)?.len();
             put(caller, out, &u32::try_from(size).unwrap_or(u32::MAX).to_le_bytes())
         }
         "proxy_get_header_map_pairs" => |caller, map, start, length| {
-            let map = Map::numbered(map).ok_or(BAD_ARGUMENT)?;
-            let pairs = maps::write_pairs(&map.pairs(exchange(caller)?));
+            let pairs = pairs_of(caller, map)?;
             give(caller, &pairs, start, length)
         }
         "proxy_set_header_map_pairs" => |caller, map, start, length| {
@@ -290,7 +303,7 @@ pub fn offer(linker: &mut Linker<Host>) -> Result<(), LinkerError> {
             fit(caller, result)
         }
         "proxy_get_header_map_value" => |caller, map, name, name_length, start, length| {
-            let map = Map::numbered(map).ok_or(BAD_ARGUMENT)?;
+            let map = readable(map)?.ok_or(NOT_FOUND)?;
             let name = text(caller, name, name_length)?;
             let value = map.get(exchange(caller)?, &name).ok_or(NOT_FOUND)?;
             give(caller, &value, start, length)

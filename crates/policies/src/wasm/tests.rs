@@ -100,6 +100,7 @@ fn a_module_reads_and_writes_as_the_abi_says() {
         ("property", format!("(drop (call $property (i32.const 64) (i32.const 10) (i32.const 1024) (i32.const 1028))) {GIVEN}"), "00000000000000010000000000000002"),
         ("variable", format!("(drop (call $set_property (i32.const 80) (i32.const 6) (i32.const 112) (i32.const 3))) (drop (call $property (i32.const 80) (i32.const 6) (i32.const 1024) (i32.const 1028))) {GIVEN}"), "012"),
         ("not found", format!("(call $get (i32.const 0) (i32.const 80) (i32.const 6) (i32.const 1024) (i32.const 1028)) {DIGIT}"), "1"),
+        ("trailers", format!("(call $get (i32.const 1) (i32.const 48) (i32.const 4) (i32.const 1024) (i32.const 1028)) {DIGIT}"), "1"),
         ("no such map", format!("(call $get (i32.const 9) (i32.const 48) (i32.const 4) (i32.const 1024) (i32.const 1028)) {DIGIT}"), "2"),
         ("the gateway's own", format!("(call $set (i32.const 0) (i32.const 96) (i32.const 4) (i32.const 112) (i32.const 1)) {DIGIT}"), "2"),
         ("a response that is not there", format!("(call $set (i32.const 2) (i32.const 0) (i32.const 5) (i32.const 112) (i32.const 1)) {DIGIT}"), "2"),
@@ -260,6 +261,9 @@ fn counting() -> Vec<u8> {
            (func (export "proxy_on_context_create") (param i32 i32) (global.set $count (i32.add (global.get $count) (i32.const 1))))
            (func (export "proxy_on_delete") (param i32) (global.set $count (i32.sub (global.get $count) (i32.const 1))))
            (func (export "proxy_on_done") (param i32) (result i32) (i32.const 1))
+           (func (export "proxy_on_log") (param i32)
+             (if (call $pairs (i32.const 0) (i32.const 1024) (i32.const 1028)) (then (unreachable)))
+             (if (i32.ne (i32.load (i32.load (i32.const 1024))) (i32.const 0)) (then (unreachable))))
            (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (local $n i32) (global.get $count) {DIGIT} (i32.const 0))"#
     ))
 }
