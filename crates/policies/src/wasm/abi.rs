@@ -204,6 +204,16 @@ fn spend(caller: &mut Call<'_>, bytes: usize) -> Result<(), i32> {
     Ok(())
 }
 
+/// Whether a header belongs to the gateway. Leaving it as it is is no failure: filters take the length away when they
+/// change a body, and libraries for modules trap on anything but success.
+fn is_own(caller: &mut Call<'_>, name: &str) -> bool {
+    let own = OWN_HEADERS.iter().any(|own| name.eq_ignore_ascii_case(own));
+    if own {
+        note(caller, &format!("{name} belongs to the gateway and stays as it is"));
+    }
+    own
+}
+
 /// A map by its number; `None` for trailers, of which there are never any.
 fn readable(number: i32) -> Result<Option<Map>, i32> {
     match number {
@@ -311,6 +321,9 @@ pub fn offer(linker: &mut Linker<Host>) -> Result<(), LinkerError> {
         "proxy_replace_header_map_value" => |caller, map, name, name_length, value, value_length| {
             let map = writable(caller, map)?;
             let (name, value) = (text(caller, name, name_length)?, text(caller, value, value_length)?);
+            if is_own(caller, &name) {
+                return Ok(());
+            }
             spend(caller, name.len() + value.len())?;
             let result = map.replace(exchange(caller)?, &name, &value);
             fit(caller, result)
@@ -318,6 +331,9 @@ pub fn offer(linker: &mut Linker<Host>) -> Result<(), LinkerError> {
         "proxy_add_header_map_value" => |caller, map, name, name_length, value, value_length| {
             let map = writable(caller, map)?;
             let (name, value) = (text(caller, name, name_length)?, text(caller, value, value_length)?);
+            if is_own(caller, &name) {
+                return Ok(());
+            }
             spend(caller, name.len() + value.len())?;
             let result = map.add(exchange(caller)?, &name, &value);
             fit(caller, result)
@@ -325,6 +341,9 @@ pub fn offer(linker: &mut Linker<Host>) -> Result<(), LinkerError> {
         "proxy_remove_header_map_value" => |caller, map, name, name_length| {
             let map = writable(caller, map)?;
             let name = text(caller, name, name_length)?;
+            if is_own(caller, &name) {
+                return Ok(());
+            }
             spend(caller, 0)?;
             let result = map.remove(exchange(caller)?, &name);
             fit(caller, result)
