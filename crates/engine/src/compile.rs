@@ -128,6 +128,17 @@ impl<'a> CompileCx<'a> {
         }
     }
 
+    /// What is in a file that the policy's configuration names, under a key that is in `Policy::FILES`. Where a
+    /// configuration is checked without an API, there is none.
+    pub fn file(&self, path: &str, name: &str) -> Result<Option<Arc<[u8]>>, Diagnostic> {
+        let Some(api) = self.api else { return Ok(None) };
+        let found = api.file(name).ok_or_else(|| {
+            Diagnostic::error(path, format!("found `{name}`, which cannot be read"))
+                .help("relative paths begin at the folder of the configuration")
+        });
+        found.cloned().map(Some)
+    }
+
     /// An upstream that the policy sends requests to: one of `upstreams`, or a URL.
     pub fn upstream(&mut self, path: &str, text: &str) -> Result<UpstreamName, Diagnostic> {
         if let Some(api) = self.api {

@@ -61,6 +61,9 @@ pub trait Policy: DeserializeOwned + JsonSchema + 'static {
     const POSTURE: &'static str = "";
     /// Every reason it can refuse a request for.
     const REASONS: &'static [&'static Reason];
+    /// Keys of its configuration that name a file, for [`CompileCx::file`]. Relative paths are relative to the
+    /// configuration; a changed file is a changed configuration.
+    const FILES: &'static [&'static str] = &[];
     /// A configuration that works, in YAML.
     const EXAMPLE: &'static str;
 
@@ -229,6 +232,7 @@ pub struct PolicyKind {
     pub on_failure: FailMode,
     pub posture: &'static str,
     pub reasons: &'static [&'static Reason],
+    pub files: &'static [&'static str],
     pub example: &'static str,
     pub schema: fn() -> Value,
     compile: fn(Value, &mut CompileCx<'_>) -> Result<Compiled, Diagnostics>,
@@ -247,6 +251,7 @@ impl PolicyKind {
             on_failure: P::ON_FAILURE,
             posture: P::POSTURE,
             reasons: P::REASONS,
+            files: P::FILES,
             example: P::EXAMPLE,
             schema: check::schema_of::<P>,
             compile: |config, cx| {

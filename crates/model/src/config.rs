@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AliasDoc, ApiDoc, ApplicationDoc, GlobalPolicyDoc, GroupDoc, ListenerDoc, PolicyTemplateDoc, Settings,
-    UpstreamDoc, UserDoc, secret::ResolvedSecrets,
+    AliasDoc, ApiDoc, ApplicationDoc, GlobalPolicyDoc, GroupDoc, ListenerDoc, PolicyFiles, PolicyTemplateDoc,
+    Settings, UpstreamDoc, UserDoc, secret::ResolvedSecrets,
 };
 
 /// Configuration of a gateway: one file, or a folder of files that are added up.
@@ -45,4 +45,7 @@ pub struct ConfigDoc {
     /// What the policies' references to secrets stand for, once they have been read.
     #[serde(skip)]
     pub secrets: ResolvedSecrets,
+    /// What is in the files that policies name.
+    #[serde(skip)]
+    pub files: PolicyFiles,
 }

@@ -3,6 +3,7 @@
 mod allowed_protocols;
 mod api_key;
 mod authorize_user;
+mod before;
 mod bulkhead;
 mod call_out;
 mod conditional_errors;
@@ -22,12 +23,14 @@ mod result_cache;
 mod routing;
 mod schema;
 mod schemas;
+mod script;
 #[cfg(test)]
 mod testing;
 mod throttle;
 mod transformation;
 mod upstream_throughput;
 mod validate_specification;
+mod wasm;
 
 use engine::PolicyKind;
 
@@ -49,6 +52,8 @@ pub static POLICIES: &[PolicyKind] = &[
     PolicyKind::of::<custom_headers::CustomHeaders>(),
     PolicyKind::of::<mock::Mock>(),
     PolicyKind::of::<call_out::RequestCallOut>(),
+    PolicyKind::of::<script::RequestScript>(),
+    PolicyKind::of::<wasm::Wasm>(),
     PolicyKind::of::<routing::Routing>(),
     PolicyKind::of::<outbound_authentication::OutboundAuthentication>(),
     PolicyKind::of::<call_out::ResponseCallOut>(),
@@ -61,8 +66,10 @@ pub static POLICIES: &[PolicyKind] = &[
     PolicyKind::of::<transformation::ResponseTransformation>(),
     PolicyKind::of::<conversion::ResponseConversion>(),
     PolicyKind::of::<masking::ResponseMasking>(),
+    PolicyKind::of::<script::ResponseScript>(),
     PolicyKind::of::<conditional_errors::ConditionalErrorProcessing>(),
     PolicyKind::of::<masking::FaultMasking>(),
+    PolicyKind::of::<script::ErrorScript>(),
 ];
 
 #[cfg(test)]

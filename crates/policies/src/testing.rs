@@ -21,9 +21,22 @@ pub struct Served {
 
 /// Compiles an API with this definition and these policies, in YAML; `more` is for the API itself.
 pub fn try_serve(definition: &str, policies: &str, more: &str) -> Result<Served, Diagnostics> {
+    try_serve_with(definition, policies, more, &[])
+}
+
+/// The same with files that the policies name.
+pub fn try_serve_with(
+    definition: &str,
+    policies: &str,
+    more: &str,
+    files: &[(&str, &[u8])],
+) -> Result<Served, Diagnostics> {
     let api = format!("name: T\nbasePath: /t\nupstream: http://127.0.0.1:9\npolicies: {policies}\n{more}");
     let api = model::yaml::parse(&api).unwrap().value;
-    let config = serde_json::from_value(serde_json::json!({ "apis": [api] })).unwrap();
+    let mut config: model::ConfigDoc = serde_json::from_value(serde_json::json!({ "apis": [api] })).unwrap();
+    for (name, content) in files {
+        config.files.insert(name, content.to_vec());
+    }
     let read = |definition: &str| {
         let imported = definition::import("api.yaml", definition.as_bytes(), &NoLoader).unwrap();
         Arc::new(ApiDefinition {

@@ -220,6 +220,7 @@ impl<'a> Job<'a> {
         serde_json::to_vec(&self.config.aliases).unwrap_or_default().hash(&mut hasher);
         // A secret that was exchanged is a change, too.
         self.config.secrets.hash(&mut hasher);
+        self.config.files.hash(&mut hasher);
         self.environment.workers.hash(&mut hasher);
         hasher.finish()
     }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use model::{
-    ConfigDoc, Diagnostic, Operation, Secret, UpstreamDoc,
+    ConfigDoc, Diagnostic, Operation, PolicyFiles, Secret, UpstreamDoc,
     secret::ResolvedSecrets,
     source::{Documents, Sources},
 };
@@ -26,6 +26,7 @@ pub struct ApiShape<'a> {
     upstreams: &'a [UpstreamDoc],
     secrets: Option<&'a ResolvedSecrets>,
     language: LanguageCx,
+    files: Option<&'a PolicyFiles>,
     documents: OnceCell<Documents>,
     shared: RefCell<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
 }
@@ -38,8 +39,9 @@ impl<'a> ApiShape<'a> {
         config: &'a ConfigDoc,
     ) -> Self {
         let (upstreams, secrets) = (&*config.upstreams, Some(&config.secrets));
+        let files = Some(&config.files);
         let language = super::aliases::language(&config.aliases);
-        Self { operations, sources, upstreams, secrets, language, ..Self::default() }
+        Self { operations, sources, upstreams, secrets, language, files, ..Self::default() }
     }
 
     /// What names stand for in the texts of its policies.
@@ -49,6 +51,10 @@ impl<'a> ApiShape<'a> {
 
     pub(crate) fn secret(&self, secret: &Secret) -> Option<&'a str> {
         self.secrets?.get(secret)
+    }
+
+    pub(crate) fn file(&self, name: &str) -> Option<&'a Arc<[u8]>> {
+        self.files?.get(name)
     }
 
     pub(crate) fn check_upstream(&self, text: &str) -> Result<(), Diagnostic> {

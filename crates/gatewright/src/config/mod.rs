@@ -86,6 +86,7 @@ async fn load_whole(
     }
     resolve::paths(&mut config, &directory);
     resolve::secrets(&mut config, secrets, &mut problems);
+    files.append(&mut resolve::policy_files(&mut config, &directory, &mut problems));
     if config.listeners.is_empty() {
         config.listeners.push(default_listener());
     }

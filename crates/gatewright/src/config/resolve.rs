@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use model::{ConfigDoc, Diagnostic, Diagnostics, Secret, secret::SecretSource};
+use model::{ConfigDoc, Diagnostic, Diagnostics, Secret, diagnostic::join, secret::SecretSource};
 use serde_json::Value;
 
 /// Makes every path in the configuration independent of where the gateway was started.
@@ -48,6 +48,76 @@ pub(super) fn certificate_files(config: &ConfigDoc) -> Vec<PathBuf> {
         .flat_map(|u| [&u.tls.ca_file, &u.tls.certificate_file, &u.tls.key_file])
         .flatten();
     listeners.chain(upstreams).map(PathBuf::from).collect()
+}
+
+/// Largest file that a policy may name.
+const MOST: u64 = 16 << 20;
+
+/// Reads the files that policies name. They are part of the configuration: changing one is a change of it.
+pub(super) fn policy_files(
+    config: &mut ConfigDoc,
+    directory: &Path,
+    problems: &mut Diagnostics,
+) -> Vec<PathBuf> {
+    // Whatever the level, a policy is an object with its type and its configuration.
+    let Ok(document) = serde_json::to_value(&*config) else { return Vec::new() };
+    let mut named = Vec::new();
+    named_files(&document, "", &mut named);
+    let mut files = Vec::new();
+    for (path, name) in named {
+        let file = directory.join(&name);
+        if config.files.get(&name).is_some() {
+            continue;
+        }
+        match read_file(&file) {
+            Ok(content) => config.files.insert(&name, content),
+            Err(problem) => problems.push(
+                Diagnostic::error(path, format!("found `{name}`, which cannot be read: {problem}"))
+                    .help("relative paths begin at the folder of the configuration"),
+            ),
+        }
+        files.push(file);
+    }
+    files
+}
+
+fn named_files(value: &Value, path: &str, found: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(object) => {
+            let kind = object.get("type").and_then(Value::as_str);
+            let kind = kind.and_then(|kind| policies::POLICIES.iter().find(|known| known.type_name == kind));
+            let disabled = object.get("disabled") == Some(&Value::Bool(true));
+            if let Some(kind) = kind.filter(|_| !disabled) {
+                for key in kind.files {
+                    if let Some(name) = object.get("config").and_then(|config| config[key].as_str()) {
+                        found.push((join(path, &format!("config.{key}")), name.to_owned()));
+                    }
+                }
+            }
+            for (key, value) in object.iter().filter(|(key, _)| *key != "config") {
+                named_files(value, &join(path, key), found);
+            }
+        }
+        Value::Array(list) => {
+            for (index, value) in list.iter().enumerate() {
+                named_files(value, &format!("{path}[{index}]"), found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A file, unless it is longer than any that a policy can use.
+fn read_file(path: &Path) -> Result<Vec<u8>, String> {
+    use std::io::Read;
+
+    let file = fs::File::open(path).map_err(|error| error.to_string())?;
+    let mut content = Vec::new();
+    file.take(MOST + 1).read_to_end(&mut content).map_err(|error| error.to_string())?;
+    if content.len() as u64 > MOST {
+        return Err(format!("it has more than {} MiB", MOST >> 20));
+    }
+    Ok(content)
 }
 
 /// Reads every secret that is not given. What cannot be read is named by its reference, never by its value.
