@@ -290,6 +290,15 @@ impl Batch {
         self.attempts.get(finished.attempts.start as usize..finished.attempts.end as usize).unwrap_or(&[])
     }
 
+    /// URL of the endpoint that was called.
+    pub fn endpoint<'b>(&'b self, attempt: &'b Attempt) -> &'b str {
+        attempt
+            .url
+            .as_ref()
+            .or_else(|| self.catalog.endpoints.get(attempt.endpoint as usize))
+            .map_or("", |url| url)
+    }
+
     pub fn api(&self, finished: &Finished) -> Option<&ApiNames> {
         self.catalog.apis.get(finished.api? as usize).map(|names| &**names)
     }

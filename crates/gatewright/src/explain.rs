@@ -263,12 +263,7 @@ fn attempts(batch: &Batch, finished: &Finished) -> Vec<ExplainedAttempt> {
     let attempts = batch.attempts(finished).iter();
     attempts
         .map(|attempt| ExplainedAttempt {
-            endpoint: batch
-                .catalog
-                .endpoints
-                .get(attempt.endpoint as usize)
-                .map_or("?", |url| url)
-                .to_owned(),
+            endpoint: batch.endpoint(attempt).to_owned(),
             after_millis: millis(attempt.started.since(finished.started)),
             took_millis: millis(attempt.took),
             status: (attempt.status != 0).then_some(attempt.status),

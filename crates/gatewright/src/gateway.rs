@@ -13,7 +13,10 @@ use std::{
 };
 
 use engine::{Clock, PolicyKind, Snapshot, compile, state::StateRegistry};
-use model::{ConfigDoc, Diagnostic, Diagnostics, Settings, upstream::UpstreamProtocol};
+use model::{
+    ConfigDoc, Diagnostic, Diagnostics, Settings,
+    upstream::{UpstreamProtocol, UpstreamTls},
+};
 use proxy::{BoundListener, DryRun, Options, Server, tls::TlsContexts};
 use store::EventStore;
 use tokio::{
@@ -431,7 +434,8 @@ fn prepare(
         let upstreams: Vec<_> = snapshot
             .upstreams
             .iter()
-            .filter(|upstream| upstream.endpoints.iter().any(|e| e.tls))
+            // An endpoint that is made from a request uses the settings of the API's own, which may be without TLS.
+            .filter(|u| u.endpoints.iter().any(|e| e.tls) || u.doc.tls != UpstreamTls::default())
             .map(|upstream| {
                 let place = loaded.input.config.upstreams.iter().position(|doc| *doc.name == *upstream.name);
                 let path =

@@ -3,7 +3,7 @@
 use std::rc::{Rc, Weak};
 
 use engine::{
-    Call, CallAnswer, Exchange, Headers, Rejection, RequestHead,
+    Call, CallAnswer, Destination, Exchange, Headers, Rejection, RequestHead,
     calls::{Behalf, Caller, Calling},
     reason,
 };
@@ -51,7 +51,7 @@ async fn send(worker: &Rc<Worker>, behalf: Behalf, call: Call) -> Result<CallAns
     extra.append(&X_REQUEST_ID, id_value(behalf.id));
     let body = call.body.map(|bytes| RequestBody::whole(bytes, &worker.ticker));
     let mut outgoing = Outgoing {
-        upstream: position,
+        destination: Destination::Upstream(position),
         extra,
         has_body: body.is_some(),
         body,

@@ -22,8 +22,8 @@ use slab::Slab;
 use tokio::sync::{Notify, mpsc, watch};
 
 use crate::{
-    calls::WorkerCaller, conn_state::ConnState, forward::StandIn, patience::Ticker, pool::Pools,
-    tls::TlsContexts,
+    calls::WorkerCaller, conn_state::ConnState, dynamic::DynamicUpstreams, forward::StandIn,
+    patience::Ticker, pool::Pools, tls::TlsContexts,
 };
 
 /// What is served: a snapshot and the TLS that goes with it.
@@ -77,6 +77,8 @@ pub struct Worker {
     /// Answers instead of upstreams, in rehearsals.
     pub stand_in: Option<Box<StandIn>>,
     pub pools: Pools,
+    /// Upstreams of endpoints that were made from requests.
+    pub dynamic: DynamicUpstreams,
     pub ticker: Rc<Ticker>,
     pub connections: RefCell<Slab<Arc<ConnState>>>,
     pub draining: Cell<bool>,
@@ -127,6 +129,7 @@ impl Worker {
             shared,
             stand_in,
             pools: Pools::default(),
+            dynamic: DynamicUpstreams::default(),
             ticker: Rc::default(),
             connections: RefCell::default(),
             draining: Cell::new(false),

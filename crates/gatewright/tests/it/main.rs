@@ -5,6 +5,7 @@ mod bodies;
 mod calls;
 mod configuration;
 mod docs;
+mod dynamic_endpoints;
 mod errors;
 mod events;
 mod explain;

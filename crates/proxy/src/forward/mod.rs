@@ -7,7 +7,7 @@ mod upstream_body;
 use std::{rc::Rc, sync::Arc, time::Duration};
 
 use engine::{
-    Exchange, Headers, Reason, Rejection, Timestamp,
+    Destination, Exchange, Headers, Reason, Rejection, Timestamp,
     exchange::Attempt,
     reason,
     snapshot::hash_address,
@@ -36,8 +36,7 @@ pub struct Answer {
 
 /// What is sent.
 pub struct Outgoing {
-    /// Position of the upstream in the snapshot.
-    pub upstream: u32,
+    pub destination: Destination,
     /// Headers that the gateway adds.
     pub extra: Headers,
     pub body: Option<RequestBody>,
@@ -64,8 +63,17 @@ pub async fn forward(
 ) -> Result<Answer, Box<Rejection>> {
     // Borrowed from the worker's own handle: a shared reference count would make cores fight for its line.
     let snapshot = exchange.snapshot.clone();
-    let Some(upstream) = snapshot.upstreams.get(outgoing.upstream as usize) else {
-        return Err(Rejection::new(&reason::NO_UPSTREAM));
+    let made;
+    let upstream = match &outgoing.destination {
+        Destination::Upstream(position) => match snapshot.upstreams.get(*position as usize) {
+            Some(upstream) => upstream,
+            None => return Err(Rejection::new(&reason::NO_UPSTREAM)),
+        },
+        Destination::Dynamic(endpoint) => {
+            let own = exchange.api.and_then(|api| snapshot.bindings[api as usize].upstream);
+            made = worker.dynamic.find((snapshot.revision, &snapshot.upstreams), own, endpoint, worker.now());
+            &made
+        }
     };
     let mut tried: SmallVec<[usize; 4]> = SmallVec::new();
     let mut retries_left = upstream.doc.retries.attempts;
@@ -88,6 +96,7 @@ pub async fn forward(
         let (result, reused) = try_now.run(worker, exchange, outgoing).await;
         exchange.attempts.push(Attempt {
             endpoint: endpoint.id,
+            url: endpoint.is_dynamic().then(|| Arc::clone(&endpoint.url)),
             started: now,
             took: worker.now().since(now),
             status: result.as_ref().map_or(0, |answer| answer.status.as_u16()),
