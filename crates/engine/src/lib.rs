@@ -22,6 +22,7 @@ pub mod policy;
 pub mod private_address;
 pub mod reason;
 pub mod route;
+pub mod signing;
 pub mod snapshot;
 pub mod state;
 pub mod stats;

@@ -7,7 +7,10 @@ use http::{Method, StatusCode, Uri, header::ACCEPT, header::CONTENT_TYPE};
 use serde_json::Value;
 
 use super::variable::header;
-use crate::{Exchange, Headers, Payload, Problem, exchange::without_parameter, fault::Fault, held::Held};
+use crate::{
+    Exchange, Headers, Payload, Problem, exchange::without_parameter, fault::Fault, held::Held,
+    signing::SignerRef,
+};
 
 /// What policies left on a request.
 #[derive(Debug, Default)]
@@ -19,6 +22,8 @@ pub struct Extras {
     pub authorization: Authorization,
     /// What the client sent, once a policy changed something of it.
     inbound: Option<Inbound>,
+    /// Signs the request whenever it is sent.
+    pub signer: Option<SignerRef>,
     /// What waits for the end of the request.
     pub(crate) held: Held,
     /// The error as it was before error handling changed it; there only when it did.

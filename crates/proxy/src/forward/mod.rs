@@ -10,8 +10,9 @@ use engine::{
     Destination, Exchange, Headers, Reason, Rejection, Timestamp,
     exchange::Attempt,
     reason,
+    signing::{BodyToSign, SignerRef, ToSign},
     snapshot::hash_address,
-    upstream::{CompiledUpstream, Unavailable, stable_hash},
+    upstream::{CompiledUpstream, Endpoint, Unavailable, stable_hash},
 };
 use http::{HeaderValue, Method, StatusCode, header::RETRY_AFTER};
 use smallvec::SmallVec;
@@ -90,6 +91,9 @@ pub async fn forward(
         let endpoint = &upstream.endpoints[index];
         let pool = worker.pools.pool(endpoint);
         pool.budget.request(now);
+        if let Some(signer) = exchange.extras().and_then(|extras| extras.signer.clone()) {
+            sign(&signer, exchange, outgoing, endpoint, worker.now())?;
+        }
         let limits = limits(exchange, upstream, index);
         let _in_flight = upstream.counts_in_flight().then(|| InFlight::new(&endpoint.state));
         let try_now = attempt::Try { upstream, index, pool: &pool, limits, fresh, started: now };
@@ -140,6 +144,34 @@ pub async fn forward(
             }
         }
     }
+}
+
+/// Puts the headers of a signature into the request, instead of any others of their names.
+fn sign(
+    signer: &SignerRef,
+    exchange: &mut Exchange,
+    outgoing: &mut Outgoing,
+    endpoint: &Endpoint,
+    now: Timestamp,
+) -> Result<(), Box<Rejection>> {
+    let body = match &exchange.request_payload {
+        Some(payload) => BodyToSign::Whole(payload.bytes()),
+        None if outgoing.has_body => BodyToSign::Streams,
+        None => BodyToSign::None,
+    };
+    let signed = signer.0.sign(&ToSign {
+        method: &exchange.method,
+        authority: endpoint.authority.as_str(),
+        path: [&endpoint.base_path, &exchange.uri.path()[exchange.base_length..]],
+        query: exchange.uri.query(),
+        body,
+        now,
+    })?;
+    for (name, value) in signed {
+        exchange.headers.remove(&name);
+        outgoing.extra.insert(&name, &value);
+    }
+    Ok(())
 }
 
 fn take_retry(left: &mut u8, pool: &crate::pool::Pool, upstream: &CompiledUpstream) -> bool {
