@@ -15,7 +15,7 @@ use smallvec::SmallVec;
 
 use crate::{
     Call, CompiledApi, Headers, Outcome, Payload, Reason, Snapshot, Timestamp, UpstreamName,
-    calls::{Behalf, CallerRef, Calling},
+    calls::{Behalf, CallAnswer, CallRecord, Called, CallerRef, Calling},
     dynamic_endpoint::DynamicEndpoint,
     identifiers::ClientCertificate,
     keys::Application,
@@ -295,7 +295,8 @@ impl Exchange {
         self.destination.is_some()
     }
 
-    /// Makes a call on behalf of this request. Where nothing may be sent, as in a dry run, it fails.
+    /// Makes a call on behalf of this request, whose end `take_call` takes in. Where nothing may be sent, as in a dry run,
+    /// it fails.
     pub fn call(&self, call: Call) -> Calling {
         match &self.caller {
             Some(CallerRef(caller)) => {
@@ -307,8 +308,22 @@ impl Exchange {
                 };
                 caller.call(behalf, call)
             }
-            None => Box::pin(std::future::ready(Err(Rejection::new(&reason::CALL_NOT_POSSIBLE)))),
+            None => {
+                let outcome = Err(Rejection::new(&reason::CALL_NOT_POSSIBLE));
+                Box::pin(std::future::ready(Called::new(call.name, self.started, Duration::ZERO, outcome)))
+            }
         }
+    }
+
+    /// Writes down what came of a call, and returns it.
+    pub fn take_call(&mut self, called: Called) -> Result<CallAnswer, Box<Rejection>> {
+        self.extras_mut().calls.push(called.record);
+        called.outcome
+    }
+
+    /// What was written down of calls.
+    pub(crate) fn take_calls(&mut self) -> Vec<CallRecord> {
+        self.extras.as_mut().map(|extras| std::mem::take(&mut extras.calls)).unwrap_or_default()
     }
 
     /// Answers the request here: no further policy of the request runs and no upstream is called.

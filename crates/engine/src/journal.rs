@@ -7,6 +7,7 @@ use http::Method;
 
 use crate::{
     Exchange, Reason, RequestId, Stage, Timestamp,
+    calls::CallRecord,
     exchange::{Attempt, StepRecord},
     log::Logged,
 };
@@ -168,6 +169,7 @@ pub struct Finished {
     detail: Range<u32>,
     steps: Range<u32>,
     attempts: Range<u32>,
+    calls: Range<u32>,
 }
 
 /// Finished requests of one worker under one snapshot.
@@ -178,6 +180,7 @@ pub struct Batch {
     text: String,
     steps: Vec<StepRecord>,
     attempts: Vec<Attempt>,
+    calls: Vec<CallRecord>,
 }
 
 /// What is known about a request only once its body has passed.
@@ -218,6 +221,7 @@ impl Batch {
         let detail = self.add_text(exchange.detail.as_deref().unwrap_or(""));
         let steps = add(&mut self.steps, exchange.steps.drain(..));
         let attempts = add(&mut self.attempts, exchange.attempts.drain(..));
+        let calls = add(&mut self.calls, exchange.take_calls().into_iter());
         self.finished.push(Finished {
             id: exchange.id,
             started: exchange.started,
@@ -242,6 +246,7 @@ impl Batch {
             detail,
             steps,
             attempts,
+            calls,
         });
     }
 
@@ -288,6 +293,11 @@ impl Batch {
 
     pub fn attempts(&self, finished: &Finished) -> &[Attempt] {
         self.attempts.get(finished.attempts.start as usize..finished.attempts.end as usize).unwrap_or(&[])
+    }
+
+    /// Calls that policies made.
+    pub fn calls(&self, finished: &Finished) -> &[CallRecord] {
+        self.calls.get(finished.calls.start as usize..finished.calls.end as usize).unwrap_or(&[])
     }
 
     /// URL of the endpoint that was called.

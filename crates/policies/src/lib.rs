@@ -1,9 +1,11 @@
 //! Every runtime policy, one file each, and the list of them. A new policy is its file and one line in `POLICIES`.
 
+mod aggregate;
 mod allowed_protocols;
 mod api_key;
 mod bulkhead;
 mod call_out;
+mod call_template;
 mod conditional_errors;
 mod conversion;
 mod cors;
@@ -55,6 +57,7 @@ pub static POLICIES: &[PolicyKind] = &[
     PolicyKind::of::<throttle::Throttle>(),
     PolicyKind::of::<result_cache::ResultCache>(),
     PolicyKind::of::<upstream_throughput::UpstreamThroughput>(),
+    PolicyKind::of::<aggregate::Aggregate>(),
     PolicyKind::of::<log_invocation::LogInvocation>(),
     PolicyKind::of::<transformation::ResponseTransformation>(),
     PolicyKind::of::<conversion::ResponseConversion>(),

@@ -1,10 +1,14 @@
 //! Calls that policies make, sent like requests to upstreams: the same pools, health, time limits and retries.
 
-use std::rc::{Rc, Weak};
+use std::{
+    rc::{Rc, Weak},
+    sync::Arc,
+    time::Duration,
+};
 
 use engine::{
     Call, CallAnswer, Destination, Exchange, Headers, Rejection, RequestHead,
-    calls::{Behalf, Caller, Calling},
+    calls::{Behalf, Called, Caller, Calling},
     reason,
 };
 use http::{Uri, Version};
@@ -26,13 +30,19 @@ impl Caller for WorkerCaller {
     fn call(&self, behalf: Behalf, call: Call) -> Calling {
         let worker = self.0.upgrade();
         Box::pin(async move {
-            let worker = worker.ok_or_else(|| Rejection::new(&reason::CALL_NOT_POSSIBLE))?;
+            let name = Arc::clone(&call.name);
+            let Some(worker) = worker else {
+                let outcome = Err(Rejection::new(&reason::CALL_NOT_POSSIBLE));
+                return Called::new(name, behalf.started, Duration::ZERO, outcome);
+            };
+            let started = worker.now();
             let patience = call.timeout;
-            match timeout(patience, send(&worker, behalf, call)).await {
+            let outcome = match timeout(patience, send(&worker, behalf, call)).await {
                 Ok(answered) => answered,
                 Err(_) => Err(Rejection::new(&reason::CALL_TIMEOUT)
                     .detail(format!("no whole answer within {} ms", patience.as_millis()))),
-            }
+            };
+            Called::new(name, started, worker.now().since(started), outcome)
         })
     }
 }

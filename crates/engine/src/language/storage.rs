@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::variable::header;
 use crate::{
-    Exchange, Headers, Payload, Problem, exchange::without_parameter, fault::Fault, held::Held,
-    signing::SignerRef,
+    Exchange, Headers, Payload, Problem, calls::CallRecord, exchange::without_parameter, fault::Fault,
+    held::Held, signing::SignerRef,
 };
 
 /// What policies left on a request.
@@ -18,6 +18,8 @@ pub struct Extras {
     variables: Vec<(Box<str>, Box<str>)>,
     fields: Vec<(Box<str>, Box<str>)>,
     results: Vec<CallResult>,
+    /// Calls that policies made, in the order that they ended.
+    pub(crate) calls: Vec<CallRecord>,
     /// Who was authenticated, and by what.
     pub authorization: Authorization,
     /// What the client sent, once a policy changed something of it.

@@ -1,5 +1,6 @@
 //! End to end: a real gateway and real upstreams in one process. Each module keeps one kind of promise.
 
+mod aggregation;
 mod balancing;
 mod bodies;
 mod calls;

@@ -89,7 +89,7 @@ impl Tokens {
     }
 
     /// Gets a token, and how many seconds it lives.
-    async fn fetch(&self, exchange: &Exchange) -> Result<(HeaderValue, u64), Box<Rejection>> {
+    async fn fetch(&self, exchange: &mut Exchange) -> Result<(HeaderValue, u64), Box<Rejection>> {
         let refused = |detail: String| Rejection::new(&NO_TOKEN).detail(detail);
         let headers: Headers = [
             (&CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded")),
@@ -99,6 +99,7 @@ impl Tokens {
         .into_iter()
         .collect();
         let call = Call {
+            name: "token".into(),
             upstream: self.upstream.clone(),
             method: Method::POST,
             target: self.target.clone(),
@@ -107,7 +108,8 @@ impl Tokens {
             timeout: Duration::from_secs(10),
             most: 64 * 1024,
         };
-        let answer = exchange.call(call).await.map_err(|rejection| {
+        let called = exchange.call(call).await;
+        let answer = exchange.take_call(called).map_err(|rejection| {
             let why = rejection.detail.as_deref().unwrap_or(rejection.reason.code).to_owned();
             refused(format!("the authorization server did not answer: {why}"))
         })?;
