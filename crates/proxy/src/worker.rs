@@ -108,8 +108,7 @@ impl Worker {
 
     /// A worker that calls no upstream.
     pub fn rehearsing(shared: Arc<Shared>, seed: u64, stand_in: StandIn) -> Rc<Self> {
-        // Nor does it send the calls of policies: nobody has said what their answers would be.
-        Rc::new(Self::with(0, shared, seed, Weak::new(), Some(Box::new(stand_in))))
+        Rc::new_cyclic(|worker| Self::with(0, shared, seed, Weak::clone(worker), Some(Box::new(stand_in))))
     }
 
     fn with(
