@@ -190,13 +190,13 @@ impl SentExpectations {
         let called = self.doc.called.unwrap_or(true);
         let Some(call) = calls.last() else {
             if called {
-                found.add(&place("called"), "a call", "none");
+                found.add(place("called"), "a call", "none");
             }
             return;
         };
         if !called {
             found.add(
-                &place("called"),
+                place("called"),
                 "no call",
                 format!("{} {} to {}", call.method, call.target, call.endpoint),
             );

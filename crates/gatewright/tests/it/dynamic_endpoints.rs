@@ -90,14 +90,14 @@ async fn a_variable_of_another_policy_is_the_endpoint() {
                 "endpoint": "${dynamicEndpoint}", "allow": [format!("127.0.0.1:{port}")], "path": "/fixed" } })),
     );
     let gw = Gateway::serving(config.setting("privateAddresses.allow", loopback())).await;
-    let answer = gw.get(&*format!("/a?to={}", other.url())).await;
+    let answer = gw.get(&format!("/a?to={}", other.url())).await;
     assert_eq!(answer.json()["path"].as_str().map(|path| path.starts_with("/fixed")), Some(true));
     for (to, code) in [
         (own.url(), "endpoint_not_allowed"),
         (other.url().replace("http:", "ftp:"), "not_routable"),
         (format!("{}/admin", other.url()), "not_routable"),
     ] {
-        assert_eq!(gw.get(&*format!("/a?to={to}")).await.reason(), code, "{to}");
+        assert_eq!(gw.get(&format!("/a?to={to}")).await.reason(), code, "{to}");
     }
     assert_eq!((own.count(), other.count()), (0, 1));
 }

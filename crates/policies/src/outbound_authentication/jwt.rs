@@ -56,8 +56,8 @@ pub struct Mint {
     known: Cache<String, (HeaderValue, Timestamp)>,
 }
 
-/// Tokens that are kept; the least recently used one makes room.
-const MOST: u64 = 1_000;
+/// Bytes of tokens and claims that are kept; the least recently used make room.
+const MOST: u64 = 4 << 20;
 const SHORTEST_LIFE: Duration = Duration::from_secs(10);
 /// RFC 7518, 3.2.
 const SHORTEST_SECRET: usize = 32;
@@ -114,7 +114,13 @@ impl Mint {
             head,
             header: doc.header,
             clock: cx.clock(),
-            known: Cache::builder().max_capacity(MOST).eviction_policy(EvictionPolicy::lru()).build(),
+            known: Cache::builder()
+                .max_capacity(MOST)
+                .weigher(|claims: &String, (value, _): &(HeaderValue, Timestamp)| {
+                    u32::try_from(claims.len() + value.len()).unwrap_or(u32::MAX)
+                })
+                .eviction_policy(EvictionPolicy::lru())
+                .build(),
         })
     }
 
