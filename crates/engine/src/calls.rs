@@ -6,7 +6,7 @@ use std::{future::Future, net::IpAddr, pin::Pin, rc::Rc, sync::Arc, time::Durati
 use bytes::Bytes;
 use http::{Method, StatusCode, uri::PathAndQuery};
 
-use crate::{Client, Headers, Rejection, RequestId, SnapshotRef, Timestamp};
+use crate::{Client, Headers, Reason, Rejection, RequestId, SnapshotRef, Timestamp};
 
 /// An upstream that a policy sends requests to: its name in the configuration, or its URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,8 @@ impl UpstreamName {
 /// A request of a policy's own.
 #[derive(Debug)]
 pub struct Call {
+    /// For people, and for `${response[NAME]…}` where the policy keeps the answer.
+    pub name: Arc<str>,
     pub upstream: UpstreamName,
     pub method: Method,
     /// Follows the path of the endpoint.
@@ -51,8 +53,41 @@ pub struct Behalf {
     pub snapshot: SnapshotRef,
 }
 
-/// The answer to a call, or why there is none.
-pub type Calling = Pin<Box<dyn Future<Output = Result<CallAnswer, Box<Rejection>>>>>;
+/// A call that has come to its end.
+#[derive(Debug)]
+pub struct Called {
+    pub record: CallRecord,
+    /// The answer, or why there is none.
+    pub outcome: Result<CallAnswer, Box<Rejection>>,
+}
+
+/// What decision records tell of a call.
+#[derive(Debug, Clone)]
+pub struct CallRecord {
+    pub name: Arc<str>,
+    pub started: Timestamp,
+    /// Until the end of the answer, or the failure.
+    pub took: Duration,
+    /// The answer's status; 0 when there was none.
+    pub status: u16,
+    pub failure: Option<&'static Reason>,
+}
+
+impl Called {
+    pub fn new(
+        name: Arc<str>,
+        started: Timestamp,
+        took: Duration,
+        outcome: Result<CallAnswer, Box<Rejection>>,
+    ) -> Self {
+        let status = outcome.as_ref().map_or(0, |answer| answer.status.as_u16());
+        let failure = outcome.as_ref().err().map(|rejection| rejection.reason);
+        Self { record: CallRecord { name, started, took, status, failure }, outcome }
+    }
+}
+
+/// What comes of a call; `Exchange::take_call` takes it in.
+pub type Calling = Pin<Box<dyn Future<Output = Called>>>;
 
 /// The name of an address, in lower case and without a dot at its end; `None` when it has none that leads back to it,
 /// or none was found out in time.

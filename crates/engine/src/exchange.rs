@@ -15,7 +15,8 @@ use smallvec::SmallVec;
 
 use crate::{
     Call, CompiledApi, Headers, Outcome, Payload, Reason, Snapshot, Timestamp, UpstreamName,
-    calls::{Behalf, CallerRef, Calling, HostName},
+    calls::{Behalf, CallAnswer, CallRecord, Called, CallerRef, Calling, HostName},
+    dynamic_endpoint::DynamicEndpoint,
     identifiers::ClientCertificate,
     keys::Application,
     language::Extras,
@@ -118,11 +119,22 @@ pub enum StepResult {
     Refused(&'static Reason),
 }
 
+/// Where a request goes.
+#[derive(Debug, Clone)]
+pub enum Destination {
+    /// To an upstream, by its position in the snapshot.
+    Upstream(u32),
+    /// To an endpoint that was made for it.
+    Dynamic(Box<DynamicEndpoint>),
+}
+
 /// One call to an endpoint.
 #[derive(Debug, Clone)]
 pub struct Attempt {
     /// Position in the catalogue's endpoints.
     pub endpoint: u32,
+    /// URL of an endpoint that is in no catalogue.
+    pub url: Option<Arc<str>>,
     pub started: Timestamp,
     /// Until the head of the answer, or the failure.
     pub took: Duration,
@@ -157,8 +169,8 @@ pub struct Exchange {
     pub response_payload: Option<Payload>,
     /// Sends calls that policies make; `None` where nothing may be sent.
     pub caller: Option<CallerRef>,
-    /// Position of the upstream that a policy chose, instead of the API's own.
-    pub upstream: Option<u32>,
+    /// Where a policy sends the request, instead of to the API's own upstream.
+    pub destination: Option<Destination>,
     /// Position of the API in the snapshot.
     pub api: Option<u32>,
     /// Position of the operation in the API.
@@ -207,7 +219,7 @@ impl Exchange {
             request_payload: None,
             response_payload: None,
             caller: None,
-            upstream: None,
+            destination: None,
             api: None,
             operation: None,
             base_length: 0,
@@ -279,11 +291,12 @@ impl Exchange {
 
     /// Sends this request to another upstream than the API's own; `false` when the configuration has lost it.
     pub fn route_to(&mut self, upstream: &UpstreamName) -> bool {
-        self.upstream = self.snapshot.upstream(upstream);
-        self.upstream.is_some()
+        self.destination = self.snapshot.upstream(upstream).map(Destination::Upstream);
+        self.destination.is_some()
     }
 
-    /// Makes a call on behalf of this request. Where nothing may be sent, as in a dry run, it fails.
+    /// Makes a call on behalf of this request, whose end `take_call` takes in. Where nothing may be sent, as in a dry run,
+    /// it fails.
     pub fn call(&self, call: Call) -> Calling {
         match &self.caller {
             Some(CallerRef(caller)) => {
@@ -295,7 +308,10 @@ impl Exchange {
                 };
                 caller.call(behalf, call)
             }
-            None => Box::pin(std::future::ready(Err(Rejection::new(&reason::CALL_NOT_POSSIBLE)))),
+            None => {
+                let outcome = Err(Rejection::new(&reason::CALL_NOT_POSSIBLE));
+                Box::pin(std::future::ready(Called::new(call.name, self.started, Duration::ZERO, outcome)))
+            }
         }
     }
 
@@ -305,6 +321,17 @@ impl Exchange {
             Some(CallerRef(caller)) => caller.host_name(self.client.ip.to_canonical()),
             None => HostName::Now(None),
         }
+    }
+
+    /// Writes down what came of a call, and returns it.
+    pub fn take_call(&mut self, called: Called) -> Result<CallAnswer, Box<Rejection>> {
+        self.extras_mut().calls.push(called.record);
+        called.outcome
+    }
+
+    /// What was written down of calls.
+    pub(crate) fn take_calls(&mut self) -> Vec<CallRecord> {
+        self.extras.as_mut().map(|extras| std::mem::take(&mut extras.calls)).unwrap_or_default()
     }
 
     /// Answers the request here: no further policy of the request runs and no upstream is called.

@@ -7,6 +7,7 @@ use http::Method;
 
 use crate::{
     Exchange, Reason, RequestId, Stage, Timestamp,
+    calls::CallRecord,
     exchange::{Attempt, StepRecord},
     language::Extras,
     log::Logged,
@@ -170,6 +171,7 @@ pub struct Finished {
     fields: Range<u32>,
     steps: Range<u32>,
     attempts: Range<u32>,
+    calls: Range<u32>,
 }
 
 /// Finished requests of one worker under one snapshot.
@@ -182,6 +184,7 @@ pub struct Batch {
     fields: Vec<(Range<u32>, Range<u32>)>,
     steps: Vec<StepRecord>,
     attempts: Vec<Attempt>,
+    calls: Vec<CallRecord>,
 }
 
 /// What is known about a request only once its body has passed.
@@ -223,6 +226,7 @@ impl Batch {
         let fields = self.add_fields(exchange);
         let steps = add(&mut self.steps, exchange.steps.drain(..));
         let attempts = add(&mut self.attempts, exchange.attempts.drain(..));
+        let calls = add(&mut self.calls, exchange.take_calls().into_iter());
         self.finished.push(Finished {
             id: exchange.id,
             started: exchange.started,
@@ -248,6 +252,7 @@ impl Batch {
             fields,
             steps,
             attempts,
+            calls,
         });
     }
 
@@ -310,6 +315,20 @@ impl Batch {
 
     pub fn attempts(&self, finished: &Finished) -> &[Attempt] {
         self.attempts.get(finished.attempts.start as usize..finished.attempts.end as usize).unwrap_or(&[])
+    }
+
+    /// Calls that policies made.
+    pub fn calls(&self, finished: &Finished) -> &[CallRecord] {
+        self.calls.get(finished.calls.start as usize..finished.calls.end as usize).unwrap_or(&[])
+    }
+
+    /// URL of the endpoint that was called.
+    pub fn endpoint<'b>(&'b self, attempt: &'b Attempt) -> &'b str {
+        attempt
+            .url
+            .as_ref()
+            .or_else(|| self.catalog.endpoints.get(attempt.endpoint as usize))
+            .map_or("", |url| url)
     }
 
     pub fn api(&self, finished: &Finished) -> Option<&ApiNames> {

@@ -139,6 +139,8 @@ reasons! {
     UPSTREAM_BROKE = upstream("upstream_broke", BAD_GATEWAY, "The native service broke the connection before it had answered.");
     UPSTREAM_INVALID = upstream("upstream_invalid", BAD_GATEWAY, "The native service did not answer in valid HTTP.");
     UPSTREAM_TLS = upstream("upstream_tls", BAD_GATEWAY, "No trusted TLS connection to the native service could be made.");
+    /// 502 as RFC 9209 has it for `destination_ip_prohibited`: to ask again would not help.
+    PRIVATE_ADDRESS_REFUSED = new("private_address_refused", BAD_GATEWAY, "The native service is at an address that the gateway may not connect to.");
     UPSTREAM_CONNECT_TIMEOUT = upstream("upstream_connect_timeout", GATEWAY_TIMEOUT, "The native service did not accept a connection in time.");
     UPSTREAM_READ_TIMEOUT = upstream("upstream_read_timeout", GATEWAY_TIMEOUT, "The native service did not answer in time.");
     UPSTREAM_CUT_SHORT = upstream("upstream_cut_short", BAD_GATEWAY, "The native service broke off in the middle of its answer.");

@@ -34,7 +34,7 @@ pub struct CompiledUpstream {
 /// One address of an upstream.
 #[derive(Debug)]
 pub struct Endpoint {
-    /// Position in the catalogue.
+    /// Position in the catalogue, or `IN_NO_CATALOGUE`.
     pub id: u32,
     pub url: Arc<str>,
     pub tls: bool,
@@ -48,6 +48,16 @@ pub struct Endpoint {
     pub connect_timeout: Option<Duration>,
     pub read_timeout: Option<Duration>,
     pub state: Arc<EndpointState>,
+}
+
+impl Endpoint {
+    /// Of endpoints that are made from requests.
+    pub const IN_NO_CATALOGUE: u32 = u32::MAX;
+
+    /// Whether it was made from a request.
+    pub const fn is_dynamic(&self) -> bool {
+        self.id == Self::IN_NO_CATALOGUE
+    }
 }
 
 /// What is known about an endpoint, by everybody.

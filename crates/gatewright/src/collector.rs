@@ -205,7 +205,7 @@ fn push(builder: &mut BlockBuilder, batch: &Batch, finished: &Finished, node: &s
         let end = attempt.started.plus(attempt.took).millis();
         *call = CallRef {
             external_call_type: "NATIVE_SERVICE_CALL",
-            external_url: batch.catalog.endpoints.get(attempt.endpoint as usize).map_or("", |url| url),
+            external_url: batch.endpoint(attempt),
             call_start_time: start,
             call_end_time: end,
             call_duration: end - start,

@@ -50,6 +50,9 @@ pub struct Explanation {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inert: Vec<InertPolicy>,
     pub attempts: Vec<ExplainedAttempt>,
+    /// Calls that policies made, in the order that they ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<ExplainedCall>,
     pub request_bytes: u64,
     pub response_bytes: u64,
     pub total_micros: u64,
@@ -151,6 +154,21 @@ pub struct ExplainedAttempt {
     pub connection: String,
 }
 
+/// A call that a policy made.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExplainedCall {
+    pub name: String,
+    /// Milliseconds after the request came in.
+    pub after_millis: f64,
+    pub took_millis: f64,
+    /// Status of the answer; missing when there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+}
+
 /// Bytes of a body that a terminal shows.
 const LONGEST_SHOWN: usize = 4_096;
 
@@ -195,6 +213,7 @@ pub fn explain(batch: &Batch, finished: &Finished) -> Explanation {
         policies: policies(batch, finished),
         inert: inert(batch, finished),
         attempts: attempts(batch, finished),
+        calls: calls(batch, finished),
         request_bytes: finished.request_bytes,
         response_bytes: finished.response_bytes,
         total_micros: finished.total_us,
@@ -258,17 +277,33 @@ fn inert(batch: &Batch, finished: &Finished) -> Vec<InertPolicy> {
         .collect()
 }
 
+/// Status or failure of a call, for people.
+fn came_of(status: Option<u16>, failure: Option<&str>) -> String {
+    status.map(|status| status.to_string()).unwrap_or_else(|| failure.unwrap_or("no answer").to_owned())
+}
+
+fn millis(duration: std::time::Duration) -> f64 {
+    duration.as_micros() as f64 / 1_000.0
+}
+
+fn calls(batch: &Batch, finished: &Finished) -> Vec<ExplainedCall> {
+    let calls = batch.calls(finished).iter();
+    calls
+        .map(|call| ExplainedCall {
+            name: call.name.to_string(),
+            after_millis: millis(call.started.since(finished.started)),
+            took_millis: millis(call.took),
+            status: (call.status != 0).then_some(call.status),
+            failure: call.failure.map(|reason| reason.code.to_owned()),
+        })
+        .collect()
+}
+
 fn attempts(batch: &Batch, finished: &Finished) -> Vec<ExplainedAttempt> {
-    let millis = |duration: std::time::Duration| duration.as_micros() as f64 / 1_000.0;
     let attempts = batch.attempts(finished).iter();
     attempts
         .map(|attempt| ExplainedAttempt {
-            endpoint: batch
-                .catalog
-                .endpoints
-                .get(attempt.endpoint as usize)
-                .map_or("?", |url| url)
-                .to_owned(),
+            endpoint: batch.endpoint(attempt).to_owned(),
             after_millis: millis(attempt.started.since(finished.started)),
             took_millis: millis(attempt.took),
             status: (attempt.status != 0).then_some(attempt.status),
@@ -361,14 +396,18 @@ impl Explanation {
                 writeln!(out, "  {:<20} {:<24} {level:<7} inert: {}", policy.stage, policy.name, policy.why)?;
             }
         }
+        if !self.calls.is_empty() {
+            writeln!(out, "\nCalls of policies")?;
+            for call in &self.calls {
+                let result = came_of(call.status, call.failure.as_deref());
+                let (after, took) = (call.after_millis, call.took_millis);
+                writeln!(out, "  after {after:.1} ms  {}  {result}  took {took:.1} ms", call.name)?;
+            }
+        }
         if !self.attempts.is_empty() {
             writeln!(out, "\nCalls to the upstream")?;
             for attempt in &self.attempts {
-                let result = match (&attempt.status, &attempt.failure) {
-                    (Some(status), _) => status.to_string(),
-                    (None, Some(failure)) => failure.clone(),
-                    (None, None) => "no answer".to_owned(),
-                };
+                let result = came_of(attempt.status, attempt.failure.as_deref());
                 writeln!(
                     out,
                     "  after {:.1} ms  {}  {result}  took {:.1} ms on a {} connection",

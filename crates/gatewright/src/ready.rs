@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use engine::{Clock, Snapshot, compile, state::StateRegistry};
 use manager::Assets;
-use model::{Diagnostic, Diagnostics, Settings, upstream::UpstreamProtocol};
+use model::{
+    Diagnostic, Diagnostics, Settings,
+    upstream::{UpstreamProtocol, UpstreamTls},
+};
 use proxy::tls::TlsContexts;
 use tokio::sync::OwnedMutexGuard;
 
@@ -105,7 +108,8 @@ pub(crate) fn prepare(
         let upstreams: Vec<_> = snapshot
             .upstreams
             .iter()
-            .filter(|upstream| upstream.endpoints.iter().any(|e| e.tls))
+            // An endpoint that is made from a request uses the settings of the API's own, which may be without TLS.
+            .filter(|u| u.endpoints.iter().any(|e| e.tls) || u.doc.tls != UpstreamTls::default())
             .map(|upstream| {
                 let place = loaded.input.config.upstreams.iter().position(|doc| *doc.name == *upstream.name);
                 let path =

@@ -8,7 +8,7 @@ use std::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ByteSize, Duration, Percent, Secret};
+use crate::{ByteSize, Duration, IpRange, Percent, Secret};
 
 /// What holds for the whole gateway.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -33,6 +33,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Waits that neither the endpoint, the upstream nor the API says anything about.
     pub timeouts: Timeouts,
+    /// Which endpoints may be at private addresses.
+    pub private_addresses: PrivateAddresses,
     /// What clients are told when something goes wrong.
     pub faults: Faults,
     /// Content types that policies would not know what to make of otherwise.
@@ -188,6 +190,31 @@ impl Default for Timeouts {
             return408_for_connection_timeout: false,
         }
     }
+}
+
+/// Which endpoints may be at private addresses: loopback, private, unique-local, link-local and multicast ones, those of
+/// carrier-grade NAT, of metadata services of clouds, and all else that is not of the public Internet. What counts is
+/// the address that is connected to, whatever its name is. Refused connections are answered with 502
+/// `private_address_refused`. In webMethods API Gateway this is `pg.nativeServer.validatePrivateIPs`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct PrivateAddresses {
+    /// Which endpoints are refused at private addresses.
+    pub refuse: PrivateAddressesRefuse,
+    /// Private addresses and networks that are allowed all the same.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allow: Vec<IpRange>,
+}
+
+/// Which endpoints are refused at private addresses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum PrivateAddressesRefuse {
+    /// Those that are made from requests, by `endpoint` of the policy `routing`.
+    #[default]
+    Dynamic,
+    /// Those of the configuration, too.
+    All,
 }
 
 /// What clients are told when something goes wrong. The policy `conditionalErrorProcessing` says it for an API or an

@@ -47,6 +47,10 @@ pub struct TestCase {
     /// What the native service answers. Default: 200 without a body.
     #[serde(default)]
     pub upstream: TestUpstream,
+    /// What services answer that policies call, by the name of the call, or by name or URL of the upstream; `token` is the
+    /// one of `outboundAuthentication`. A call that is not here cannot be made.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub calls: BTreeMap<String, TestUpstream>,
     /// How often the request is sent. Expectations hold for the last one.
     #[serde(default = "once")]
     pub repeat: NonZeroU32,
@@ -150,6 +154,9 @@ pub struct TestExpect {
     /// What the native service got.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream: Option<TestSent>,
+    /// What services got that policies call, by the name of the call.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub calls: BTreeMap<String, TestSent>,
     /// Headers of the answer: the exact value, a pattern as in `/r=0/`, or null for a header that must be missing.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, TestText>,

@@ -1,16 +1,18 @@
 //! Call-outs: other services are asked before the upstream or before the client, and what they say is used.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use engine::{
-    Call, CompileCx, Compiled, Exchange, FailMode, Filter, Headers, Needs, Outcome, Payload, Policy, Reason,
-    Rejection, Stage, Step, UpstreamName, Verdict,
-    language::{CallResult, Condition, Escape, OWN_HEADERS, Target, Template},
+    CompileCx, Compiled, Exchange, FailMode, Filter, Needs, Outcome, Policy, Reason, Rejection, Stage, Step,
+    Verdict,
+    language::{Condition, Escape, Target, Template},
 };
-use http::{HeaderName, Method, StatusCode, uri::PathAndQuery};
+use http::StatusCode;
 use model::{ByteSize, ConditionDoc, Diagnostic};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::call_template::{self, CallDoc, CallOutBody, CallTemplate};
 
 /// Asks another service while the request is processed. Later policies read what it said as
 /// `${response[NAME].statusCode}`, `${response[NAME].payload.jsonPath[$.a]}` and so on.
@@ -82,19 +84,6 @@ pub enum CallOutFailure {
     Continue,
 }
 
-/// How values are written into a body.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum CallOutBody {
-    /// Inside strings of JSON; sent as `application/json`.
-    #[default]
-    Json,
-    /// As text of XML; sent as `application/xml`.
-    Xml,
-    /// As they are; sent as `text/plain`.
-    Text,
-}
-
 fn slash() -> String {
     "/".to_owned()
 }
@@ -151,16 +140,8 @@ impl Policy for ResponseCallOut {
 
 /// A call-out, compiled.
 struct Plan {
-    name: Box<str>,
+    call: CallTemplate,
     when: Option<Condition>,
-    upstream: UpstreamName,
-    path: Template,
-    method: Method,
-    headers: Vec<(HeaderName, Template)>,
-    body: Option<(Template, Escape, &'static str)>,
-    timeout: Duration,
-    most: u64,
-    success: Vec<u16>,
     on_failure: CallOutFailure,
     set: Vec<(Target, Template)>,
     copy_answer: bool,
@@ -168,56 +149,25 @@ struct Plan {
 
 impl Plan {
     fn compile(doc: CallOut, cx: &mut CompileCx<'_>) -> Result<Self, Diagnostic> {
-        if doc.name.is_empty() || doc.name.contains(['[', ']', '{', '}', '$']) {
-            return Err(Diagnostic::error("name", format!("found `{}`, expected a plain name", doc.name))
-                .help("variables refer to it, as in `${response[stock].payload}`"));
-        }
         let when = match &doc.when {
             Some(when) => Some(Condition::compile(when, cx.language()).map_err(|p| p.under("when"))?),
             None => None,
         };
-        let upstream = cx.upstream("upstream", &doc.upstream)?;
-        let path = Template::compile(&doc.path, cx.language()).map_err(|p| p.under("path"))?;
-        if !doc.path.starts_with('/') {
-            return Err(Diagnostic::error(
-                "path",
-                format!("found `{}`, expected one that starts with /", doc.path),
-            ));
-        }
-        let method = match &doc.method {
-            Some(text) => {
-                text.parse().ok().filter(|_| !text.bytes().any(|b| b.is_ascii_lowercase())).ok_or_else(
-                    || Diagnostic::error("method", format!("found `{text}`, expected one such as GET")),
-                )?
-            }
-            None if doc.body.is_some() => Method::POST,
-            None => Method::GET,
-        };
-        let mut headers = Vec::new();
-        for (name, text) in &doc.headers {
-            let place = format!("headers.{name}");
-            let parsed: HeaderName = name.parse().map_err(|_| {
-                Diagnostic::error(&place, format!("found `{name}`, expected the name of a header"))
-            })?;
-            if OWN_HEADERS.contains(&parsed.as_str()) {
-                return Err(Diagnostic::error(
-                    &place,
-                    format!("found `{name}`, which the gateway sets itself"),
-                ));
-            }
-            headers.push((parsed, Template::compile(text, cx.language()).map_err(|p| p.under(&place))?));
-        }
-        let body = match &doc.body {
-            Some(text) => {
-                let template = Template::compile(text, cx.language()).map_err(|p| p.under("body"))?;
-                Some(match doc.body_type {
-                    CallOutBody::Json => (template, Escape::Json, "application/json"),
-                    CallOutBody::Xml => (template, Escape::Xml, "application/xml"),
-                    CallOutBody::Text => (template, Escape::None, "text/plain; charset=utf-8"),
-                })
-            }
-            None => None,
-        };
+        let call = CallTemplate::compile(
+            &CallDoc {
+                name: &doc.name,
+                upstream: &doc.upstream,
+                path: &doc.path,
+                method: doc.method.as_deref(),
+                headers: &doc.headers,
+                body: doc.body.as_deref(),
+                body_type: doc.body_type,
+                timeout: doc.timeout,
+                max_answer: doc.max_answer,
+                success: &doc.success,
+            },
+            cx,
+        )?;
         let mut set = Vec::new();
         for (target, text) in &doc.set {
             let place = format!("set.{target}");
@@ -226,64 +176,13 @@ impl Plan {
                 Template::compile(text, cx.language()).map_err(|p| p.under(&place))?,
             ));
         }
-        Ok(Self {
-            name: doc.name.into(),
-            when,
-            upstream,
-            path,
-            method,
-            headers,
-            body,
-            timeout: doc.timeout.get(),
-            most: doc.max_answer.get(),
-            success: doc.success,
-            on_failure: doc.on_failure,
-            set,
-            copy_answer: doc.copy_answer,
-        })
+        Ok(Self { call, when, on_failure: doc.on_failure, set, copy_answer: doc.copy_answer })
     }
 
     fn needs(&self) -> Needs {
-        let templates = self.headers.iter().map(|(_, template)| template.needs());
+        let when = self.when.as_ref().map_or(Needs::default(), Condition::needs);
         let written = self.set.iter().map(|(target, template)| target.needs() | template.needs());
-        let first = [
-            self.path.needs(),
-            self.when.as_ref().map_or(Needs::default(), Condition::needs),
-            self.body.as_ref().map_or(Needs::default(), |(template, ..)| template.needs()),
-        ];
-        templates.chain(written).chain(first).fold(Needs::default(), |all, needs| all | needs)
-    }
-
-    /// The call that this request asks for.
-    fn call(&self, exchange: &Exchange) -> Result<Call, Box<Rejection>> {
-        let target = self.path.render(exchange, Escape::UrlQuery);
-        let target: PathAndQuery = target
-            .as_ref()
-            .try_into()
-            .map_err(|_| Rejection::new(&FAILED).detail(format!("{}: the path is not valid", self.name)))?;
-        let mut headers = Headers::new();
-        for (name, template) in &self.headers {
-            headers.append_bytes(name, template.render(exchange, Escape::Header).as_bytes());
-        }
-        let body = self.body.as_ref().map(|(template, escape, media_type)| {
-            if !headers.contains_key(http::header::CONTENT_TYPE) {
-                headers.append_bytes(&http::header::CONTENT_TYPE, media_type.as_bytes());
-            }
-            template.render(exchange, *escape).into_owned().into()
-        });
-        Ok(Call {
-            upstream: self.upstream.clone(),
-            method: self.method.clone(),
-            target,
-            headers,
-            body,
-            timeout: self.timeout,
-            most: self.most,
-        })
-    }
-
-    fn is_success(&self, status: StatusCode) -> bool {
-        if self.success.is_empty() { status.is_success() } else { self.success.contains(&status.as_u16()) }
+        written.fold(self.call.needs() | when, |all, needs| all | needs)
     }
 }
 
@@ -318,7 +217,7 @@ impl Asks {
             return Step::Done(Ok(Outcome::Skipped));
         }
         if exchange.dry_run {
-            exchange.note(|| format!("would call {}", self.plan.upstream.as_str()).into());
+            exchange.note(|| format!("would call {}", self.plan.call.upstream.as_str()).into());
             return Step::Done(Ok(Outcome::Skipped));
         }
         Step::Later(Box::pin(self.asked(exchange)))
@@ -326,31 +225,23 @@ impl Asks {
 
     async fn asked(&self, exchange: &mut Exchange) -> Verdict {
         let plan = &self.plan;
-        let call = plan.call(exchange)?;
-        let mut result = CallResult {
-            name: plan.name.clone(),
-            method: call.method.clone(),
-            uri: call.target.clone().into(),
-            request_headers: call.headers.clone(),
-            request_payload: call.body.clone().map(Payload::new),
-            ..CallResult::default()
-        };
-        let answer = match exchange.call(call).await {
+        let name = &plan.call.name;
+        let call = plan.call.call(exchange).map_err(|detail| Rejection::new(&FAILED).detail(detail))?;
+        let asked = call_template::asked(&call);
+        let called = exchange.call(call).await;
+        let answer = match exchange.take_call(called) {
             Ok(answer) => answer,
             Err(mut rejection) => {
                 let detail = rejection.detail.take().unwrap_or_default();
-                return self.failed(exchange, rejection.reason, format!("{}: {detail}", plan.name), None);
+                return self.failed(exchange, rejection.reason, format!("{name}: {detail}"), None);
             }
         };
         let status = answer.status;
-        result.status = status;
-        result.response_headers = answer.headers;
-        result.response_payload = Some(Payload::new(answer.body.clone()));
-        exchange.add_result(result);
-        if !plan.is_success(status) {
-            return self.failed(exchange, &FAILED, format!("{} answered {status}", plan.name), Some(status));
+        exchange.add_result(call_template::answered(asked, &answer));
+        if !plan.call.is_success(status) {
+            return self.failed(exchange, &FAILED, format!("{name} answered {status}"), Some(status));
         }
-        exchange.note(|| format!("{} answered {status}", plan.name).into());
+        exchange.note(|| format!("{name} answered {status}").into());
         for (target, template) in &plan.set {
             let value = template.render(exchange, Escape::None).into_owned();
             target.set(exchange, &value).map_err(|error| {

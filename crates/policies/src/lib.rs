@@ -1,11 +1,13 @@
 //! Every runtime policy, one file each, and the list of them. A new policy is its file and one line in `POLICIES`.
 
+mod aggregate;
 mod allowed_protocols;
 mod api_key;
 mod authorize_user;
 mod before;
 mod bulkhead;
 mod call_out;
+mod call_template;
 mod conditional_errors;
 mod conversion;
 mod cors;
@@ -62,6 +64,7 @@ pub static POLICIES: &[PolicyKind] = &[
     PolicyKind::of::<throttle::Throttle>(),
     PolicyKind::of::<result_cache::ResultCache>(),
     PolicyKind::of::<upstream_throughput::UpstreamThroughput>(),
+    PolicyKind::of::<aggregate::Aggregate>(),
     PolicyKind::of::<log_invocation::LogInvocation>(),
     PolicyKind::of::<transformation::ResponseTransformation>(),
     PolicyKind::of::<conversion::ResponseConversion>(),

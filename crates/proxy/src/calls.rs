@@ -4,11 +4,13 @@
 use std::{
     net::IpAddr,
     rc::{Rc, Weak},
+    sync::Arc,
+    time::Duration,
 };
 
 use engine::{
-    Call, CallAnswer, Exchange, Headers, Rejection, RequestHead,
-    calls::{Behalf, Caller, Calling, HostName},
+    Call, CallAnswer, Destination, Exchange, Headers, Rejection, RequestHead,
+    calls::{Behalf, Called, Caller, Calling, HostName},
     reason,
 };
 use http::{Uri, Version};
@@ -30,13 +32,23 @@ impl Caller for WorkerCaller {
     fn call(&self, behalf: Behalf, call: Call) -> Calling {
         let worker = self.0.upgrade();
         Box::pin(async move {
-            let worker = worker.ok_or_else(|| Rejection::new(&reason::CALL_NOT_POSSIBLE))?;
+            let name = Arc::clone(&call.name);
+            let Some(worker) = worker else {
+                let outcome = Err(Rejection::new(&reason::CALL_NOT_POSSIBLE));
+                return Called::new(name, behalf.started, Duration::ZERO, outcome);
+            };
+            let started = worker.now();
+            if let Some(stand_in) = &worker.stand_in {
+                let outcome = stand_in.call(&worker, call);
+                return Called::new(name, started, worker.now().since(started), outcome);
+            }
             let patience = call.timeout;
-            match timeout(patience, send(&worker, behalf, call)).await {
+            let outcome = match timeout(patience, send(&worker, behalf, call)).await {
                 Ok(answered) => answered,
                 Err(_) => Err(Rejection::new(&reason::CALL_TIMEOUT)
                     .detail(format!("no whole answer within {} ms", patience.as_millis()))),
-            }
+            };
+            Called::new(name, started, worker.now().since(started), outcome)
         })
     }
 
@@ -62,7 +74,7 @@ async fn send(worker: &Rc<Worker>, behalf: Behalf, call: Call) -> Result<CallAns
     extra.append(&X_REQUEST_ID, id_value(behalf.id));
     let body = call.body.map(|bytes| RequestBody::whole(bytes, &worker.ticker));
     let mut outgoing = Outgoing {
-        upstream: position,
+        destination: Destination::Upstream(position),
         extra,
         has_body: body.is_some(),
         body,

@@ -19,6 +19,9 @@ pub struct Resolver {
     known: RefCell<HashMap<Box<str>, Answer>>,
 }
 
+/// Most names remembered: those of endpoints that are made from requests have no end.
+const MOST: usize = 4_096;
+
 /// When it was asked for, and what came back.
 type Answer = (Timestamp, Vec<IpAddr>);
 
@@ -39,7 +42,13 @@ impl Resolver {
                 let mut ips: Vec<IpAddr> = found.map(|a| a.ip()).collect();
                 ips.dedup();
                 let addresses = with_port(&ips);
-                self.known.borrow_mut().insert(host.into(), (now, ips));
+                let mut known = self.known.borrow_mut();
+                if known.len() >= MOST {
+                    known.retain(|_, (at, _)| now.since(*at) < FRESH);
+                }
+                if known.len() < MOST || known.contains_key(host) {
+                    known.insert(host.into(), (now, ips));
+                }
                 Ok(addresses)
             }
             Err(error) => match self.known.borrow().get(host) {

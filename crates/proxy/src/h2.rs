@@ -1,6 +1,7 @@
 //! HTTP/2 towards upstreams, on hyper: one connection carries many requests of its worker.
 
 use std::{
+    net::IpAddr,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -27,19 +28,23 @@ pub type H2RequestBody = http_body_util::Either<RequestBody, http_body_util::Emp
 
 /// A connection that carries many requests.
 #[derive(Clone)]
-pub struct H2Handle(http2::SendRequest<H2RequestBody>);
+pub struct H2Handle {
+    sender: http2::SendRequest<H2RequestBody>,
+    /// The address that it leads to.
+    pub peer: IpAddr,
+}
 
 impl H2Handle {
     pub fn is_usable(&self) -> bool {
-        !self.0.is_closed()
+        !self.sender.is_closed()
     }
 
     pub async fn send(
         &mut self,
         request: Request<H2RequestBody>,
     ) -> Result<Response<Incoming>, hyper::Error> {
-        self.0.ready().await?;
-        self.0.send_request(request).await
+        self.sender.ready().await?;
+        self.sender.send_request(request).await
     }
 }
 
@@ -47,7 +52,7 @@ impl H2Handle {
 const STREAM_WINDOW: u32 = 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 
-pub async fn handshake(io: Io, counted: Counted) -> Result<H2Handle, hyper::Error> {
+pub async fn handshake(io: Io, peer: IpAddr, counted: Counted) -> Result<H2Handle, hyper::Error> {
     let (sender, connection) = http2::Builder::new(LocalExec)
         .timer(TokioTimer::new())
         .initial_stream_window_size(STREAM_WINDOW)
@@ -61,7 +66,7 @@ pub async fn handshake(io: Io, counted: Counted) -> Result<H2Handle, hyper::Erro
         let _ = connection.await;
         drop(counted);
     });
-    Ok(H2Handle(sender))
+    Ok(H2Handle { sender, peer })
 }
 
 /// A request head for HTTP/2.

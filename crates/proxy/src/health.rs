@@ -83,6 +83,7 @@ async fn ask(
         grpc: false,
         fresh: true,
         http1: upstream.protocol() != UpstreamProtocol::Http2,
+        private_addresses: &live.snapshot.settings.private_addresses,
     };
     match pools.connect(&Pool::default(), &wanted).await {
         Ok(Connected::H1(conn)) => is_good(get(conn, endpoint, &check.path).await),

@@ -8,6 +8,7 @@ mod conn_state;
 mod connection;
 mod dns;
 mod downstream;
+mod dynamic;
 mod finish;
 mod forward;
 mod h1;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use engine::{Exchange, Headers};
+use engine::{Destination, Exchange, Headers};
 use http_body::{Frame, SizeHint};
 use tokio::sync::mpsc;
 
@@ -85,7 +85,7 @@ pub fn start(
     };
     let mut copy = exchange.copy_of_request();
     let mut outgoing = Outgoing {
-        upstream,
+        destination: Destination::Upstream(upstream),
         extra: extra.clone(),
         has_body: body.is_some(),
         body,

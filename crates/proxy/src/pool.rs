@@ -3,17 +3,21 @@
 use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
+    net::IpAddr,
     rc::Rc,
     sync::Arc,
     time::Duration,
 };
 
 use engine::{
-    Reason, Timestamp, reason,
+    Reason, Timestamp, private_address, reason,
     upstream::{CompiledUpstream, Endpoint},
 };
 use foldhash::fast::RandomState;
-use model::upstream::UpstreamProtocol;
+use model::{
+    settings::{PrivateAddresses, PrivateAddressesRefuse},
+    upstream::UpstreamProtocol,
+};
 use rustls_pki_types::ServerName;
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::TlsConnector;
@@ -90,11 +94,16 @@ impl Pool {
         }
     }
 
-    fn take(&self) -> Option<Conn> {
+    /// A pool may be shared by endpoints of which only some are refused at private addresses.
+    fn take(&self, wanted: &Wanted<'_>) -> Option<Conn> {
+        let mut idle = self.idle.borrow_mut();
         // The last one in is the most likely one to be still open.
-        while let Some(mut conn) = { self.idle.borrow_mut().pop() } {
-            if conn.is_reusable() {
-                return Some(conn);
+        for position in (0..idle.len()).rev() {
+            if wanted.refuses(idle[position].peer).is_none() {
+                let mut conn = idle.swap_remove(position);
+                if conn.is_reusable() {
+                    return Some(conn);
+                }
             }
         }
         None
@@ -132,6 +141,24 @@ pub struct Wanted<'a> {
     pub fresh: bool,
     /// The request needs HTTP/1.1, to change the protocol.
     pub http1: bool,
+    pub private_addresses: &'a PrivateAddresses,
+}
+
+impl Wanted<'_> {
+    /// What keeps an address from being used: the kind of private address that it is.
+    fn refuses(&self, address: IpAddr) -> Option<&'static str> {
+        let looks =
+            self.endpoint.is_dynamic() || self.private_addresses.refuse == PrivateAddressesRefuse::All;
+        if looks { private_address::refused(address, self.private_addresses) } else { None }
+    }
+}
+
+/// A connection just opened.
+struct Opened {
+    io: Io,
+    peer: IpAddr,
+    /// TLS agreed on HTTP/2.
+    negotiated: bool,
 }
 
 impl Pools {
@@ -169,12 +196,12 @@ impl Pools {
         if h2_first && !wanted.http1 && !wanted.fresh {
             let mut handles = pool.h2.borrow_mut();
             handles.retain(H2Handle::is_usable);
-            if let Some(handle) = handles.first() {
+            if let Some(handle) = handles.iter().find(|handle| wanted.refuses(handle.peer).is_none()) {
                 return Ok(Connected::H2 { handle: handle.clone(), reused: true });
             }
         }
         if !wanted.fresh
-            && let Some(conn) = pool.take()
+            && let Some(conn) = pool.take(wanted)
         {
             return Ok(Connected::H1(conn));
         }
@@ -192,14 +219,13 @@ impl Pools {
                 detail: format!("no connection within {} ms", wanted.timeout.as_millis()),
             }),
             Ok(Err(error)) => Err(error),
-            Ok(Ok((io, negotiated))) => {
+            Ok(Ok(Opened { io, peer, negotiated })) => {
                 let h2 = negotiated || (h2_first && !wanted.endpoint.tls);
                 if !h2 || wanted.http1 {
-                    return Ok(Connected::H1(Conn::new(io, counted)));
+                    return Ok(Connected::H1(Conn::new(io, peer, counted)));
                 }
-                let handle = Box::pin(h2::handshake(io, counted)).await.map_err(|error| ConnectError {
-                    reason: &reason::UPSTREAM_INVALID,
-                    detail: format!("HTTP/2: {error}"),
+                let handle = Box::pin(h2::handshake(io, peer, counted)).await.map_err(|error| {
+                    ConnectError { reason: &reason::UPSTREAM_INVALID, detail: format!("HTTP/2: {error}") }
                 })?;
                 pool.h2.borrow_mut().push(handle.clone());
                 Ok(Connected::H2 { handle, reused: false })
@@ -207,19 +233,30 @@ impl Pools {
         }
     }
 
-    /// Opens a connection; `true` when TLS agreed on HTTP/2.
-    async fn open(&self, wanted: &Wanted<'_>) -> Result<(Io, bool), ConnectError> {
+    async fn open(&self, wanted: &Wanted<'_>) -> Result<Opened, ConnectError> {
         let endpoint = wanted.endpoint;
         let unreachable = |error: std::io::Error| ConnectError {
             reason: &reason::UPSTREAM_UNREACHABLE,
             detail: error.to_string(),
         };
-        let addresses =
+        let mut addresses =
             self.resolver.resolve(&endpoint.host, endpoint.port, wanted.now).await.map_err(unreachable)?;
+        let mut refused = None;
+        addresses.retain(|address| match wanted.refuses(address.ip()) {
+            None => true,
+            Some(kind) => {
+                refused = Some(format!("{} is at {} ({kind})", endpoint.host, address.ip()));
+                false
+            }
+        });
+        if let Some(detail) = refused.filter(|_| addresses.is_empty()) {
+            return Err(ConnectError { reason: &reason::PRIVATE_ADDRESS_REFUSED, detail });
+        }
         let stream = connect_any(&addresses).await.map_err(unreachable)?;
         stream.set_nodelay(true).map_err(unreachable)?;
+        let peer = stream.peer_addr().map_err(unreachable)?.ip();
         if !endpoint.tls {
-            return Ok((Io::Plain(stream), false));
+            return Ok(Opened { io: Io::Plain(stream), peer, negotiated: false });
         }
         let tls_error = |detail: String| ConnectError { reason: &reason::UPSTREAM_TLS, detail };
         let protocol = if wanted.http1 { UpstreamProtocol::Http1 } else { wanted.upstream.protocol() };
@@ -234,8 +271,8 @@ impl Pools {
             .connect(name, stream)
             .await
             .map_err(|error| tls_error(error.to_string()))?;
-        let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        Ok((Io::Tls(Box::new(stream)), h2))
+        let negotiated = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        Ok(Opened { io: Io::Tls(Box::new(stream)), peer, negotiated })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Rehearsals: requests through the whole data plane but for its sockets, with answers of upstreams that are given.
 
 use std::{
+    collections::HashMap,
     net::{IpAddr, SocketAddr},
     rc::Rc,
     sync::{Arc, atomic::AtomicU64},
@@ -41,6 +42,8 @@ pub struct Rehearsed {
     pub application: Option<u32>,
     /// What its native service does.
     pub upstream: Played,
+    /// What services do that policies call, by the name of the call or of the upstream.
+    pub calls: HashMap<String, Played>,
 }
 
 /// What came of it.
@@ -51,6 +54,8 @@ pub struct Outcome {
     pub body: Bytes,
     /// What native services would have got, one for each try.
     pub sent: Vec<Sent>,
+    /// What policies would have sent, with the names of their calls.
+    pub calls: Vec<(Arc<str>, Sent)>,
     /// The decision record; empty only if the request left none.
     pub batch: Batch,
 }
@@ -93,9 +98,9 @@ impl Rehearsal {
     /// Takes a request from its head to the end of its answer.
     pub async fn play(&mut self, request: Rehearsed) -> Outcome {
         let Self { worker, batches, tasks, trusted_proxies } = self;
-        let Rehearsed { head, body, client, secure, application, upstream } = request;
+        let Rehearsed { head, body, client, secure, application, upstream, calls } = request;
         if let Some(stand_in) = &worker.stand_in {
-            stand_in.prepare(upstream, application.is_some());
+            stand_in.prepare(upstream, calls, application.is_some());
         }
         let conn = Rc::new(ConnInfo {
             peer: SocketAddr::new(client, 0),
@@ -127,6 +132,7 @@ impl Rehearsal {
             headers,
             body,
             sent: worker.stand_in.as_ref().map(|stand_in| stand_in.take_sent()).unwrap_or_default(),
+            calls: worker.stand_in.as_ref().map(|stand_in| stand_in.take_calls()).unwrap_or_default(),
             batch: batches.try_recv().unwrap_or_default(),
         }
     }

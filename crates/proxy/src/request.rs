@@ -3,8 +3,8 @@
 use std::{borrow::Cow, panic::AssertUnwindSafe, rc::Rc, sync::Arc};
 
 use engine::{
-    Client, CompiledApi, Exchange, HeaderText, Headers, Outcome, Rejection, RequestHead, RequestId,
-    SnapshotRef, Stage, Step, Timestamp, Verdict,
+    Client, CompiledApi, Destination, Exchange, HeaderText, Headers, Outcome, Rejection, RequestHead,
+    RequestId, SnapshotRef, Stage, Step, Timestamp, Verdict,
     exchange::{StepRecord, StepResult},
     journal::Measures,
     reason,
@@ -179,9 +179,9 @@ async fn govern(
             source: Source::Empty,
             tunnel: None,
         }),
-        Decided::Forward(upstream) => {
+        Decided::Forward(destination) => {
             body.check_length()?;
-            let mut outgoing = prepare(worker, conn, exchange, body, upstream, asked);
+            let mut outgoing = prepare(worker, conn, exchange, body, destination, asked);
             forward::forward(worker, exchange, &mut outgoing).await
         }
     }
@@ -189,8 +189,8 @@ async fn govern(
 
 /// What came of everything before the upstream.
 enum Decided {
-    /// The request goes to this upstream.
-    Forward(u32),
+    /// The request goes there.
+    Forward(Destination),
     /// A policy has answered it.
     Answered,
 }
@@ -227,7 +227,7 @@ async fn decide(
     if run(worker, exchange, chain.processing()).await? == Outcome::Answered {
         return Ok(Decided::Answered);
     }
-    choose_upstream(exchange, &snapshot, found.api)
+    choose_destination(exchange, &snapshot, found.api)
         .map(Decided::Forward)
         .ok_or_else(|| Rejection::new(&reason::NO_UPSTREAM))
 }
@@ -384,10 +384,10 @@ fn note_step(
     now
 }
 
-/// Position of the upstream that this request goes to.
-fn choose_upstream(exchange: &Exchange, snapshot: &SnapshotRef, api: u32) -> Option<u32> {
-    if exchange.upstream.is_some() {
-        return exchange.upstream;
+/// Where this request goes.
+fn choose_destination(exchange: &mut Exchange, snapshot: &SnapshotRef, api: u32) -> Option<Destination> {
+    if exchange.destination.is_some() {
+        return exchange.destination.take();
     }
     let binding = &snapshot.bindings[api as usize];
     let mut chosen = binding.upstream?;
@@ -401,7 +401,7 @@ fn choose_upstream(exchange: &Exchange, snapshot: &SnapshotRef, api: u32) -> Opt
             chosen = position;
         }
     }
-    Some(chosen)
+    Some(Destination::Upstream(chosen))
 }
 
 /// A request id is random, so its low bits are as good as another random number.
@@ -415,7 +415,7 @@ fn prepare(
     conn: &ConnInfo,
     exchange: &mut Exchange,
     body: Unread<'_>,
-    upstream: u32,
+    destination: Destination,
     asked: Option<Asked>,
 ) -> Outgoing {
     let snapshot = exchange.snapshot.clone();
@@ -454,7 +454,7 @@ fn prepare(
     let upgrade = asked.map(|_| upgrade::WEBSOCKET);
     // A body that is here already has nothing to wait for.
     let expect_continue = seen.expect && exchange.request_payload.is_none();
-    Outgoing { upstream, extra, has_body, body, upgrade, expect_continue, trailers_welcome }
+    Outgoing { destination, extra, has_body, body, upgrade, expect_continue, trailers_welcome }
 }
 
 fn start_mirror(
@@ -582,7 +582,10 @@ pub async fn dry_run(worker: &Rc<Worker>, question: DryRun) -> engine::journal::
         Ok(Decided::Answered) => {
             exchange.detail = Some(Cow::Borrowed("a policy answers it; it would go to no upstream"));
         }
-        Ok(Decided::Forward(upstream)) => {
+        Ok(Decided::Forward(Destination::Dynamic(endpoint))) => {
+            exchange.detail = Some(Cow::Owned(format!("would go to {}", endpoint.url)));
+        }
+        Ok(Decided::Forward(Destination::Upstream(upstream))) => {
             let name = snapshot.upstreams.get(upstream as usize).map_or("?", |u| &u.name);
             exchange.detail = Some(Cow::Owned(format!("would go to upstream {name}")));
         }

@@ -366,7 +366,7 @@ async fn look_after(worker: Rc<Worker>) {
         }
         round = round.wrapping_add(1);
         if round.is_multiple_of(SWEEP_EVERY) {
-            worker.pools.sweep(now, live.snapshot.upstreams.iter());
+            worker.pools.sweep(now, live.snapshot.upstreams.iter().chain(&worker.dynamic.all()));
         }
     }
 }

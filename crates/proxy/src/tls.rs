@@ -48,7 +48,7 @@ impl TlsContexts {
         for (path, tls, protocol) in upstreams {
             // Protocol upgrades need HTTP/1.1 whatever else is spoken, and a server must not be offered more.
             for protocol in [*protocol, UpstreamProtocol::Http1] {
-                let key = (tls.clone(), protocol);
+                let key = key(tls, protocol);
                 if contexts.upstreams.contains_key(&key) {
                     continue;
                 }
@@ -71,8 +71,26 @@ impl TlsContexts {
     }
 
     pub fn upstream(&self, tls: &UpstreamTls, protocol: UpstreamProtocol) -> Option<Arc<ClientConfig>> {
-        self.upstreams.get(&(tls.clone(), protocol)).cloned()
+        let known = self.upstreams.get(&key(tls, protocol)).cloned();
+        // An endpoint that was made from a request may be the first one with TLS.
+        known.or_else(|| {
+            let usual =
+                *tls == UpstreamTls { server_name: tls.server_name.clone(), ..UpstreamTls::default() };
+            usual.then(|| usual_config(protocol))?
+        })
     }
+}
+
+/// The name in a certificate is looked at for each connection, and no part of its configuration.
+fn key(tls: &UpstreamTls, protocol: UpstreamProtocol) -> (UpstreamTls, UpstreamProtocol) {
+    (UpstreamTls { server_name: None, ..tls.clone() }, protocol)
+}
+
+/// With everything at its default.
+fn usual_config(protocol: UpstreamProtocol) -> Option<Arc<ClientConfig>> {
+    static KNOWN: [OnceLock<Option<Arc<ClientConfig>>>; 3] = [const { OnceLock::new() }; 3];
+    let make = || client_config(&UpstreamTls::default(), protocol).ok().map(Arc::new);
+    KNOWN[protocol as usize].get_or_init(make).clone()
 }
 
 fn provider() -> Arc<CryptoProvider> {

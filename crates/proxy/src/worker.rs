@@ -24,6 +24,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use crate::{
     calls::WorkerCaller,
     conn_state::ConnState,
+    dynamic::DynamicUpstreams,
     forward::StandIn,
     host_names::{HostNames, NameService},
     patience::Ticker,
@@ -85,6 +86,8 @@ pub struct Worker {
     pub stand_in: Option<Box<StandIn>>,
     pub pools: Pools,
     pub host_names: HostNames,
+    /// Upstreams of endpoints that were made from requests.
+    pub dynamic: DynamicUpstreams,
     pub ticker: Rc<Ticker>,
     pub connections: RefCell<Slab<Arc<ConnState>>>,
     pub draining: Cell<bool>,
@@ -114,8 +117,7 @@ impl Worker {
 
     /// A worker that calls no upstream.
     pub fn rehearsing(shared: Arc<Shared>, seed: u64, stand_in: StandIn) -> Rc<Self> {
-        // Nor does it send the calls of policies: nobody has said what their answers would be.
-        Rc::new(Self::with(0, shared, seed, Weak::new(), Some(Box::new(stand_in))))
+        Rc::new_cyclic(|worker| Self::with(0, shared, seed, Weak::clone(worker), Some(Box::new(stand_in))))
     }
 
     fn with(
@@ -136,6 +138,7 @@ impl Worker {
             stand_in,
             pools: Pools::default(),
             host_names: HostNames::default(),
+            dynamic: DynamicUpstreams::default(),
             ticker: Rc::default(),
             connections: RefCell::default(),
             draining: Cell::new(false),

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::route::{encode_query, encode_segment};
+use crate::route::{encode_host, encode_query, encode_segment};
 
 /// Where a template's text goes. Only substituted values are escaped, never the text around them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub enum Escape {
     UrlPath,
     /// The name or value of a query parameter, percent-encoded.
     UrlQuery,
+    /// Part of the host of a URL: what can be in no name of a host is percent-encoded, so that no host is valid with it.
+    Host,
     /// The inside of a JSON string.
     Json,
     /// Text or attribute value of XML.
@@ -32,6 +34,7 @@ impl Escape {
             Self::UrlPath if matches!(&*value, "." | "..") => Cow::Borrowed(""),
             Self::UrlPath => keep(value, encode_segment),
             Self::UrlQuery => keep(value, encode_query),
+            Self::Host => keep(value, encode_host),
             Self::Json => each(
                 value,
                 |c| matches!(c, '"' | '\\' | '\0'..='\x1f' | '\x7f' | '\u{2028}' | '\u{2029}'),
@@ -129,6 +132,9 @@ mod tests {
             (E::UrlPath, "a?b#c%2e;d\\", "a%3Fb%23c%252e%3Bd%5C"),
             (E::UrlQuery, "a&admin=1#x%", "a%26admin%3D1%23x%25"),
             (E::UrlQuery, "a b+c", "a%20b%2Bc"),
+            (E::Host, "eu-1.a_b", "eu-1.a_b"),
+            (E::Host, "u:p@evil.example:81/x?y#z\\[", "u%3Ap%40evil.example%3A81%2Fx%3Fy%23z%5C%5B"),
+            (E::Host, "\u{ff0f}\u{3002}", "%EF%BC%8F%E3%80%82"),
             (E::Json, "a\",\"admin\":\"1\\", "a\\\",\\\"admin\\\":\\\"1\\\\"),
             (E::Json, "\u{0}\n\u{1f}\u{2028}", "\\u0000\\n\\u001f\\u2028"),
             (E::Xml, "</a><b c='d' e=\"f\">&", "&lt;/a&gt;&lt;b c=&apos;d&apos; e=&quot;f&quot;&gt;&amp;"),

@@ -4,6 +4,7 @@
 //! Which policy uses it for what is left to the policies.
 
 pub mod json;
+mod json_template;
 pub mod xml;
 
 mod cel;
@@ -32,6 +33,7 @@ use model::Diagnostic;
 pub use self::{
     condition::Condition,
     escape::Escape,
+    json_template::JsonTemplate,
     select::{Replacement, Selector, SelectorKind},
     storage::{Authorization, CallResult, Extras},
     target::{OWN_HEADERS, SetError, Target},

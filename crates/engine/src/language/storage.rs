@@ -7,7 +7,10 @@ use http::{Method, StatusCode, Uri, header::ACCEPT, header::CONTENT_TYPE};
 use serde_json::Value;
 
 use super::variable::header;
-use crate::{Exchange, Headers, Payload, Problem, exchange::without_parameter, fault::Fault, held::Held};
+use crate::{
+    Exchange, Headers, Payload, Problem, calls::CallRecord, exchange::without_parameter, fault::Fault,
+    held::Held, signing::SignerRef,
+};
 
 /// What policies left on a request.
 #[derive(Debug, Default)]
@@ -15,10 +18,14 @@ pub struct Extras {
     variables: Vec<(Box<str>, Box<str>)>,
     fields: Vec<(Box<str>, Box<str>)>,
     results: Vec<CallResult>,
+    /// Calls that policies made, in the order that they ended.
+    pub(crate) calls: Vec<CallRecord>,
     /// Who was authenticated, and by what.
     pub authorization: Authorization,
     /// What the client sent, once a policy changed something of it.
     inbound: Option<Inbound>,
+    /// Signs the request whenever it is sent.
+    pub signer: Option<SignerRef>,
     /// What waits for the end of the request.
     pub(crate) held: Held,
     /// The error as it was before error handling changed it; there only when it did.

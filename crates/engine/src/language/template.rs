@@ -13,11 +13,11 @@ const LONGEST: usize = 1 << 20;
 /// A text with variables, compiled.
 #[derive(Debug)]
 pub struct Template {
-    pieces: Box<[Piece]>,
+    pub(super) pieces: Box<[Piece]>,
 }
 
 #[derive(Debug)]
-enum Piece {
+pub(super) enum Piece {
     Text(Box<str>),
     Variable(Variable),
 }
@@ -74,6 +74,21 @@ impl Template {
                 Cow::Owned(text)
             }
         }
+    }
+
+    /// The same; `None` when it would be longer than that many bytes.
+    pub fn render_at_most(&self, exchange: &Exchange, escape: Escape, most: usize) -> Option<String> {
+        let mut text = String::new();
+        for piece in &self.pieces {
+            match piece {
+                Piece::Text(piece) => text.push_str(piece),
+                Piece::Variable(variable) => text.push_str(&variable.escaped(exchange, escape)),
+            }
+            if text.len() > most {
+                return None;
+            }
+        }
+        Some(text)
     }
 
     /// The text when no variable is in it.

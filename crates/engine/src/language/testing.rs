@@ -70,6 +70,7 @@ pub(crate) fn exchange() -> Exchange {
     exchange.response_payload = Some(Payload::new("<r xmlns='urn:r'><a t='x'>1</a><a>2</a></r>"));
     exchange.attempts.push(Attempt {
         endpoint: 0,
+        url: None,
         started,
         took: Default::default(),
         status: 404,

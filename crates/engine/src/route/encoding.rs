@@ -49,6 +49,11 @@ pub fn encode_segment(text: &str) -> Cow<'_, str> {
     encode(text, |byte| is_unreserved(byte) || b"!$'()*,:@".contains(&byte))
 }
 
+/// As part of the name of a host: whatever is in no such name is encoded.
+pub fn encode_host(text: &str) -> Cow<'_, str> {
+    encode(text, |byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+}
+
 /// As data in the name or the value of a query parameter.
 pub fn encode_query(text: &str) -> Cow<'_, str> {
     encode(text, |byte| is_unreserved(byte) || b"!$'()*,:@/".contains(&byte))

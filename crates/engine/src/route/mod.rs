@@ -11,7 +11,7 @@ mod template;
 mod trie;
 
 pub use api_index::{ApiIndex, ApiPlace, IndexError, Versionless, compare_versions};
-pub use encoding::{decode_query, decode_text, encode_path, encode_query, encode_segment};
+pub use encoding::{decode_query, decode_text, encode_host, encode_path, encode_query, encode_segment};
 pub use parameter::{parameter, with_parameter};
 pub use path::{PathError, decode};
 pub use template::{Fit, Template, TemplateError};

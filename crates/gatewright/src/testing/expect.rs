@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::HeaderMap;
+use model::diagnostic::join;
 use model::test_file::{TestExpect, TestSent, TestText, TestVerdict};
 use proxy::{Sent, rehearse::Outcome};
 use serde::Serialize;
@@ -34,10 +35,14 @@ pub struct Expectations {
     json_path: Vec<(String, JsonPath, Value)>,
     policies: Option<Vec<(String, TestVerdict)>>,
     sent: Option<SentExpectations>,
+    /// By the name of the call.
+    calls: Vec<(String, SentExpectations)>,
 }
 
 #[derive(Debug)]
 struct SentExpectations {
+    /// Where they are written, under `expect`.
+    place: String,
     doc: TestSent,
     headers: Vec<(String, TextMatch)>,
     body: Option<TextMatch>,
@@ -77,18 +82,12 @@ impl Expectations {
         if doc.exactly && doc.policies.is_none() {
             problems.add("expect.exactly", "found without `policies`, which it is about");
         }
-        let sent = doc.upstream.as_ref().map(|doc| {
-            let called_not = TestSent { called: Some(false), ..TestSent::default() };
-            if doc.called == Some(false) && *doc != called_not {
-                problems.add("expect.upstream.called", "found `false` beside what a call must have been");
-            }
-            SentExpectations {
-                doc: doc.clone(),
-                headers: texts(&doc.headers, "expect.upstream.headers", problems),
-                body: text(doc.body.as_ref(), "expect.upstream.body", problems),
-            }
+        let sent = doc.upstream.as_ref().map(|doc| SentExpectations::compile(doc, "upstream", problems));
+        let calls = doc.calls.iter().map(|(name, doc)| {
+            (name.clone(), SentExpectations::compile(doc, &join("calls", name), problems))
         });
-        let compiled = Self { doc: doc.clone(), headers, body, json_path, policies, sent };
+        let calls = calls.collect();
+        let compiled = Self { doc: doc.clone(), headers, body, json_path, policies, sent, calls };
         (problems.0.len() == before).then_some(compiled)
     }
 
@@ -110,7 +109,11 @@ impl Expectations {
             compare_policies(policies, self.doc.exactly, record, &mut found);
         }
         if let Some(sent) = &self.sent {
-            sent.compare(&outcome.sent, &mut found);
+            sent.compare(&outcome.sent.iter().collect::<Vec<_>>(), &mut found);
+        }
+        for (name, expected) in &self.calls {
+            let calls = outcome.calls.iter().filter(|(called, _)| **called == **name);
+            expected.compare(&calls.map(|(_, sent)| sent).collect::<Vec<_>>(), &mut found);
         }
         found.0
     }
@@ -163,9 +166,23 @@ impl Expectations {
 }
 
 impl SentExpectations {
-    fn compare(&self, calls: &[Sent], found: &mut Found) {
+    fn compile(doc: &TestSent, place: &str, problems: &mut Problems) -> Self {
+        let called_not = TestSent { called: Some(false), ..TestSent::default() };
+        if doc.called == Some(false) && *doc != called_not {
+            problems.add(format!("expect.{place}.called"), "found `false` beside what a call must have been");
+        }
+        Self {
+            place: place.to_owned(),
+            doc: doc.clone(),
+            headers: texts(&doc.headers, &format!("expect.{place}.headers"), problems),
+            body: text(doc.body.as_ref(), &format!("expect.{place}.body"), problems),
+        }
+    }
+
+    fn compare(&self, calls: &[&Sent], found: &mut Found) {
+        let place = |key: &str| format!("{}.{key}", self.place);
         if let Some(expected) = self.doc.calls {
-            found.compare("upstream.calls", expected.to_string(), calls.len().to_string());
+            found.compare(&place("calls"), expected.to_string(), calls.len().to_string());
             if expected == 0 {
                 return;
             }
@@ -173,13 +190,13 @@ impl SentExpectations {
         let called = self.doc.called.unwrap_or(true);
         let Some(call) = calls.last() else {
             if called {
-                found.add("upstream.called", "a call", "none");
+                found.add(place("called"), "a call", "none");
             }
             return;
         };
         if !called {
             found.add(
-                "upstream.called",
+                place("called"),
                 "no call",
                 format!("{} {} to {}", call.method, call.target, call.endpoint),
             );
@@ -187,20 +204,20 @@ impl SentExpectations {
         }
         if let Some(endpoint) = &self.doc.endpoint {
             found.compare(
-                "upstream.endpoint",
+                &place("endpoint"),
                 endpoint.trim_end_matches('/'),
                 call.endpoint.trim_end_matches('/'),
             );
         }
         if let Some(method) = &self.doc.method {
-            found.compare("upstream.method", method, call.method.as_str());
+            found.compare(&place("method"), method, call.method.as_str());
         }
         if let Some(path) = &self.doc.path {
             let sent = if path.contains('?') { &call.target } else { before_query(&call.target) };
-            found.compare("upstream.path", path, sent);
+            found.compare(&place("path"), path, sent);
         }
-        compare_headers("upstream.headers", &self.headers, &call.headers, found);
-        compare_body("upstream.", &call.body, self.body.as_ref(), self.doc.json.as_ref(), found);
+        compare_headers(&place("headers"), &self.headers, &call.headers, found);
+        compare_body(&place(""), &call.body, self.body.as_ref(), self.doc.json.as_ref(), found);
     }
 }
 

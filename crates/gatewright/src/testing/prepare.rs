@@ -1,6 +1,11 @@
 //! From what is written in a test file to what can be played. Everything wrong is found before the first test runs.
 
-use std::{collections::BTreeMap, net::Ipv4Addr, num::NonZeroU32, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::Ipv4Addr,
+    num::NonZeroU32,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use engine::{Headers, RequestHead, Snapshot, Timestamp};
@@ -64,7 +69,13 @@ pub fn test(test: &TestCase, snapshot: &Snapshot, problems: &mut Problems) -> Op
     });
     let application = application.map(|found| problems.take("", found));
     let at = test.at.as_deref().map(|at| problems.take("at", time(at)));
-    let upstream = upstream(&test.upstream, problems);
+    let played = upstream(&test.upstream, "upstream", problems);
+    let mut calls = HashMap::with_capacity(test.calls.len());
+    for (name, doc) in &test.calls {
+        if let Some(played) = upstream(doc, &model::diagnostic::join("calls", name), problems) {
+            calls.insert(name.clone(), played);
+        }
+    }
     let expect = Expectations::compile(&test.expect, problems);
     let (mut head, body) = (head?, body?);
     complete(&mut head, &body, test.request.json.is_some());
@@ -79,7 +90,8 @@ pub fn test(test: &TestCase, snapshot: &Snapshot, problems: &mut Problems) -> Op
             client: test.request.client.unwrap_or(Ipv4Addr::LOCALHOST.into()),
             secure,
             application,
-            upstream: upstream?,
+            upstream: played?,
+            calls,
         },
         at,
         after: test.after.map_or(Duration::ZERO, model::Duration::get),
@@ -161,12 +173,14 @@ fn time(text: &str) -> Result<Timestamp, Diagnostic> {
     u64::try_from(time.unix_timestamp_nanos()).map(Timestamp).map_err(|_| error())
 }
 
-fn upstream(upstream: &TestUpstream, problems: &mut Problems) -> Option<Played> {
+fn upstream(upstream: &TestUpstream, path: &str, problems: &mut Problems) -> Option<Played> {
     let TestUpstream { status, headers: written, body: text, json, delay, fails } = upstream;
     if let Some(fails) = fails {
         if *upstream != (TestUpstream { fails: Some(*fails), ..TestUpstream::default() }) {
-            problems
-                .add("upstream.fails", "found beside other keys, but an upstream that fails answers nothing");
+            problems.add(
+                format!("{path}.fails"),
+                "found beside other keys, but an upstream that fails answers nothing",
+            );
             return None;
         }
         return Some(Played::Fails(match fails {
@@ -177,11 +191,14 @@ fn upstream(upstream: &TestUpstream, problems: &mut Problems) -> Option<Played> 
     }
     let code = status.unwrap_or(200);
     let status = StatusCode::from_u16(code).ok().filter(|_| (200..600).contains(&code)).ok_or_else(|| {
-        Diagnostic::error("upstream.status", format!("found {code}, expected a status from 200 to 599"))
+        Diagnostic::error(
+            format!("{path}.status"),
+            format!("found {code}, expected a status from 200 to 599"),
+        )
     });
     let status = problems.take("", status);
-    let map = headers(written, "upstream.headers", problems);
-    let body = body(text.as_deref(), json.as_ref(), "upstream", problems);
+    let map = headers(written, &format!("{path}.headers"), problems);
+    let body = body(text.as_deref(), json.as_ref(), path, problems);
     let mut headers = map?;
     if json.is_some() && !headers.contains_key(CONTENT_TYPE) {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

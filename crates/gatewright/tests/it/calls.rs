@@ -147,6 +147,104 @@ async fn the_gateway_shows_its_own_credentials_and_never_those_of_the_client() {
     assert!(!format!("{:?}", own.seen()).is_empty());
 }
 
+/// A file with a secret, and how a configuration refers to it.
+fn secret(text: &str) -> (tempfile::NamedTempFile, String) {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), text).expect("a file that can be written");
+    let reference = format!("${{file:{}}}", file.path().display());
+    (file, reference)
+}
+
+#[tokio::test]
+async fn a_signature_covers_what_is_sent_where_it_is_sent() {
+    let own = Upstream::echo_body().start().await;
+    let with = |unsigned: bool| {
+        let config = json!({ "method": "awsSignature", "accessKeyId": "AKID", "secretAccessKey": SECRET,
+                             "sessionToken": SECRET, "region": "eu-central-1", "service": "execute-api",
+                             "unsignedPayload": unsigned });
+        Config::from(api("/a", &own).policy("outboundAuthentication", config))
+    };
+    let gw = Gateway::serving(with(false)).await;
+    let request = |body: &'static str| {
+        post("/a/x?b=1&a=2", body).header("Authorization", "Bearer mine").header("X-Amz-Date", "mine")
+    };
+    assert_eq!(gw.send(request("one")).await.text(), "one");
+    let first = own.last();
+    let authorization = first.header("authorization");
+    let signed = "SignedHeaders=host;x-amz-content-sha256;x-amz-date;x-amz-security-token, Signature=";
+    assert!(authorization.starts_with("AWS4-HMAC-SHA256 Credential=AKID/2"), "{authorization}");
+    assert!(
+        authorization.contains("/eu-central-1/execute-api/aws4_request, ") && authorization.contains(signed)
+    );
+    assert_eq!(first.headers.get_all("authorization").iter().count(), 1);
+    assert_eq!(first.header("x-amz-date").len(), "20150830T123600Z".len());
+    assert_eq!(
+        first.header("x-amz-content-sha256"),
+        "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed"
+    );
+    gw.send(request("two")).await;
+    assert_ne!(own.last().header("authorization"), authorization);
+
+    let gw = Gateway::serving(with(true)).await;
+    gw.send(request("one")).await;
+    assert_eq!(own.last().header("x-amz-content-sha256"), "UNSIGNED-PAYLOAD");
+    let record = gw.explain(&gw.get("/a").await).await;
+    assert!(!format!("{record:?}").contains("Signature="));
+}
+
+#[tokio::test]
+async fn a_token_of_the_gateway_tells_the_upstream_who_calls() {
+    let own = Upstream::echo().start().await;
+    let (_file, key) = secret("a secret of thirty-two characters");
+    let config = json!({ "method": "jwt", "issuer": "gw", "subject": "${request.headers.X-User}", "algorithm": "HS256",
+                         "key": key, "header": "X-JWT-Assertion" });
+    let gw = Gateway::serving(Config::from(api("/a", &own).policy("outboundAuthentication", config))).await;
+    let call = async |user: &str| {
+        let request = get("/a").header("X-User", user).header("Authorization", "Bearer mine");
+        gw.send(request.header("X-JWT-Assertion", "mine")).await.json()["headers"].clone()
+    };
+    let (ann, again, bob) = (call("ann").await, call("ann").await, call("bob").await);
+    assert_eq!(ann["authorization"], serde_json::Value::Null);
+    assert_eq!(ann["x-jwt-assertion"].as_str().map(|token| token.split('.').count()), Some(3));
+    assert_eq!(ann["x-jwt-assertion"], again["x-jwt-assertion"]);
+    assert_ne!(ann["x-jwt-assertion"], bob["x-jwt-assertion"]);
+    gw.advance(SECOND * 200);
+    assert_ne!(call("ann").await["x-jwt-assertion"], ann["x-jwt-assertion"]);
+}
+
+#[tokio::test]
+async fn the_token_of_the_client_goes_on_and_no_other_credentials() {
+    let own = Upstream::echo().start().await;
+    let config = json!({ "method": "delegatedToken" });
+    let gw = Gateway::serving(Config::from(api("/a", &own).policy("outboundAuthentication", config))).await;
+    for (sent, expect) in [
+        ("Bearer mine", json!("Bearer mine")),
+        ("bearer  mine", json!("Bearer mine")),
+        ("Basic bWluZQ==", serde_json::Value::Null),
+    ] {
+        let answer = gw.send(get("/a").header("Authorization", sent)).await;
+        assert_eq!(answer.json()["headers"]["authorization"], expect, "{sent}");
+    }
+}
+
+#[tokio::test]
+async fn keys_that_cannot_be_used_are_told_when_the_configuration_is_loaded() {
+    let own = Upstream::echo().start().await;
+    for (config, path) in [
+        (json!({ "method": "jwt", "algorithm": "RS256", "key": SECRET }), "config.key"),
+        (json!({ "method": "jwt", "algorithm": "HS256", "key": SECRET }), "config.key"),
+        (
+            json!({ "method": "awsSignature", "accessKeyId": "A K", "secretAccessKey": SECRET, "region": "r",
+                    "service": "s" }),
+            "config.accessKeyId",
+        ),
+    ] {
+        let config = Config::from(api("/a", &own).policy("outboundAuthentication", config));
+        let problems = Gateway::start(config).await.map(|_| ()).unwrap_err().to_string();
+        assert!(problems.contains(path), "{problems}");
+    }
+}
+
 #[tokio::test]
 async fn a_secret_in_clear_is_refused_and_not_repeated() {
     let own = Upstream::echo().start().await;

@@ -1,11 +1,13 @@
 //! End to end: a real gateway and real upstreams in one process. Each module keeps one kind of promise.
 
+mod aggregation;
 mod asset_store;
 mod balancing;
 mod bodies;
 mod calls;
 mod configuration;
 mod docs;
+mod dynamic_endpoints;
 mod errors;
 mod events;
 mod explain;

@@ -297,3 +297,67 @@ async fn the_examples_pass() {
     let report = testing::run(&[examples], None).await;
     assert!(report.passed() >= 8 && report.failed() + report.unusable() == 0, "{}", report.to_text());
 }
+
+#[tokio::test]
+async fn calls_of_policies_get_the_answers_of_the_test() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let config = "
+apis:
+  - name: called
+    basePath: /called
+    upstream: http://a.invalid
+    policies:
+      - {type: requestCallOut, config: {name: stock, upstream: 'http://stock.invalid/v1', path: '/of?sku=${request.query.sku}',
+          set: {request.headers.X-Left: '${response[stock].payload.jsonPath[$.left]}'}}}
+  - name: mashup
+    basePath: /mashup
+    upstream: http://a.invalid
+    policies:
+      - {type: aggregate, config: {
+          calls: [{name: one, upstream: 'http://one.invalid'},
+                  {name: two, upstream: 'http://two.invalid', after: [one], need: optional, timeout: 1s,
+                   body: '{\"id\": \"${response[one].payload.jsonPath[$.id]}\"}'}],
+          answer: {body: '{\"one\": ${response[one].payload}, \"two\": ${response[two].payload}}'}}}
+";
+    let table = "tests:
+  - name: a call-out by its name
+    request: {url: '/called?sku=a'}
+    calls: {stock: {json: {left: 3}}}
+    expect: {status: 200, upstream: {headers: {x-left: '3'}}, calls: {stock: {calls: 1, method: GET, path: '/of?sku=a'}}}
+  - name: by its upstream
+    request: {url: '/called?sku=a'}
+    calls: {'http://stock.invalid/v1': {status: 500}}
+    expect: {status: 502, code: call_out_failed, upstream: {called: false}}
+  - name: nothing is known about it
+    request: {url: '/called?sku=a'}
+    expect: {status: 502, code: call_out_failed, calls: {stock: {called: false}}}
+  - name: several services
+    request: {url: /mashup}
+    calls: {one: {json: {id: 7}}, two: {json: [1], delay: 900ms}}
+    expect: {status: 200, json: {one: {id: 7}, two: [1]}, upstream: {called: false}, calls: {two: {method: POST, json: {id: '7'}}}}
+  - name: an optional one is too slow
+    request: {url: /mashup}
+    calls: {one: {json: {id: 7}}, two: {json: [1], delay: 2s}}
+    expect: {status: 200, json: {two: null}}
+  - name: a required one fails
+    request: {url: /mashup}
+    calls: {one: {fails: reset}}
+    expect: {status: 502, code: aggregate_call_failed, calls: {two: {called: false}}}
+  - name: a required one is silent
+    request: {url: /mashup}
+    calls: {one: {fails: timeout}}
+    expect: {status: 504, code: call_timeout}
+";
+    std::fs::write(directory.path().join("gatewright.yaml"), config).expect("a file");
+    std::fs::write(directory.path().join("a.test.yaml"), table).expect("a file");
+    let report = testing::run(&[directory.path().to_owned()], None).await;
+    assert_eq!((report.passed(), report.failed(), report.unusable()), (7, 0, 0), "{}", report.to_text());
+
+    let wrong = "tests:
+  - {name: t, request: {url: '/called?sku=a'}, calls: {stock: {json: {left: 3}}}, expect: {calls: {stock: {path: /other}, none: {}}}}
+";
+    std::fs::write(directory.path().join("a.test.yaml"), wrong).expect("a file");
+    let report = testing::run(&[directory.path().to_owned()], None).await;
+    let found: Vec<_> = report.files[0].tests[0].mismatches.iter().map(|mismatch| &*mismatch.what).collect();
+    assert_eq!(found, ["calls.none.called", "calls.stock.path"]);
+}

@@ -11,6 +11,7 @@ fn of(rules: &str) -> Served {
 fn from_upstream(exchange: &mut Exchange, status: u16) {
     exchange.attempts.push(Attempt {
         endpoint: 0,
+        url: None,
         started: Timestamp::default(),
         took: Default::default(),
         status,

@@ -105,6 +105,7 @@ impl Try<'_> {
             grpc,
             fresh: self.fresh,
             http1: outgoing.upgrade.is_some(),
+            private_addresses: &exchange.snapshot.settings.private_addresses,
         };
         match worker.pools.connect(self.pool, &wanted).await {
             Err(error) => {

@@ -7,11 +7,12 @@ mod upstream_body;
 use std::{rc::Rc, sync::Arc, time::Duration};
 
 use engine::{
-    Exchange, Headers, Reason, Rejection, Timestamp,
+    Destination, Exchange, Headers, Reason, Rejection, Timestamp,
     exchange::Attempt,
     reason,
+    signing::{BodyToSign, SignerRef, ToSign},
     snapshot::hash_address,
-    upstream::{CompiledUpstream, Unavailable, stable_hash},
+    upstream::{CompiledUpstream, Endpoint, Unavailable, stable_hash},
 };
 use http::{HeaderValue, Method, StatusCode, header::RETRY_AFTER};
 use smallvec::SmallVec;
@@ -36,8 +37,7 @@ pub struct Answer {
 
 /// What is sent.
 pub struct Outgoing {
-    /// Position of the upstream in the snapshot.
-    pub upstream: u32,
+    pub destination: Destination,
     /// Headers that the gateway adds.
     pub extra: Headers,
     pub body: Option<RequestBody>,
@@ -64,8 +64,17 @@ pub async fn forward(
 ) -> Result<Answer, Box<Rejection>> {
     // Borrowed from the worker's own handle: a shared reference count would make cores fight for its line.
     let snapshot = exchange.snapshot.clone();
-    let Some(upstream) = snapshot.upstreams.get(outgoing.upstream as usize) else {
-        return Err(Rejection::new(&reason::NO_UPSTREAM));
+    let made;
+    let upstream = match &outgoing.destination {
+        Destination::Upstream(position) => match snapshot.upstreams.get(*position as usize) {
+            Some(upstream) => upstream,
+            None => return Err(Rejection::new(&reason::NO_UPSTREAM)),
+        },
+        Destination::Dynamic(endpoint) => {
+            let own = exchange.api.and_then(|api| snapshot.bindings[api as usize].upstream);
+            made = worker.dynamic.find((snapshot.revision, &snapshot.upstreams), own, endpoint, worker.now());
+            &made
+        }
     };
     let mut tried: SmallVec<[usize; 4]> = SmallVec::new();
     let mut retries_left = upstream.doc.retries.attempts;
@@ -82,12 +91,16 @@ pub async fn forward(
         let endpoint = &upstream.endpoints[index];
         let pool = worker.pools.pool(endpoint);
         pool.budget.request(now);
+        if let Some(signer) = exchange.extras().and_then(|extras| extras.signer.clone()) {
+            sign(&signer, exchange, outgoing, endpoint, worker.now())?;
+        }
         let limits = limits(exchange, upstream, index);
         let _in_flight = upstream.counts_in_flight().then(|| InFlight::new(&endpoint.state));
         let try_now = attempt::Try { upstream, index, pool: &pool, limits, fresh, started: now };
         let (result, reused) = try_now.run(worker, exchange, outgoing).await;
         exchange.attempts.push(Attempt {
             endpoint: endpoint.id,
+            url: endpoint.is_dynamic().then(|| Arc::clone(&endpoint.url)),
             started: now,
             took: worker.now().since(now),
             status: result.as_ref().map_or(0, |answer| answer.status.as_u16()),
@@ -131,6 +144,34 @@ pub async fn forward(
             }
         }
     }
+}
+
+/// Puts the headers of a signature into the request, instead of any others of their names.
+fn sign(
+    signer: &SignerRef,
+    exchange: &mut Exchange,
+    outgoing: &mut Outgoing,
+    endpoint: &Endpoint,
+    now: Timestamp,
+) -> Result<(), Box<Rejection>> {
+    let body = match &exchange.request_payload {
+        Some(payload) => BodyToSign::Whole(payload.bytes()),
+        None if outgoing.has_body => BodyToSign::Streams,
+        None => BodyToSign::None,
+    };
+    let signed = signer.0.sign(&ToSign {
+        method: &exchange.method,
+        authority: endpoint.authority.as_str(),
+        path: [&endpoint.base_path, &exchange.uri.path()[exchange.base_length..]],
+        query: exchange.uri.query(),
+        body,
+        now,
+    })?;
+    for (name, value) in signed {
+        exchange.headers.remove(&name);
+        outgoing.extra.insert(&name, &value);
+    }
+    Ok(())
 }
 
 fn take_retry(left: &mut u8, pool: &crate::pool::Pool, upstream: &CompiledUpstream) -> bool {

@@ -2,6 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::HashMap,
     future::poll_fn,
     pin::Pin,
     rc::Rc,
@@ -10,7 +11,10 @@ use std::{
 };
 
 use bytes::{BufMut, Bytes, BytesMut};
-use engine::{Exchange, Headers, Outcome, Step, headers::write_line, reason, snapshot::Slot};
+use engine::{
+    Call, CallAnswer, Exchange, Headers, Outcome, Rejection, Step, headers::write_line, reason,
+    snapshot::Slot,
+};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
     header::{CONTENT_LENGTH, TRANSFER_ENCODING},
@@ -72,21 +76,73 @@ pub struct Sent {
 #[derive(Debug, Default)]
 pub struct StandIn {
     script: RefCell<Played>,
+    calls: RefCell<HashMap<String, Played>>,
     sent: RefCell<Vec<Sent>>,
+    called: RefCell<Vec<(Arc<str>, Sent)>>,
     acts: Cell<bool>,
 }
 
 impl StandIn {
     /// Says what the next request meets; whether it is known already who calls.
-    pub fn prepare(&self, script: Played, acts: bool) {
+    pub fn prepare(&self, script: Played, calls: HashMap<String, Played>, acts: bool) {
         *self.script.borrow_mut() = script;
+        *self.calls.borrow_mut() = calls;
         self.sent.borrow_mut().clear();
+        self.called.borrow_mut().clear();
         self.acts.set(acts);
     }
 
     /// The calls since then.
     pub fn take_sent(&self) -> Vec<Sent> {
         self.sent.take()
+    }
+
+    /// The calls of policies since then.
+    pub fn take_calls(&self) -> Vec<(Arc<str>, Sent)> {
+        self.called.take()
+    }
+
+    /// Plays a service that a policy calls.
+    pub fn call(&self, worker: &Worker, call: Call) -> Result<CallAnswer, Box<Rejection>> {
+        let upstream = call.upstream.as_str();
+        let calls = self.calls.borrow();
+        let Some(script) = calls.get(&*call.name).or_else(|| calls.get(upstream)) else {
+            let detail = format!("the test does not say what `{}` answers; add it to `calls`", call.name);
+            return Err(Rejection::new(&reason::CALL_NOT_POSSIBLE).detail(detail));
+        };
+        if let Played::Fails(Failing::Refused) = script {
+            let detail = "the test refuses the connection";
+            return Err(Rejection::new(&reason::UPSTREAM_UNREACHABLE).detail(detail));
+        }
+        let sent = Sent {
+            endpoint: upstream.into(),
+            method: call.method.clone(),
+            target: call.target.to_string(),
+            headers: (&call.headers).into(),
+            body: call.body.unwrap_or_default(),
+        };
+        self.called.borrow_mut().push((call.name, sent));
+        let silent = || {
+            worker.shared.clock.advance(call.timeout);
+            let detail = format!("no whole answer within {} ms", call.timeout.as_millis());
+            Err(Rejection::new(&reason::CALL_TIMEOUT).detail(detail))
+        };
+        match script {
+            Played::Fails(Failing::Reset) => {
+                Err(Rejection::new(&reason::UPSTREAM_BROKE).detail("closed without an answer"))
+            }
+            Played::Fails(_) => silent(),
+            Played::Answer { delay, .. } if *delay > call.timeout => silent(),
+            Played::Answer { body, .. } if body.len() as u64 > call.most => {
+                Err(Rejection::new(&reason::RESPONSE_TOO_LARGE))
+            }
+            Played::Answer { status, headers, body, delay } => {
+                worker.shared.clock.advance(*delay);
+                let headers = received(*status, headers, body, call.method == Method::HEAD)
+                    .map_err(|h1::Invalid(what)| Rejection::new(&reason::UPSTREAM_INVALID).detail(what))?;
+                Ok(CallAnswer { status: *status, headers, body: body.clone() })
+            }
+        }
     }
 
     /// Runs a policy that finds out who calls, unless somebody has said it.

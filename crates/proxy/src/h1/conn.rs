@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    net::IpAddr,
     pin::Pin,
     sync::{Arc, atomic::Ordering::Relaxed},
     task::{Context, Poll},
@@ -77,6 +78,8 @@ impl Io {
 pub struct Conn {
     pub io: Io,
     pub read: BytesMut,
+    /// The address that it leads to.
+    pub peer: IpAddr,
     /// It has carried a request before.
     pub reused: bool,
     pub idle_since: Timestamp,
@@ -108,8 +111,9 @@ pub const HEAD_READ: usize = 8 * 1024;
 pub const BODY_READ: usize = 64 * 1024;
 
 impl Conn {
-    pub fn new(io: Io, counted: Counted) -> Self {
-        Self { io, read: BytesMut::new(), reused: false, idle_since: Timestamp::default(), _counted: counted }
+    pub fn new(io: Io, peer: IpAddr, counted: Counted) -> Self {
+        let idle_since = Timestamp::default();
+        Self { io, read: BytesMut::new(), peer, reused: false, idle_since, _counted: counted }
     }
 
     /// Whether the next request may use it. Bytes that nobody asked for end a connection.

@@ -1,8 +1,13 @@
-//! Routing: where a request goes, by conditions.
+//! Routing: where a request goes, by conditions. Endpoints from variables are made in `endpoint`.
 
+mod endpoint;
+#[cfg(test)]
+mod tests;
+
+use endpoint::EndpointMaker;
 use engine::{
-    CompileCx, Compiled, Exchange, FailMode, Filter, Needs, Outcome, Policy, Reason, Rejection, Stage, Step,
-    UpstreamName, Verdict,
+    CompileCx, Compiled, Destination, Exchange, FailMode, Filter, Needs, Outcome, Policy, Reason, Rejection,
+    Stage, Step, UpstreamName, Verdict,
     language::{Condition, Escape, Target, Template},
 };
 use http::StatusCode;
@@ -35,6 +40,17 @@ pub struct RoutingRule {
     /// Name of an upstream, or a URL. Default: the API's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     upstream: Option<String>,
+    /// Endpoint made from variables, as in `https://${request.headers.X-Region}.svc.example:8443`, or one variable that
+    /// holds it, such as `${dynamicEndpoint}`; instead of `upstream`. It has scheme, host and port; the path is written in
+    /// `path`. Time limits, TLS and everything else are those of the API's own upstream, but for health checks and the
+    /// circuit breaker. Endpoints at private addresses are refused unless `settings.privateAddresses` allows them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    endpoint: Option<String>,
+    /// Hosts that `endpoint` may come to: `api.example`, `*.svc.example`, with a port or without; `*` for all. Without a
+    /// port, the one written in `endpoint` is allowed, or the usual one when the endpoint is a variable as a whole.
+    /// Default: what is below the name that `endpoint` ends with, as in `*.svc.example`; it has to have two parts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    allow: Vec<String>,
     /// Path after that of the endpoint, with variables; `${sys:resource_path}` is what the client called below the
     /// base path. Default: just that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -51,6 +67,17 @@ pub struct RoutingTarget {
     /// Name of an upstream, or a URL. Default: the API's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     upstream: Option<String>,
+    /// Endpoint made from variables, as in `https://${request.headers.X-Region}.svc.example:8443`, or one variable that
+    /// holds it, such as `${dynamicEndpoint}`; instead of `upstream`. It has scheme, host and port; the path is written in
+    /// `path`. Time limits, TLS and everything else are those of the API's own upstream, but for health checks and the
+    /// circuit breaker. Endpoints at private addresses are refused unless `settings.privateAddresses` allows them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    endpoint: Option<String>,
+    /// Hosts that `endpoint` may come to: `api.example`, `*.svc.example`, with a port or without; `*` for all. Without a
+    /// port, the one written in `endpoint` is allowed, or the usual one when the endpoint is a variable as a whole.
+    /// Default: what is below the name that `endpoint` ends with, as in `*.svc.example`; it has to have two parts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    allow: Vec<String>,
     /// Path after that of the endpoint, with variables; `${sys:resource_path}` is what the client called below the
     /// base path. Default: just that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -63,15 +90,20 @@ pub struct RoutingTarget {
 static NOT_ROUTABLE: Reason = Reason::new(
     "not_routable",
     StatusCode::BAD_REQUEST,
-    "The request cannot be sent where it would have to go: the path or method made for it is not valid.",
+    "The request cannot be sent where it would have to go: the endpoint, path or method made for it is not valid.",
+);
+static NOT_ALLOWED: Reason = Reason::new(
+    "endpoint_not_allowed",
+    StatusCode::FORBIDDEN,
+    "The request would have to go to an endpoint that the API does not allow.",
 );
 
 impl Policy for Routing {
     const TYPE: &'static str = "routing";
     const STAGE: Stage = Stage::Routing;
-    const REASONS: &'static [&'static Reason] = &[&NOT_ROUTABLE];
+    const REASONS: &'static [&'static Reason] = &[&NOT_ROUTABLE, &NOT_ALLOWED];
     const ON_FAILURE: FailMode = FailMode::Closed;
-    const POSTURE: &'static str = "The client chooses only among the upstreams that are written down. What it sends into a path is encoded, so that it can add no segment, query or host.";
+    const POSTURE: &'static str = "The client chooses only among the upstreams that are written down. What it sends into a path is encoded, so that it can add no segment, query or host. What it sends into an `endpoint` can be part of a host name and nothing else; the host has to be in `allow`, and its address must not be a private one, whatever a name server says.";
     const EXAMPLE: &'static str = "rules:\n  - name: partners\n    when: {variable: '${request.headers.X-Channel}', operator: equals, value: partner}\n    upstream: https://partners.internal:8443\n    path: /v2/${sys:resource_path}\n";
 
     fn compile(self, cx: &mut CompileCx<'_>) -> Result<Compiled, Diagnostic> {
@@ -80,10 +112,16 @@ impl Policy for Routing {
             let path = format!("rules[{index}]");
             let when = Condition::compile(&rule.when, cx.language())
                 .map_err(|problem| problem.under("when").under(&path))?;
-            let target = RoutingTarget { upstream: rule.upstream, path: rule.path, method: rule.method };
+            let target = RoutingTarget {
+                upstream: rule.upstream,
+                endpoint: rule.endpoint,
+                allow: rule.allow,
+                path: rule.path,
+                method: rule.method,
+            };
             let name = rule.name.unwrap_or_else(|| format!("rule {}", index + 1));
             rules.push(Rule {
-                name: name.into(),
+                why: format!("{name} holds").into(),
                 when,
                 way: Way::compile(&target, cx).map_err(|p| p.under(&path))?,
             });
@@ -102,7 +140,8 @@ struct Router {
 }
 
 struct Rule {
-    name: Box<str>,
+    /// For the decision record.
+    why: Box<str>,
     when: Condition,
     way: Way,
 }
@@ -110,6 +149,7 @@ struct Rule {
 /// What is changed about a request so that it goes another way.
 struct Way {
     upstream: Option<UpstreamName>,
+    endpoint: Option<EndpointMaker>,
     path: Option<Template>,
     method: Option<String>,
     to_path: Target,
@@ -120,6 +160,19 @@ impl Way {
     fn compile(target: &RoutingTarget, cx: &mut CompileCx<'_>) -> Result<Self, Diagnostic> {
         let upstream = match &target.upstream {
             Some(text) => Some(cx.upstream("upstream", text)?),
+            None => None,
+        };
+        let endpoint = match &target.endpoint {
+            Some(_) if upstream.is_some() => {
+                return Err(Diagnostic::error(
+                    "endpoint",
+                    "found beside `upstream`, expected one of the two",
+                ));
+            }
+            Some(text) => Some(EndpointMaker::compile(text, &target.allow, cx.language())?),
+            None if !target.allow.is_empty() => {
+                return Err(Diagnostic::error("allow", "found without `endpoint`, which it is about"));
+            }
             None => None,
         };
         let path = match &target.path {
@@ -138,6 +191,7 @@ impl Way {
         }
         Ok(Self {
             upstream,
+            endpoint,
             path,
             method: target.method.clone(),
             to_path: Target::compile("${request.path}", cx.language())?,
@@ -145,7 +199,7 @@ impl Way {
         })
     }
 
-    fn take(&self, exchange: &mut Exchange) -> Verdict {
+    fn take(&self, exchange: &mut Exchange, why: &str) -> Verdict {
         let wrong = |detail: String| Rejection::new(&NOT_ROUTABLE).detail(detail);
         if let Some(path) = &self.path {
             // The target encodes what must not stand in a path as it is.
@@ -160,11 +214,17 @@ impl Way {
         {
             return Err(Rejection::new(&engine::reason::NO_UPSTREAM));
         }
+        if let Some(maker) = &self.endpoint {
+            let endpoint = maker.make(exchange)?;
+            exchange.note(|| format!("{why}; goes to {}", endpoint.url).into());
+            exchange.destination = Some(Destination::Dynamic(Box::new(endpoint)));
+        }
         Ok(Outcome::Changed)
     }
 
     fn needs(&self) -> Needs {
-        self.path.as_ref().map_or(Needs::default(), Template::needs)
+        let path = self.path.as_ref().map_or(Needs::default(), Template::needs);
+        path | self.endpoint.as_ref().map_or(Needs::default(), EndpointMaker::needs)
     }
 }
 
@@ -173,12 +233,13 @@ impl Filter for Router {
         let found = self.rules.iter().find(|rule| rule.when.holds(exchange));
         Step::Done(match (found, &self.default) {
             (Some(rule), _) => {
-                exchange.note(|| format!("{} holds", rule.name).into());
-                rule.way.take(exchange)
+                exchange.note(|| rule.why.to_string().into());
+                rule.way.take(exchange, &rule.why)
             }
             (None, Some(default)) => {
-                exchange.note(|| "no rule holds".into());
-                default.take(exchange)
+                let why = "no rule holds";
+                exchange.note(|| why.into());
+                default.take(exchange, why)
             }
             (None, None) => Ok(Outcome::Skipped),
         })
@@ -189,51 +250,5 @@ impl Filter for Router {
         let needs = rules.fold(Needs::default(), |all, needs| all | needs);
         // There is no response yet that could be looked at.
         Needs { response_body: false, ..needs | self.default.as_ref().map_or(Needs::default(), Way::needs) }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::testing;
-
-    const RULES: &str = r#"[{type: routing, config: {
-        rules: [
-            {name: partners, when: {variable: "${request.headers.X-Channel}", operator: equals, value: partner},
-             upstream: "http://partners.internal:81", path: "/v2/${sys:resource_path}"},
-            {when: {variable: "${request.query.to}", operator: exists}, path: "/to/${request.query.to}", method: POST},
-        ]}}]"#;
-
-    #[test]
-    fn the_first_rule_that_holds_decides() {
-        let served = testing::serve("", RULES);
-        let urls: Vec<_> = served.snapshot.upstreams.iter().map(|u| u.name.to_string()).collect();
-        let way = |line: &str, headers: &str| {
-            let mut exchange = served.exchange(line, headers, "");
-            let ran = served.request(&mut exchange);
-            assert!(ran.is_ok(), "{line}: {ran:?}");
-            let upstream = exchange.upstream.map(|position| urls[position as usize].clone());
-            (exchange.method.to_string(), exchange.uri.path()[2..].to_owned(), upstream)
-        };
-        assert_eq!(
-            way("GET /orders/1?to=x", "X-Channel: partner"),
-            ("GET".into(), "/v2/orders/1".into(), Some("http://partners.internal:81".into()))
-        );
-        assert_eq!(way("GET /orders?to=a%2F..%3Fb", ""), ("POST".into(), "/to/a/..%3Fb".into(), None));
-        assert_eq!(way("GET /orders", ""), ("GET".into(), "/orders".into(), None));
-    }
-
-    #[test]
-    fn what_is_wrong_is_named_with_its_path() {
-        for (config, path) in [
-            ("{rules: [{when: {cel: 'true'}, upstream: nowhere}]}", "rules[0].upstream"),
-            ("{rules: [{when: {cel: '1 +'}}]}", "rules[0].when"),
-            ("{default: {path: '${request.nonsense}'}}", "default.path"),
-            ("{default: {method: get}}", "default.method"),
-            ("{default: {upstream: 'ftp://x'}}", "default.upstream"),
-        ] {
-            let problems = testing::try_serve("", &format!("[{{type: routing, config: {config}}}]"), "");
-            let problems = problems.map(|_| ()).unwrap_err();
-            assert!(problems.0[0].path.contains(path), "{config}: {problems}");
-        }
     }
 }
