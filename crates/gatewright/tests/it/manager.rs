@@ -25,7 +25,7 @@ fn code(response: &Response, status: u16) -> String {
 
 #[tokio::test]
 async fn a_change_is_live_when_it_is_acknowledged_and_every_version_of_it_stays() {
-    let upstream = Upstream::text("hello").await;
+    let upstream = Upstream::text("hello").start().await;
     let gateway = Gateway::serving(managed()).await;
     let admin = gateway.administrator();
     assert_eq!(gateway.get("/orders/7").await.status(), 404);
@@ -75,7 +75,7 @@ async fn a_change_is_live_when_it_is_acknowledged_and_every_version_of_it_stays(
 
 #[tokio::test]
 async fn what_would_not_be_valid_as_a_whole_is_refused_with_every_problem_and_changes_nothing() {
-    let upstream = Upstream::text("hello").await;
+    let upstream = Upstream::text("hello").start().await;
     let gateway = Gateway::serving(managed()).await;
     let admin = gateway.administrator();
     expect(
@@ -130,7 +130,7 @@ async fn what_would_not_be_valid_as_a_whole_is_refused_with_every_problem_and_ch
 
 #[tokio::test]
 async fn of_two_editors_one_wins_and_the_other_is_told() {
-    let upstream = Upstream::text("hello").await;
+    let upstream = Upstream::text("hello").start().await;
     let gateway = Gateway::serving(managed()).await;
     let admin = gateway.administrator();
     expect(&admin.post("/apis", &orders(&upstream)).await, 201);
@@ -215,7 +215,7 @@ async fn nobody_gets_in_without_a_password_or_does_what_they_may_not() {
 
 #[tokio::test]
 async fn a_set_is_applied_as_a_whole_planned_before_and_exported_as_it_came() {
-    let upstream = Upstream::text("hello").await;
+    let upstream = Upstream::text("hello").start().await;
     let gateway = Gateway::serving(managed()).await;
     let admin = gateway.administrator();
     let set = json!({
@@ -296,7 +296,7 @@ async fn lists_are_filtered_searched_sorted_and_paged() {
 
 #[tokio::test]
 async fn files_and_assets_add_up_and_a_name_of_both_is_refused() {
-    let upstream = Upstream::text("hello").await;
+    let upstream = Upstream::text("hello").start().await;
     let gateway = Gateway::serving(managed().api(testkit::api("/file", &upstream))).await;
     let admin = gateway.administrator();
     expect(&admin.post("/apis", &orders(&upstream)).await, 201);
@@ -318,7 +318,7 @@ fn on(postgres: &Postgres) -> (Config, tempfile::TempDir) {
 
 #[tokio::test]
 async fn two_nodes_on_one_database_serve_the_same() {
-    let upstream = Upstream::text("hello").await;
+    let upstream = Upstream::text("hello").start().await;
     let mut postgres = Postgres::start();
     let (config, _directory) = on(&postgres);
     let one = Gateway::serving(config.clone()).await;
@@ -352,7 +352,7 @@ async fn two_nodes_on_one_database_serve_the_same() {
 
 #[tokio::test]
 async fn assets_are_there_again_after_a_restart() {
-    let upstream = Upstream::text("hello").await;
+    let upstream = Upstream::text("hello").start().await;
     let directory = tempfile::tempdir().expect("temporary folders can be made");
     let config = managed().setting("dataDirectory", directory.path().display().to_string());
     let gateway = Gateway::serving(config.clone()).await;
