@@ -58,7 +58,8 @@ impl Kind {
                 let typed: T = check::parse(value)?;
                 let name = typed.name()?;
                 // What has been read can be written.
-                let document = serde_json::to_value(&typed).unwrap_or_default();
+                let mut document = serde_json::to_value(&typed).unwrap_or_default();
+                check::strip_defaults(&check::schema_of::<T>(), &mut document);
                 Ok(Parsed { name, document, typed: Arc::new(typed) })
             },
             append: |config, typed| {

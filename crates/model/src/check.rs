@@ -15,9 +15,12 @@ use crate::{
     diagnostic::{join, nearest},
 };
 
+mod defaults;
 mod object;
 mod union;
 mod words;
+
+pub use defaults::strip_defaults;
 
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,6 @@ use axum::{
     extract::{Query, State},
     http::StatusCode,
 };
-use model::ConfigDoc;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -146,10 +145,10 @@ pub(super) async fn export(
     if !who.may(Privilege::ExportAssets) {
         return Err(ChangeError::Forbidden(Privilege::ExportAssets.name()).into());
     }
-    let mut config = ConfigDoc::default();
-    manager.assets().add_to(&mut config);
-    let Ok(Value::Object(whole)) = serde_json::to_value(&config) else { return Ok(Json(json!({}))) };
-    let lists: Map<String, Value> =
-        whole.into_iter().filter(|(key, _)| KINDS.iter().any(|kind| kind.list == key)).collect();
-    Ok(Json(Value::Object(lists)))
+    let assets = manager.assets();
+    let lists = KINDS.iter().filter_map(|kind| {
+        let documents: Vec<Value> = assets.list(kind).map(|held| held.parsed.document.clone()).collect();
+        (!documents.is_empty()).then(|| (kind.list.to_owned(), documents.into()))
+    });
+    Ok(Json(Value::Object(lists.collect::<Map<String, Value>>())))
 }
