@@ -2,10 +2,15 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use definition::Definition;
 use model::{ConfigDoc, Diagnostics};
 use store::assets::{Asset, AssetVersion};
 
-use crate::{KINDS, Kind, Parsed, kind};
+use crate::{
+    KINDS, Kind, Parsed,
+    definitions::{DOCUMENT, Definitions},
+    kind,
+};
 
 /// An asset.
 #[derive(Debug)]
@@ -31,6 +36,8 @@ pub struct Assets {
     pub revision: u64,
     /// By list and name.
     lists: BTreeMap<&'static str, BTreeMap<Arc<str>, Arc<Held>>>,
+    /// What they refer to in the store.
+    pub(crate) definitions: Definitions,
 }
 
 impl Assets {
@@ -92,6 +99,11 @@ impl Assets {
         if let Some(list) = self.lists.get_mut(kind.list) {
             list.retain(|_, held| held.id != id);
         }
+    }
+
+    /// A definition that is kept in the store, by what the API says about it.
+    pub fn definition(&self, location: &str) -> Option<&Arc<Definition>> {
+        self.definitions.get(location.strip_prefix(DOCUMENT)?)
     }
 
     /// An asset by its name, or by its id.

@@ -59,7 +59,7 @@ impl Kind {
                 let name = typed.name()?;
                 // What has been read can be written.
                 let mut document = serde_json::to_value(&typed).unwrap_or_default();
-                check::strip_defaults(&check::schema_of::<T>(), &mut document);
+                check::strip_defaults(&check::known_schema::<T>(), &mut document);
                 Ok(Parsed { name, document, typed: Arc::new(typed) })
             },
             append: |config, typed| {

@@ -7,6 +7,7 @@
 mod access;
 mod assets;
 mod change;
+mod definitions;
 mod kind;
 mod kinds;
 mod node;
@@ -17,6 +18,7 @@ mod service;
 pub use access::Who;
 pub use assets::{Assets, Held};
 pub use change::{ChangeError, Changed, Condition, Edit, Write};
+pub use definitions::DOCUMENT;
 pub use kind::{AssetDoc, Kind, Parsed};
 pub use kinds::{KINDS, kind};
 pub use node::{Node, Prepared, Preparing};

@@ -18,7 +18,7 @@ use crate::{
     Assets, ChangeError, Changed, Condition, Edit, Node, Prepared, Who, Write,
     access::{self, Access},
     change::{Worked, work_out},
-    kind,
+    definitions, kind,
     rights::{ADMINISTRATORS, PREDEFINED},
 };
 
@@ -62,7 +62,12 @@ impl Manager {
         machine: String,
     ) -> Result<(Arc<Self>, Option<String>), ManagerError> {
         let (revision, assets) = store.assets().await?;
-        let (assets, problems) = Assets::read(revision, assets);
+        let (mut assets, mut problems) = Assets::read(revision, assets);
+        match definitions::complete(&store, &mut assets).await {
+            Err(ChangeError::Invalid(found)) => problems.0.extend(found.0),
+            Err(ChangeError::Store(error)) => return Err(error.into()),
+            _ => {}
+        }
         for problem in &problems.0 {
             tracing::error!("{problem}");
         }
@@ -134,7 +139,8 @@ impl Manager {
     /// What a change would come to. Nothing is changed.
     async fn plan(&self, edits: &[Edit]) -> Result<Changed, ChangeError> {
         let before = self.assets();
-        let worked = work_out(&before, edits, now(), new_id)?;
+        let mut worked = work_out(&before, edits, now(), new_id)?;
+        definitions::complete(&self.store, &mut worked.assets).await?;
         let prepared = self.prepare(Arc::new(worked.assets.clone())).await?;
         let warnings = prepared.as_ref().map(|prepared| prepared.warnings().to_vec()).unwrap_or_default();
         Ok(outcome(&worked, before.revision, warnings))
@@ -151,10 +157,11 @@ impl Manager {
         for _ in 0..ATTEMPTS {
             let before = self.assets();
             let at = now();
-            let worked = work_out(&before, edits, at, new_id)?;
+            let mut worked = work_out(&before, edits, at, new_id)?;
             if worked.changes.is_empty() {
                 return Ok(outcome(&worked, before.revision, Vec::new()));
             }
+            definitions::complete(&self.store, &mut worked.assets).await?;
             let prepared = self.prepare(Arc::new(worked.assets.clone())).await?;
             let messages = messages(&worked);
             let audit: Vec<AuditEntry<'_>> = messages
@@ -229,6 +236,10 @@ impl Manager {
             if let Err(problems) = assets.apply(version) {
                 self.report(problems);
             }
+        }
+        match definitions::complete(&self.store, &mut assets).await {
+            Err(ChangeError::Invalid(problems)) => self.report(problems),
+            completed => completed?,
         }
         match self.prepare(Arc::new(assets.clone())).await {
             Ok(prepared) => self.serve(assets, prepared),

@@ -3,7 +3,11 @@
 //! Covers what schemars writes for our types; what a schema cannot say (an address, a template) is found by
 //! deserialising afterwards. The wording of what was found and expected is in [`words`].
 
-use std::sync::OnceLock;
+use std::{
+    any::TypeId,
+    collections::BTreeMap,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
 
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::de::DeserializeOwned;
@@ -37,14 +41,21 @@ pub fn schema_of<T: JsonSchema>() -> Value {
     SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>().into()
 }
 
+/// The same, made once for each type.
+pub fn known_schema<T: JsonSchema + 'static>() -> Arc<Value> {
+    static KNOWN: Mutex<BTreeMap<TypeId, Arc<Value>>> = Mutex::new(BTreeMap::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    Arc::clone(known.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(schema_of::<T>())))
+}
+
 /// Every problem that `value` has by `schema`. A null under an optional key counts as absent.
 pub fn check(schema: &Value, value: &Value) -> Vec<Diagnostic> {
     run(schema, value).problems
 }
 
 /// Checks against the schema of `T`, then deserialises.
-pub fn parse<T: DeserializeOwned + JsonSchema>(mut value: Value) -> Result<T, Diagnostics> {
-    let report = run(&schema_of::<T>(), &value);
+pub fn parse<T: DeserializeOwned + JsonSchema + 'static>(mut value: Value) -> Result<T, Diagnostics> {
+    let report = run(&known_schema::<T>(), &value);
     if !report.problems.is_empty() {
         return Err(Diagnostics(report.problems));
     }

@@ -13,11 +13,13 @@ mod scalar;
 mod syntax;
 #[cfg(test)]
 mod tests;
+mod write;
 
 use serde_json::Value;
 
 use crate::Diagnostic;
 pub use marks::Marks;
+pub use write::write;
 
 /// A document with the lines of its nodes.
 #[derive(Debug)]

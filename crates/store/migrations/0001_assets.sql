@@ -56,6 +56,13 @@ CREATE TABLE audit (
 );
 CREATE INDEX audit_by_time ON audit (at);
 
+-- API definitions as they came, by the SHA-256 of their bytes.
+CREATE TABLE document (
+    hash TEXT PRIMARY KEY,
+    content BYTEA NOT NULL,
+    created_at BIGINT NOT NULL
+);
+
 -- How users prove who they are. Apart from the assets: nobody gets an old password back with an old revision.
 CREATE TABLE credential (
     username TEXT PRIMARY KEY,

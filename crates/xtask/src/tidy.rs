@@ -20,7 +20,7 @@ const EDGES: [(&str, &[&str]); 10] = [
     ("policies", &["engine", "model"]),
     ("proxy", &["engine", "model"]),
     ("store", &["model"]),
-    ("manager", &["model", "store"]),
+    ("manager", &["definition", "model", "store"]),
     ("gatewright", &["definition", "engine", "manager", "model", "policies", "proxy", "store"]),
     ("bench", &[]),
     ("testkit", &["definition", "engine", "gatewright", "model", "policies", "proxy", "store"]),

@@ -3,6 +3,7 @@
 mod check;
 mod import;
 mod key;
+mod manage;
 mod query;
 mod run;
 mod schema;
@@ -44,6 +45,22 @@ enum Command {
     Tap(tap::Tap),
     /// Show what a running gateway serves.
     Status(query::Status),
+    /// List assets, or show one.
+    Get(manage::Get),
+    /// Show what applying documents would change. Exit code 2 when something would.
+    Plan(manage::Plan),
+    /// Change assets to what documents say.
+    Apply(manage::Apply),
+    /// Delete an asset.
+    Delete(manage::Delete),
+    /// Write all assets as documents that can be applied again.
+    Export(manage::Export),
+    /// List the versions of an asset, or the revisions of everything.
+    History(manage::History),
+    /// Make everything, or one asset, as a revision left it.
+    Rollback(manage::Rollback),
+    /// List what was done, or check that the log is as it was written.
+    Audit(manage::Audit),
     /// Make an API key and its hash.
     Key,
 }
@@ -73,6 +90,14 @@ pub fn main(release_memory: Option<fn()>) -> ExitCode {
             Command::Events(command) => command.run().await,
             Command::Tap(command) => command.run().await,
             Command::Status(command) => command.run().await,
+            Command::Get(command) => manage::exit(command.run().await),
+            Command::Plan(command) => manage::exit(command.run().await),
+            Command::Apply(command) => manage::exit(command.run().await),
+            Command::Delete(command) => manage::exit(command.run().await),
+            Command::Export(command) => manage::exit(command.run().await),
+            Command::History(command) => manage::exit(command.run().await),
+            Command::Rollback(command) => manage::exit(command.run().await),
+            Command::Audit(command) => manage::exit(command.run().await),
             Command::Key => key::run(),
         }
     })

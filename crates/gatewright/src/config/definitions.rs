@@ -8,6 +8,7 @@ use std::{
 
 use definition::{Definition, FileLoader, NoLoader};
 use engine::compile::ApiDefinition;
+use manager::Assets;
 use model::{ConfigDoc, Diagnostic, Diagnostics};
 
 use crate::client;
@@ -15,6 +16,7 @@ use crate::client;
 /// Loads all definitions; the second value names the files they were read from.
 pub(super) async fn load(
     config: &ConfigDoc,
+    assets: Option<&Assets>,
     problems: &mut Diagnostics,
 ) -> (Vec<Option<Arc<Definition>>>, Vec<PathBuf>) {
     let mut definitions = Vec::with_capacity(config.apis.len());
@@ -24,6 +26,10 @@ pub(super) async fn load(
             definitions.push(None);
             continue;
         };
+        if let Some(kept) = assets.and_then(|assets| assets.definition(location)) {
+            definitions.push(Some(Arc::clone(kept)));
+            continue;
+        }
         match read(location).await {
             Ok(definition) => {
                 if !location.contains("://") {

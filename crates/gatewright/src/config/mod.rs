@@ -90,7 +90,7 @@ async fn load_whole(
     if config.listeners.is_empty() {
         config.listeners.push(default_listener());
     }
-    let (definitions, mut found) = definitions::load(&config, &mut problems).await;
+    let (definitions, mut found) = definitions::load(&config, assets, &mut problems).await;
     files.append(&mut found);
     files.extend(resolve::certificate_files(&config));
     let problems = Diagnostics(problems.0.into_iter().map(|p| origins.locate(p)).collect());
@@ -101,6 +101,13 @@ async fn load_whole(
         definitions.iter().map(|d| d.as_ref().map(|d| Arc::new(definitions::for_engine(d)))).collect();
     let input = Input { config, definitions: compiled };
     Ok(Loaded { input, definitions, warnings: problems.0, files, origins })
+}
+
+/// Reads documents without loading what they refer to. Paths in them are absolute.
+pub fn read(path: &Path) -> Result<(ConfigDoc, Vec<PathBuf>), Diagnostics> {
+    let mut read = files::read(path)?;
+    resolve::paths(&mut read.config, &directory_of(path));
+    Ok((read.config, read.files))
 }
 
 /// Relative paths in a file are relative to it; in a folder, to the folder.

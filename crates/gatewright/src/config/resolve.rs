@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use manager::DOCUMENT;
 use model::{ConfigDoc, Diagnostic, Diagnostics, Secret, diagnostic::join, secret::SecretSource};
 use serde_json::Value;
 
@@ -17,7 +18,7 @@ pub(super) fn paths(config: &mut ConfigDoc, directory: &Path) {
         }
     };
     for api in &mut config.apis {
-        api.definition.iter_mut().for_each(absolute);
+        api.definition.iter_mut().filter(|location| !location.starts_with(DOCUMENT)).for_each(absolute);
     }
     for tls in config.listeners.iter_mut().filter_map(|l| l.tls.as_mut()) {
         tls.client_ca_file.iter_mut().for_each(absolute);

@@ -5,6 +5,7 @@ mod asset_store;
 mod balancing;
 mod bodies;
 mod calls;
+mod command_line;
 mod configuration;
 mod docs;
 mod dynamic_endpoints;

@@ -308,6 +308,54 @@ async fn files_and_assets_add_up_and_a_name_of_both_is_refused() {
     assert_eq!((gateway.get("/file/7").await.status(), gateway.get("/orders/7").await.status()), (200, 200));
 }
 
+const DEFINITION: &str = "# Kept as it is.
+openapi: 3.1.0
+info: {title: Pets, version: '2'}
+paths:
+  /pets/{id}:
+    get: {operationId: readPet, responses: {'200': {description: A pet}}}
+";
+
+#[tokio::test]
+async fn an_api_is_made_from_its_definition_which_is_given_back_as_it_came() {
+    let upstream = Upstream::text("hello").start().await;
+    let gateway = Gateway::serving(managed()).await;
+    let admin = gateway.administrator();
+    let upload = |method: &str, path: &str, text: &str| {
+        request(method, &format!("/api/v1{path}")).body(testkit::body::full(text.to_owned()))
+    };
+    let import = format!("/apis/import?upstream={}", upstream.url());
+    let planned = admin.send(upload("POST", &format!("{import}&dryRun=true"), DEFINITION)).await;
+    assert_eq!(expect(&planned, 200)["operations"], 1);
+    assert_eq!(admin.get("/apis/Pets:2").await.status(), 404);
+    let made = expect(&admin.send(upload("POST", &import, DEFINITION)).await, 201);
+    assert_eq!((&made["name"], &made["operations"]), (&json!("Pets:2"), &json!(1)), "{made}");
+    assert_eq!(gateway.get("/gateway/Pets/2/pets/7").await.status(), 200);
+    assert_eq!(gateway.get("/gateway/Pets/2/toys").await.status(), 404);
+    let kept = admin.get("/apis/Pets:2/definition").await;
+    assert_eq!((kept.text(), kept.header("content-type")), (DEFINITION.to_owned(), "application/yaml"));
+
+    // With another definition it keeps everything else.
+    let patch = json_request("PATCH", "/apis/Pets:2", &json!({ "tags": ["animals"] }));
+    expect(&admin.send(patch).await, 200);
+    let wider = format!("{DEFINITION}  /toys:\n    get: {{responses: {{'200': {{description: Toys}}}}}}\n");
+    expect(&admin.send(upload("PUT", "/apis/Pets:2/definition", &wider)).await, 200);
+    assert_eq!(gateway.get("/gateway/Pets/2/toys").await.status(), 200);
+    let again = expect(&admin.send(upload("POST", &import, DEFINITION)).await, 200);
+    assert_eq!(again["spec"]["tags"], json!(["animals"]));
+    assert_eq!(gateway.get("/gateway/Pets/2/toys").await.status(), 404);
+
+    for (request, what) in [
+        (upload("POST", &import, "no definition"), "definition"),
+        (upload("PUT", "/apis/Pets:2/definition", "{}"), "definition"),
+        (json_request("POST", "/apis", &json!({ "name": "a", "definition": "/etc/passwd" })), "definition"),
+        (json_request("POST", "/apis", &json!({ "name": "a", "definition": "document:00" })), "definition"),
+    ] {
+        let refused = expect(&admin.send(request).await, 422);
+        assert_eq!(refused["errors"][0]["path"], what, "{refused}");
+    }
+}
+
 /// A configuration whose store is a PostgreSQL, and what has to live as long.
 fn on(postgres: &Postgres) -> (Config, tempfile::TempDir) {
     let directory = tempfile::tempdir().expect("temporary folders can be made");

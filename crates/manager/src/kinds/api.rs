@@ -3,7 +3,7 @@
 use model::{ApiDoc, ConfigDoc, Diagnostic, Diagnostics};
 
 use super::written;
-use crate::{AssetDoc, Privilege};
+use crate::{AssetDoc, DOCUMENT, Privilege};
 
 impl AssetDoc for ApiDoc {
     const KIND: &'static str = "api";
@@ -18,6 +18,16 @@ impl AssetDoc for ApiDoc {
                 .help("an API that is kept as an asset says its name")
                 .into());
         };
+        if let Some(definition) = &self.definition
+            && !definition.starts_with(DOCUMENT)
+            && !definition.contains("://")
+        {
+            let message = format!("found `{definition}`, expected a URL, or what an upload has made of it");
+            let problem = Diagnostic::error("definition", message);
+            return Err(problem
+                .help("a path leads nowhere: upload the document with PUT /api/v1/apis/NAME/definition")
+                .into());
+        }
         Ok(format!("{}:{}", written(name)?, self.version.as_deref().unwrap_or("1.0")))
     }
 

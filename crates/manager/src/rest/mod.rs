@@ -2,6 +2,7 @@
 
 mod answer;
 mod assets;
+mod definition;
 mod history;
 mod list;
 mod login;
@@ -32,6 +33,9 @@ pub fn router(manager: Arc<Manager>) -> Router {
         .route("/revisions/{revision}/restore", post(history::restore))
         .route("/audit", get(history::audit))
         .route("/audit/verify", post(history::verify))
+        .route("/documents", post(definition::keep_document))
+        .route("/apis/import", post(definition::import))
+        .route("/apis/{name}/definition", get(definition::get).put(definition::put))
         .route("/users/{name}/password", put(login::set_password))
         .route("/{kind}", get(list::list).post(assets::create))
         .route(

@@ -6,6 +6,7 @@ mod audit;
 mod commit;
 mod credential;
 mod database;
+mod document;
 mod feed;
 mod read;
 
@@ -128,6 +129,16 @@ impl AssetStore {
     /// Writes down what happened without changing an asset, such as a login.
     pub async fn record(&self, at: u64, entries: &[AuditEntry<'_>]) -> Result<(), StoreError> {
         audit::append(&self.database, at, entries).await
+    }
+
+    /// Keeps a document; returns its hash, by which it is found again.
+    pub async fn put_document(&self, content: &[u8], at: u64) -> Result<String, StoreError> {
+        document::put(&self.database, content, at).await
+    }
+
+    /// A document by its hash.
+    pub async fn document(&self, hash: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        document::get(&self.database, hash).await
     }
 
     /// The hash of a user's password.

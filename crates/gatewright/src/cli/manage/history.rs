@@ -1,0 +1,117 @@
+//! `gatewright history`, `rollback` and `audit`.
+
+use std::process::ExitCode;
+
+use bytes::Bytes;
+use clap::Args;
+use serde_json::Value;
+
+use super::{Outcome, Output, Target, encode, print, query, show, table::table};
+
+#[derive(Debug, Args)]
+pub struct History {
+    /// What it is, as in a configuration: apis, applications … Default: revisions of everything.
+    #[arg(value_name = "LIST", requires = "name")]
+    list: Option<String>,
+    /// Its name, or its id when it was deleted.
+    name: Option<String>,
+    /// What is printed.
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    output: Output,
+    #[command(flatten)]
+    target: Target,
+}
+
+impl History {
+    pub async fn run(self) -> Outcome {
+        let path = match (&self.list, &self.name) {
+            (Some(list), Some(name)) => format!("/{}/{}/history", encode(list), encode(name)),
+            _ => "/revisions".to_owned(),
+        };
+        let answer = self.target.get(&path).await?;
+        let items = answer["items"].as_array().cloned().unwrap_or_default();
+        let columns = [
+            ("REVISION", "revision"),
+            ("AT", "at"),
+            ("AUTHOR", "author"),
+            ("ASSETS", "assets"),
+            ("REASON", "reason"),
+        ];
+        show(self.output, &answer["items"], || table(&items, &columns));
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct Rollback {
+    /// The revision to go back to. That is a new revision; nothing is lost.
+    revision: u64,
+    /// Only this asset: what it is, as in a configuration.
+    #[arg(value_name = "LIST", requires = "name")]
+    list: Option<String>,
+    /// Its name or id.
+    name: Option<String>,
+    /// Only say whether that would be valid.
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    target: Target,
+}
+
+impl Rollback {
+    pub async fn run(self) -> Outcome {
+        let query = query(&[
+            ("kind", self.list.as_deref()),
+            ("name", self.name.as_deref()),
+            ("dryRun", self.dry_run.then_some("true")),
+        ]);
+        let path = format!("/revisions/{}/restore{query}", self.revision);
+        let answer = self.target.post(&path, Bytes::new()).await?;
+        match (answer["different"].as_bool(), self.dry_run) {
+            (Some(false), _) => print("nothing is different"),
+            (_, true) => print("something would change, and that would be valid"),
+            _ => print(format_args!("revision {} is as revision {} was", answer["revision"], self.revision)),
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct Audit {
+    /// Check that no record was changed or taken out. Exit code 1 when one was.
+    #[arg(long)]
+    verify: bool,
+    /// Only what this user did.
+    #[arg(long, value_name = "NAME")]
+    of: Option<String>,
+    /// What is printed.
+    #[arg(short, long, value_enum, default_value_t = Output::Table)]
+    output: Output,
+    #[command(flatten)]
+    target: Target,
+}
+
+impl Audit {
+    pub async fn run(self) -> Outcome {
+        if self.verify {
+            let answer = self.target.post("/audit/verify", Bytes::new()).await?;
+            if answer["intact"] == true {
+                print(format_args!("intact, {} records", answer["records"]));
+                return Ok(ExitCode::SUCCESS);
+            }
+            return Err(format!("record {} {}", answer["id"], answer["problem"].as_str().unwrap_or("")));
+        }
+        let answer = self.target.get(&format!("/audit{}", query(&[("user", self.of.as_deref())]))).await?;
+        let items: Vec<Value> = answer["items"].as_array().cloned().unwrap_or_default();
+        let columns = [
+            ("ID", "id"),
+            ("AT", "creationDate"),
+            ("USER", "user"),
+            ("FROM", "clientIPAddress"),
+            ("TYPE", "eventType"),
+            ("MESSAGE", "message"),
+        ];
+        show(self.output, &answer["items"], || table(&items, &columns));
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,68 @@
+//! API definitions that are kept in the store: read once, and shared by every revision that uses them.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use definition::{Definition, NoLoader};
+use model::{ApiDoc, Diagnostic, Diagnostics};
+use store::assets::AssetStore;
+
+use crate::{Assets, ChangeError, kind};
+
+/// What the `definition` of an API begins with that is kept in the store; its hash follows.
+pub const DOCUMENT: &str = "document:";
+
+/// Definitions by their hash.
+pub(crate) type Definitions = BTreeMap<Arc<str>, Arc<Definition>>;
+
+/// Reads a definition. References to other documents lead nowhere: there is no place beside it.
+pub(crate) async fn import(name: &str, content: Vec<u8>) -> Result<Definition, Diagnostics> {
+    let called = name.to_owned();
+    // Large documents take a while.
+    let imported =
+        tokio::task::spawn_blocking(move || definition::import(&called, &content, &NoLoader)).await;
+    let failed = |problem: String| Diagnostics::from(Diagnostic::error("definition", problem));
+    match imported {
+        Ok(Ok(definition)) => Ok(definition),
+        Ok(Err(error)) => Err(failed(error.to_string())),
+        Err(error) => Err(failed(format!("the import failed: {error}"))),
+    }
+}
+
+/// Sees to it that all definitions that assets refer to are there, and no others.
+pub(crate) async fn complete(store: &AssetStore, assets: &mut Assets) -> Result<(), ChangeError> {
+    let Some(api) = kind("api") else { return Ok(()) };
+    let mut wanted = Definitions::new();
+    let mut problems = Diagnostics::default();
+    let apis: Vec<_> = assets.list(api).cloned().collect();
+    for held in apis {
+        let doc = held.parsed.typed.downcast_ref::<ApiDoc>();
+        let Some(hash) = doc.and_then(|doc| doc.definition.as_deref()?.strip_prefix(DOCUMENT)) else {
+            continue;
+        };
+        if wanted.contains_key(hash) {
+            continue;
+        }
+        let called = format!("api {}", held.parsed.name);
+        let definition = match assets.definitions.get(hash) {
+            Some(known) => Arc::clone(known),
+            None => match store.document(hash).await.map_err(ChangeError::Store)? {
+                Some(content) => match import(&held.parsed.name, content).await {
+                    Ok(definition) => Arc::new(definition),
+                    Err(found) => {
+                        problems.0.extend(found.0.into_iter().map(|d| d.in_file(called.clone(), None)));
+                        continue;
+                    }
+                },
+                None => {
+                    let message = format!("found `{DOCUMENT}{hash}`, but there is no such document");
+                    let help = format!("upload it with PUT /api/v1/apis/{}/definition", held.parsed.name);
+                    problems.push(Diagnostic::error("definition", message).help(help).in_file(called, None));
+                    continue;
+                }
+            },
+        };
+        wanted.insert(hash.into(), definition);
+    }
+    assets.definitions = wanted;
+    if problems.is_empty() { Ok(()) } else { Err(ChangeError::Invalid(problems)) }
+}
