@@ -36,11 +36,24 @@ impl Gateway {
     /// When the gateway has no manager.
     pub fn admin(&self, user: &str, password: &str) -> Admin {
         let address = self.inner().admin().expect("settings.manager.enabled is set");
-        Admin { address, user: user.to_owned(), password: password.to_owned() }
+        Admin::new(address, user, password)
     }
 }
 
 impl Admin {
+    /// A user of an admin API anywhere.
+    pub fn new(address: SocketAddr, user: &str, password: &str) -> Self {
+        Self { address, user: user.to_owned(), password: password.to_owned() }
+    }
+
+    /// Sends a request as this user; `None` when nobody answers to the end.
+    pub async fn try_send(&self, request: Request) -> Option<Response> {
+        let request = request.basic(&self.user, &self.password);
+        let stream = TcpStream::connect(self.address).await.ok()?;
+        let client = Client::over(stream, Protocol::Http1, &self.address.to_string(), false).await;
+        client.ok()?.try_send(request).await.ok()
+    }
+
     pub fn password(&self) -> &str {
         &self.password
     }

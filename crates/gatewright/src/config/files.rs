@@ -27,12 +27,15 @@ pub(super) struct Origins {
     /// File and position in it, by the name of the list and the position in the whole.
     entries: HashMap<&'static str, Vec<(usize, usize)>>,
     settings: Option<usize>,
+    /// From here on, what looks like a file is an asset, which is all of its document.
+    first_asset: Option<usize>,
 }
 
 impl Origins {
     /// The next entry of a list is an asset, which is shown as if it were a file.
     pub(super) fn add_asset(&mut self, list: &'static str, called: String) {
         let file = self.files.len();
+        self.first_asset.get_or_insert(file);
         self.files.push((called, yaml::Marks::default()));
         self.entries.entry(list).or_default().push((file, 0));
     }
@@ -53,7 +56,10 @@ impl Origins {
                 Some((*entry, rest.to_owned()))
             });
             found.map(|((file, position), rest)| {
-                problem.path = format!("{list}[{position}]{rest}");
+                problem.path = match self.first_asset {
+                    Some(first) if file >= first => rest.trim_start_matches('.').to_owned(),
+                    _ => format!("{list}[{position}]{rest}"),
+                };
                 file
             })
         };

@@ -94,11 +94,11 @@ async fn what_would_not_be_valid_as_a_whole_is_refused_with_every_problem_and_ch
         (json!({ "name": "a", "basePth": "/a" }), "basePth", "basePath"),
         (json!({ "name": "a", "upstream": 7 }), "upstream", "expected"),
         (json!({ "version": "1.0" }), "name", "missing"),
-        (json!({ "name": "a", "upstream": "none" }), "apis[0].upstream", "none"),
-        (json!({ "name": "a", "basePath": "/orders", "upstream": "native" }), "apis[0].basePath", "orders"),
+        (json!({ "name": "a", "upstream": "none" }), "upstream", "none"),
+        (json!({ "name": "a", "basePath": "/orders", "upstream": "native" }), "basePath", "orders"),
         (
             json!({ "name": "a", "upstream": "native", "policies": [{ "type": "rateLimit", "config": { "limit": 0 } }] }),
-            "apis[0].policies[0].config",
+            "policies[0].config",
             "limit",
         ),
     ] {
@@ -396,6 +396,104 @@ async fn two_nodes_on_one_database_serve_the_same() {
     eventually("changes are possible again", async || admin.delete("/apis/orders:1.0").await.status() == 200)
         .await;
     eventually("the other node follows", async || two.get("/orders/7").await.status() == 404).await;
+}
+
+/// A gateway in a process of its own.
+struct Process(std::process::Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Process {
+    /// Starts it; returns what it printed until it served.
+    fn start(folder: &std::path::Path) -> (Self, String) {
+        use std::io::BufRead;
+        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_gatewright"))
+            .arg("run")
+            .current_dir(folder)
+            .env("GATEWRIGHT_LOG", "off")
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
+        let mut lines = std::io::BufReader::new(child.stdout.take().expect("its output is ours"));
+        let mut printed = String::new();
+        while !printed.contains(" served") {
+            assert_ne!(lines.read_line(&mut printed).expect("text"), 0, "it ended: {printed}");
+        }
+        (Self(child), printed)
+    }
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_a_kill_at_any_instant() {
+    let postgres = Postgres::start();
+    for url in [None, Some(postgres.url())] {
+        let folder = tempfile::tempdir().expect("temporary folders can be made");
+        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port");
+        let mut settings = json!({
+            "manager": { "enabled": true, "address": port.to_string() },
+            "operations": { "address": "127.0.0.1:0" },
+            "workers": 1,
+        });
+        if let Some(url) = &url {
+            std::fs::write(folder.path().join("url"), url).expect("a file");
+            settings["store"] = json!({ "url": format!("${{file:{}/url}}", folder.path().display()) });
+        }
+        let config =
+            json!({ "settings": settings, "listeners": [{ "name": "default", "address": "127.0.0.1:0" }] });
+        std::fs::write(folder.path().join("gatewright.yaml"), config.to_string()).expect("a file");
+
+        let mut password = String::new();
+        let mut acknowledged: u64 = 0;
+        for round in 0..4_u64 {
+            let (mut process, printed) = Process::start(folder.path());
+            if let Some((_, rest)) = printed.split_once("the password ") {
+                password = rest.split_whitespace().next().expect("a password").to_owned();
+            }
+            let admin = Admin::new(port, "Administrator", &password);
+            if round > 0 {
+                let page = expect(&admin.get("/applications?limit=1000").await, 200);
+                let names: Vec<_> =
+                    page["items"].as_array().expect("a list").iter().map(|a| a["name"].clone()).collect();
+                for n in 0..acknowledged {
+                    assert!(
+                        names.contains(&json!(format!("app{n:04}"))),
+                        "app{n} was acknowledged: {names:?}"
+                    );
+                }
+                // One more may have been committed whose answer was cut off.
+                assert!(names.len() as u64 <= acknowledged + 1, "{names:?}");
+                acknowledged = names.len() as u64;
+                let verified = expect(&admin.send(request("POST", "/api/v1/audit/verify")).await, 200);
+                assert_eq!(verified["intact"], true, "{verified}");
+            }
+            // Killed from another thread while changes go on.
+            let pid = process.0.id();
+            let killed = std::thread::spawn(move || {
+                std::thread::sleep(std::time::Duration::from_millis(40 + 35 * round));
+                let _ = std::process::Command::new("kill").args(["-KILL", &pid.to_string()]).status();
+            });
+            while let Some(response) = admin
+                .try_send(json_request(
+                    "POST",
+                    "/applications",
+                    &json!({ "name": format!("app{acknowledged:04}") }),
+                ))
+                .await
+            {
+                if response.status() == 201 {
+                    acknowledged += 1;
+                }
+            }
+            killed.join().expect("it ends");
+            let _ = process.0.wait();
+        }
+        assert!(acknowledged > 0);
+    }
 }
 
 #[tokio::test]

@@ -47,7 +47,7 @@ const WOULD_CHANGE: u8 = 2;
 impl Plan {
     pub async fn run(self) -> Outcome {
         let answer = self.documents.send("/plan", None).await?;
-        self.documents.show(&answer, "would be");
+        self.documents.show(&answer, "would change");
         let different = answer["different"] == true;
         Ok(if different { ExitCode::from(WOULD_CHANGE) } else { ExitCode::SUCCESS })
     }
@@ -56,7 +56,7 @@ impl Plan {
 impl Apply {
     pub async fn run(self) -> Outcome {
         let answer = self.documents.send("/apply", self.reason.as_deref()).await?;
-        self.documents.show(&answer, "was");
+        self.documents.show(&answer, "changed");
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -104,7 +104,7 @@ impl Documents {
             let end = if changes.is_empty() {
                 "nothing is different".to_owned()
             } else {
-                format!("{} {verb} changed", count(changes.len(), "asset"))
+                format!("{} {verb}", count(changes.len(), "asset"))
             };
             lines.chain(warnings).chain([end]).collect::<Vec<_>>().join("\n")
         });
