@@ -376,7 +376,7 @@ pub(crate) fn now() -> u64 {
 }
 
 /// An id of a new asset: 128 random bits, as a UUID (RFC 9562, version 4).
-fn new_id() -> String {
+pub(crate) fn new_id() -> String {
     let mut bytes = [0_u8; 16];
     // Without randomness nothing else would have started.
     let _ = getrandom::fill(&mut bytes);

@@ -69,3 +69,16 @@ CREATE TABLE credential (
     password_hash TEXT NOT NULL,
     changed_at BIGINT NOT NULL
 );
+
+-- Access tokens of users, for programs. Only hashes are kept.
+CREATE TABLE token (
+    id TEXT PRIMARY KEY,
+    username TEXT NOT NULL,
+    name TEXT NOT NULL,
+    hash TEXT NOT NULL UNIQUE,
+    -- Names of privileges, each on a line; those of the user where there are none.
+    privileges TEXT,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT
+);
+CREATE INDEX token_by_user ON token (username);

@@ -214,6 +214,59 @@ async fn nobody_gets_in_without_a_password_or_does_what_they_may_not() {
 }
 
 #[tokio::test]
+async fn a_token_does_what_its_user_may_and_it_was_made_for() {
+    let gateway = Gateway::serving(managed()).await;
+    let admin = gateway.administrator();
+    let make = async |body: Value| expect(&admin.post("/tokens", &body).await, 201);
+    let all = make(json!({ "name": "pipeline", "expiresIn": "90d" })).await;
+    let some = make(json!({ "name": "shops", "privileges": ["Manage applications"] })).await;
+    let over = make(json!({ "name": "over", "expiresIn": "0s" })).await;
+    let with = async |token: &Value, request: testkit::Request| {
+        let token = token["token"].as_str().expect("it is shown once").to_owned();
+        admin.send_as_it_is(request.header("authorization", &format!("Bearer {token}"))).await
+    };
+    let shop = |name: &str| json_request("POST", "/applications", &json!({ "name": name }));
+    let group = |name: &str| json_request("POST", "/groups", &json!({ "name": name }));
+    assert_eq!(with(&all, group("a")).await.status(), 201);
+    assert_eq!((with(&some, shop("a")).await.status(), with(&some, group("b")).await.status()), (201, 403));
+    assert_eq!(code(&with(&over, shop("b")).await, 401), "credentials_invalid");
+    // A token makes none that can do more.
+    let more = json_request("POST", "/tokens", &json!({ "name": "more", "privileges": ["Manage APIs"] }));
+    assert_eq!(with(&some, more).await.status(), 400);
+    let same = with(&some, json_request("POST", "/tokens", &json!({ "name": "same" }))).await;
+    assert_eq!(expect(&same, 201)["privileges"], json!(["Manage applications"]));
+
+    let listed = admin.get("/tokens").await;
+    assert_eq!(expect(&listed, 200)["items"].as_array().map(Vec::len), Some(4));
+    assert!(!listed.text().contains("gwt_"), "{}", listed.text());
+    let id = all["id"].as_str().expect("an id");
+    assert_eq!(admin.delete(&format!("/tokens/{id}")).await.status(), 204);
+    assert_eq!(admin.delete(&format!("/tokens/{id}")).await.status(), 404);
+    assert_eq!(code(&with(&all, group("c")).await, 401), "credentials_invalid");
+}
+
+#[tokio::test]
+async fn whoever_guesses_has_to_wait() {
+    let gateway = Gateway::serving(managed()).await;
+    let admin = gateway.administrator();
+    let guess = |n: u32| request("GET", "/api/v1/whoami").header("authorization", &format!("Bearer gwt_{n}"));
+    for n in 0..10 {
+        assert_eq!(admin.send_as_it_is(guess(n)).await.status(), 401);
+    }
+    let refused = admin.send_as_it_is(guess(10)).await;
+    assert_eq!(code(&refused, 429), "too_many_failures");
+    assert_eq!(refused.header("retry-after"), "60");
+    // Who is not guessing at the same user is not kept waiting.
+    assert_eq!(admin.get("/whoami").await.status(), 200);
+    let guesser = gateway.admin("Administrator", "wrong");
+    for _ in 0..10 {
+        assert_eq!(guesser.get("/whoami").await.status(), 401);
+    }
+    assert_eq!(guesser.get("/whoami").await.status(), 429);
+    assert_eq!(admin.get("/whoami").await.status(), 429, "nobody learns which guess was right");
+}
+
+#[tokio::test]
 async fn a_set_is_applied_as_a_whole_planned_before_and_exported_as_it_came() {
     let upstream = Upstream::text("hello").start().await;
     let gateway = Gateway::serving(managed()).await;

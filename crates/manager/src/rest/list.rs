@@ -136,8 +136,9 @@ fn parse_filters(text: &str) -> Result<Vec<(&str, &str)>, String> {
 fn has(document: &Value, path: &str, wanted: &str) -> bool {
     let is = |value: &Value| match value {
         Value::String(text) => text == wanted,
-        Value::Null | Value::Object(_) => false,
-        other => other.to_string() == wanted,
+        Value::Bool(value) => wanted.parse() == Ok(*value),
+        Value::Number(number) => wanted.parse::<serde_json::Number>().is_ok_and(|wanted| wanted == *number),
+        Value::Null | Value::Object(_) | Value::Array(_) => false,
     };
     match path.split('.').try_fold(document, |value, key| value.get(key)) {
         Some(Value::Array(list)) => list.iter().any(is),

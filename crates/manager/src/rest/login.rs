@@ -11,7 +11,7 @@ use axum::{
     extract::{ConnectInfo, Path, Request, State},
     http::{
         HeaderValue, StatusCode,
-        header::{AUTHORIZATION, WWW_AUTHENTICATE},
+        header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE},
     },
     middleware::Next,
     response::{IntoResponse, Response},
@@ -19,7 +19,11 @@ use axum::{
 use serde::Deserialize;
 
 use super::answer::Problem;
-use crate::{Manager, Who, access, service::now};
+use crate::{
+    Manager, Who,
+    access::{self, Checked, Credentials},
+    service::now,
+};
 
 pub(super) async fn authenticate(
     State(manager): State<Arc<Manager>>,
@@ -29,19 +33,32 @@ pub(super) async fn authenticate(
     let from = request.extensions().get::<ConnectInfo<SocketAddr>>();
     let address = from.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |from| from.0.ip());
     let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let Some((user, password)) = header.and_then(access::basic) else {
-        return challenge("credentials_missing", "Send the name and the password of a user with HTTP Basic.");
+    let Some(credentials) = header.and_then(access::credentials) else {
+        return challenge(
+            "credentials_missing",
+            "Send a user and a password with HTTP Basic, or a token with Bearer.",
+        );
     };
     let assets = manager.assets();
-    let found = manager.access.check(&manager.store, &assets, &user, &password, address, now()).await;
-    match found {
-        Ok(Some(who)) => {
+    match manager.access.check(&manager.store, &assets, &credentials, address, now()).await {
+        Ok(Checked::Known(who)) => {
             request.extensions_mut().insert(who);
             next.run(request).await
         }
-        Ok(None) => {
-            manager.record_failed_login(&user, address).await;
-            challenge("credentials_invalid", "The user or the password is wrong.")
+        Ok(Checked::Wrong) => {
+            let (user, detail) = match &credentials {
+                Credentials::Password { user, .. } => (&**user, "The user or the password is wrong."),
+                Credentials::Token(_) => ("", "The token is wrong, or has expired."),
+            };
+            manager.record_failed_login(user, address).await;
+            challenge("credentials_invalid", detail)
+        }
+        Ok(Checked::Wait) => {
+            let detail = "Too many wrong credentials came from this address; wait a minute.";
+            let mut response =
+                Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_failures", detail).into_response();
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));
+            response
         }
         Err(error) => Problem::from(error).into_response(),
     }

@@ -7,12 +7,13 @@ mod history;
 mod list;
 mod login;
 mod sets;
+mod tokens;
 
 use std::sync::Arc;
 
 use axum::{
     Json, Router, middleware,
-    routing::{get, post, put},
+    routing::{delete, get, post, put},
 };
 use serde_json::{Value, json};
 
@@ -33,6 +34,8 @@ pub fn router(manager: Arc<Manager>) -> Router {
         .route("/revisions/{revision}/restore", post(history::restore))
         .route("/audit", get(history::audit))
         .route("/audit/verify", post(history::verify))
+        .route("/tokens", get(tokens::list).post(tokens::create))
+        .route("/tokens/{id}", delete(tokens::delete))
         .route("/documents", post(definition::keep_document))
         .route("/apis/import", post(definition::import))
         .route("/apis/{name}/definition", get(definition::get).put(definition::put))

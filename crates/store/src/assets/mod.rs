@@ -9,6 +9,7 @@ mod database;
 mod document;
 mod feed;
 mod read;
+mod token;
 
 use serde::Serialize;
 use tokio::{sync::watch, task::JoinHandle};
@@ -16,6 +17,7 @@ use tokio::{sync::watch, task::JoinHandle};
 pub use audit::{AuditEntry, AuditFilter, AuditRecord, Tampered};
 pub use commit::{Change, Commit, CommitError, Expected};
 pub use database::StoreUrl;
+pub use token::Token;
 
 use crate::StoreError;
 use database::Database;
@@ -149,6 +151,25 @@ impl AssetStore {
     /// Sets the hash of a user's password, or takes it away.
     pub async fn set_password_hash(&self, user: &str, hash: Option<&str>, at: u64) -> Result<(), StoreError> {
         credential::set_password_hash(&self.database, user, hash, at).await
+    }
+
+    /// An access token by the SHA-256 of its text.
+    pub async fn token(&self, hash: &str) -> Result<Option<Token>, StoreError> {
+        token::find(&self.database, hash).await
+    }
+
+    /// The access tokens of a user.
+    pub async fn tokens(&self, user: &str) -> Result<Vec<Token>, StoreError> {
+        token::of(&self.database, user).await
+    }
+
+    pub async fn put_token(&self, token: &Token) -> Result<(), StoreError> {
+        token::put(&self.database, token).await
+    }
+
+    /// Deletes an access token; says whether there was one.
+    pub async fn delete_token(&self, user: &str, id: &str) -> Result<bool, StoreError> {
+        token::delete(&self.database, user, id).await
     }
 
     /// Audit records, newest first.

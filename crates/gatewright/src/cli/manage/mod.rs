@@ -30,7 +30,8 @@ struct Target {
     /// Admin API of the gateway.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9072", env = "GATEWRIGHT_MANAGER")]
     manager: String,
-    /// User of the admin API. The password is in the environment variable GATEWRIGHT_PASSWORD.
+    /// User of the admin API, whose password is in the environment variable GATEWRIGHT_PASSWORD. With a token in
+    /// GATEWRIGHT_TOKEN it does not matter.
     #[arg(long, value_name = "NAME", default_value = "Administrator", env = "GATEWRIGHT_USER")]
     user: String,
 }
@@ -76,6 +77,19 @@ fn query(parameters: &[(&str, Option<&str>)]) -> String {
 }
 
 impl Target {
+    fn authorization(&self) -> Result<String, String> {
+        if let Ok(token) = std::env::var("GATEWRIGHT_TOKEN") {
+            return Ok(format!("Bearer {token}"));
+        }
+        let password = std::env::var("GATEWRIGHT_PASSWORD").map_err(|_| {
+            format!(
+                "set GATEWRIGHT_TOKEN to a token, or GATEWRIGHT_PASSWORD to the password of the user {}",
+                self.user
+            )
+        })?;
+        Ok(basic(&self.user, &password))
+    }
+
     async fn get(&self, path: &str) -> Result<Value, String> {
         self.ask(Method::GET, path, None).await
     }
@@ -85,13 +99,12 @@ impl Target {
     }
 
     async fn ask(&self, method: Method, path: &str, body: Option<Bytes>) -> Result<Value, String> {
-        let password = std::env::var("GATEWRIGHT_PASSWORD")
-            .map_err(|_| format!("set GATEWRIGHT_PASSWORD to the password of the user {}", self.user))?;
+        let authorization = self.authorization()?;
         let url = format!("{}/api/v1{path}", self.manager.trim_end_matches('/'));
         let request = Request::builder()
             .method(method)
             .uri(url)
-            .header(AUTHORIZATION, basic(&self.user, &password))
+            .header(AUTHORIZATION, authorization)
             .header(CONTENT_TYPE, "application/json")
             .body(Full::new(body.unwrap_or_default()))
             .map_err(|error| format!("--manager {}: {error}", self.manager))?;

@@ -1,0 +1,101 @@
+//! Access tokens: for programs that act for a user. Each user has their own, and sees a token once.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension, Json,
+    body::Bytes,
+    extract::{Path, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use store::assets::Token;
+
+use super::answer::{Problem, time};
+use crate::{
+    ChangeError, Manager, Who,
+    access::{hash_of_token, random_token},
+    service::{new_id, now},
+};
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct NewToken {
+    /// What it is for.
+    name: String,
+    /// Such as `90d`. Default: it does not expire.
+    expires_in: Option<model::Duration>,
+    /// Names of privileges, of those that the user has. Default: all of them.
+    privileges: Option<Vec<String>>,
+}
+
+/// Longest name.
+const LONGEST_NAME: usize = 200;
+
+pub(super) async fn list(
+    State(manager): State<Arc<Manager>>,
+    Extension(who): Extension<Who>,
+) -> Result<Json<Value>, Problem> {
+    let tokens = manager.store.tokens(&who.user).await?;
+    let items: Vec<Value> = tokens.iter().map(describe).collect();
+    Ok(Json(json!({ "items": items })))
+}
+
+fn describe(token: &Token) -> Value {
+    let mut item = json!(token);
+    item["createdAt"] = time(token.created_at).into();
+    if let Some(expires) = token.expires_at {
+        item["expiresAt"] = time(expires).into();
+    }
+    item
+}
+
+pub(super) async fn create(
+    State(manager): State<Arc<Manager>>,
+    Extension(who): Extension<Who>,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let bad = |detail: String| Problem::new(StatusCode::BAD_REQUEST, "bad_request", detail);
+    let new: NewToken = serde_json::from_slice(&body).map_err(|error| bad(error.to_string()))?;
+    if new.name.trim().is_empty() || new.name.len() > LONGEST_NAME {
+        return Err(bad(format!("`name`: expected a text of at most {LONGEST_NAME} bytes")));
+    }
+    let own: Vec<_> = who.privileges().iter().map(|privilege| privilege.name()).collect();
+    if let Some(foreign) = new.privileges.iter().flatten().find(|name| !own.contains(&name.as_str())) {
+        return Err(bad(format!("`privileges`: found `{foreign}`, expected some of {}", own.join(", "))));
+    }
+    let text = random_token().ok_or(ChangeError::Busy)?;
+    let at = now();
+    let lasts = new.expires_in.map(|lasts| u64::try_from(lasts.get().as_micros()).unwrap_or(u64::MAX));
+    let token = Token {
+        id: new_id(),
+        user: who.user.clone(),
+        name: new.name,
+        hash: hash_of_token(&text),
+        // A token of a token cannot do more than the first one.
+        privileges: Some(new.privileges.unwrap_or_else(|| own.into_iter().map(str::to_owned).collect())),
+        created_at: at,
+        expires_at: lasts.map(|lasts| at.saturating_add(lasts)),
+    };
+    manager.store.put_token(&token).await?;
+    let message = format!("token {} was created", token.name);
+    manager.record(&who, "Access management", "token", "create", &token.name, &message).await;
+    let mut item = describe(&token);
+    item["token"] = text.into();
+    Ok((StatusCode::CREATED, Json(item)).into_response())
+}
+
+pub(super) async fn delete(
+    State(manager): State<Arc<Manager>>,
+    Extension(who): Extension<Who>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    if !manager.store.delete_token(&who.user, &id).await? {
+        return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", "you have no such token"));
+    }
+    let message = format!("token {id} was deleted");
+    manager.record(&who, "Access management", "token", "delete", &id, &message).await;
+    Ok(StatusCode::NO_CONTENT)
+}
