@@ -18,6 +18,10 @@ pub struct ApiDoc {
     /// What the API is for, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// An inactive API is kept and not served: calls of it are answered as if it were not there, and what it refers to
+    /// need not be there yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub inactive: bool,
     /// Kind of interface.
     #[serde(rename = "type", default, skip_serializing_if = "ApiType::is_rest")]
     pub kind: ApiType,

@@ -40,6 +40,14 @@ impl Origins {
         self.entries.entry(list).or_default().push((file, 0));
     }
 
+    /// Only these entries of a list are left.
+    pub(super) fn retain(&mut self, list: &'static str, left: &[bool]) {
+        if let Some(entries) = self.entries.get_mut(list) {
+            let mut left = left.iter();
+            entries.retain(|_| left.next().copied().unwrap_or(true));
+        }
+    }
+
     /// Turns a path in the whole configuration into a file, a line and a path in that file.
     pub(super) fn locate(&self, mut problem: Diagnostic) -> Diagnostic {
         if problem.file.is_some() {

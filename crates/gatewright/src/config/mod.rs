@@ -84,6 +84,9 @@ async fn load_whole(
             origins.add_asset(held.kind.list, format!("{} {}", held.kind.name, held.parsed.name));
         }
     }
+    let served: Vec<bool> = config.apis.iter().map(|api| !api.inactive).collect();
+    config.apis.retain(|api| !api.inactive);
+    origins.retain("apis", &served);
     resolve::paths(&mut config, &directory);
     resolve::secrets(&mut config, secrets, &mut problems);
     files.append(&mut resolve::policy_files(&mut config, &directory, &mut problems));

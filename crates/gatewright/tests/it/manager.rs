@@ -246,6 +246,29 @@ async fn a_token_does_what_its_user_may_and_it_was_made_for() {
 }
 
 #[tokio::test]
+async fn an_inactive_api_is_kept_unfinished_and_not_served() {
+    let upstream = Upstream::text("hello").start().await;
+    let gateway =
+        Gateway::serving(managed().api(testkit::api("/off", "nowhere").with("inactive", true))).await;
+    let admin = gateway.administrator();
+    let mut draft = json!({ "name": "draft", "basePath": "/draft", "upstream": "later", "inactive": true });
+    expect(&admin.post("/apis", &draft).await, 201);
+    assert_eq!((gateway.get("/draft/7").await.status(), gateway.get("/off/7").await.status()), (404, 404));
+    let activate = |active: bool| json_request("PATCH", "/apis/draft:1.0", &json!({ "inactive": !active }));
+    let refused = expect(&admin.send(activate(true)).await, 422);
+    assert_eq!(
+        (&refused["errors"][0]["file"], &refused["errors"][0]["path"]),
+        (&json!("api draft:1.0"), &json!("upstream"))
+    );
+    draft["upstream"] = upstream.url().into();
+    expect(&admin.put("/apis/draft:1.0", &draft).await, 200);
+    expect(&admin.send(activate(true)).await, 200);
+    assert_eq!(gateway.get("/draft/7").await.status(), 200);
+    expect(&admin.send(activate(false)).await, 200);
+    assert_eq!(gateway.get("/draft/7").await.status(), 404);
+}
+
+#[tokio::test]
 async fn whoever_guesses_has_to_wait() {
     let gateway = Gateway::serving(managed()).await;
     let admin = gateway.administrator();
