@@ -231,6 +231,7 @@ pub fn compile(
         previous.iter().flat_map(|s| &s.apis).map(|api| (&*api.names.id, api)).collect();
     findings::check_shared(config, environment, &mut problems);
     let mut report = findings::Report::new(config);
+    let shared = api::shared_fingerprint(config, environment);
     let mut apis = Vec::with_capacity(config.apis.len());
     let mut bindings = Vec::with_capacity(config.apis.len());
     for (index, doc) in config.apis.iter().enumerate() {
@@ -238,7 +239,7 @@ pub fn compile(
         let definition = input.definitions.get(index).and_then(Option::as_deref);
         bindings.push(bind(doc, definition, &path, &mut upstreams, &mut problems));
         let mut own = Diagnostics::default();
-        let job = api::Job::new(doc, definition, config, environment, revision, &mut own);
+        let job = api::Job::new(doc, definition, config, environment, revision, shared, &mut own);
         problems.0.extend(own.0.into_iter().map(|problem| problem.under(&path)));
         let Some(job) = job else { continue };
         let mut found = Vec::new();

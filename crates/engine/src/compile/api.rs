@@ -27,6 +27,8 @@ pub(super) struct Job<'a> {
     pub config: &'a ConfigDoc,
     pub environment: &'a Environment<'a>,
     pub revision: u64,
+    /// The shared fingerprint.
+    shared: u64,
     pub name: String,
     pub version: String,
     /// Name and version.
@@ -35,6 +37,20 @@ pub(super) struct Job<'a> {
     pub globals: Vec<Global<'a>>,
     /// The templates that it names.
     pub templates: Vec<&'a PolicyTemplateDoc>,
+}
+
+/// Covers what every API is made from beside its own. Files can be large: they are read once, and not for each API.
+pub(super) fn shared_fingerprint(config: &ConfigDoc, environment: &Environment<'_>) -> u64 {
+    let mut hasher = FixedState::with_seed(7).build_hasher();
+    serde_json::to_vec(&config.settings.content_types).unwrap_or_default().hash(&mut hasher);
+    config.settings.limits.body_size.map(|s| s.get()).hash(&mut hasher);
+    // Any text may name them.
+    serde_json::to_vec(&config.aliases).unwrap_or_default().hash(&mut hasher);
+    // A secret that was exchanged is a change, too.
+    config.secrets.hash(&mut hasher);
+    config.files.hash(&mut hasher);
+    environment.workers.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// A global policy that may apply.
@@ -54,6 +70,7 @@ impl<'a> Job<'a> {
         config: &'a ConfigDoc,
         environment: &'a Environment<'a>,
         revision: u64,
+        shared: u64,
         problems: &mut Diagnostics,
     ) -> Option<Self> {
         let name = doc.name.clone().or_else(|| definition.map(|d| d.title.clone()));
@@ -76,6 +93,7 @@ impl<'a> Job<'a> {
             config,
             environment,
             revision,
+            shared,
             name,
             version,
             id,
@@ -214,14 +232,7 @@ impl<'a> Job<'a> {
         }
         serde_json::to_vec(&self.templates).unwrap_or_default().hash(&mut hasher);
         self.definition.map(|d| d.fingerprint).hash(&mut hasher);
-        serde_json::to_vec(&self.config.settings.content_types).unwrap_or_default().hash(&mut hasher);
-        self.config.settings.limits.body_size.map(|s| s.get()).hash(&mut hasher);
-        // Any text may name them.
-        serde_json::to_vec(&self.config.aliases).unwrap_or_default().hash(&mut hasher);
-        // A secret that was exchanged is a change, too.
-        self.config.secrets.hash(&mut hasher);
-        self.config.files.hash(&mut hasher);
-        self.environment.workers.hash(&mut hasher);
+        self.shared.hash(&mut hasher);
         hasher.finish()
     }
 
