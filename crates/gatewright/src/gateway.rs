@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use engine::{Clock, PolicyKind, Snapshot, compile, state::StateRegistry};
+use engine::{Alerts, Clock, PolicyKind, Snapshot, compile, state::StateRegistry};
 use model::{ConfigDoc, Diagnostic, Diagnostics, Settings, upstream::UpstreamProtocol};
 use proxy::{BoundListener, DryRun, NameService, Options, Server, SystemNames, tls::TlsContexts};
 use store::EventStore;
@@ -23,6 +23,7 @@ use tokio::{
 
 use crate::{
     Explanation, Source,
+    alerts::{self, Desk, Opening, Plans},
     collector::{self, Collected, Outputs},
     config::{self, Loaded},
     explain, metrics, ops,
@@ -87,6 +88,7 @@ impl std::error::Error for StartError {}
 pub struct Gateway {
     inner: Arc<Inner>,
     answering: JoinHandle<()>,
+    keeping_time: JoinHandle<()>,
     watching: Option<JoinHandle<()>>,
     collector: JoinHandle<()>,
     operations: SocketAddr,
@@ -107,6 +109,10 @@ pub(crate) struct Inner {
     outputs: watch::Sender<Arc<Outputs>>,
     /// One change at a time.
     reloading: AsyncMutex<()>,
+    /// `None` once it is stopping.
+    desk: Mutex<Option<Desk>>,
+    alerts: Alerts,
+    pub alert_counts: Arc<alerts::Counts>,
     pub reloads_failed: AtomicU64,
 }
 
@@ -131,19 +137,24 @@ impl Gateway {
         let settings = loaded.input.config.settings.clone();
         let workers = settings.workers.map_or_else(cores, |n| usize::from(n.get()));
         let registry = StateRegistry::default();
+        let opening = Opening::new();
+        let alerts = opening.alerts();
         let environment = compile::Environment {
             kinds: options.policies,
             registry: &registry,
             workers,
             clock: options.clock.clone(),
+            alerts: alerts.clone(),
         };
-        let (snapshot, tls, warnings) =
+        let (snapshot, tls, destinations, warnings) =
             prepare(&loaded, &environment, None, 1).map_err(StartError::Config)?;
 
         let store = open_store(&settings, &options.source).await.map_err(StartError::Store)?;
         let collected = Arc::new(Collected::default());
-        let outputs = Outputs { settings: settings.clone(), store, node: node_name() };
+        let outputs = Outputs { settings: settings.clone(), store, node: node_name(), destinations };
         let (outputs, outputs_seen) = watch::channel(Arc::new(outputs));
+        let desk = opening.open(outputs.subscribe());
+        let alert_counts = Arc::clone(&desk.counts);
         let (batches, received) = mpsc::channel(queue_length(&settings));
         let operations = ops::bind(settings.operations.address)
             .await
@@ -177,12 +188,16 @@ impl Gateway {
             collected,
             outputs,
             reloading: AsyncMutex::default(),
+            desk: Mutex::new(Some(desk)),
+            alerts,
+            alert_counts,
             reloads_failed: AtomicU64::new(0),
         });
         inner.served(1, warnings, &loaded);
         let answering = tokio::spawn(ops::serve(operations, Arc::clone(&inner)));
+        let keeping_time = tokio::spawn(keep_time(Arc::clone(&inner)));
         let watching = if options.watch { inner.watch(&loaded) } else { None };
-        Ok(Self { inner, answering, watching, collector, operations: operations_address })
+        Ok(Self { inner, answering, keeping_time, watching, collector, operations: operations_address })
     }
 
     /// Where clients connect.
@@ -249,6 +264,11 @@ impl Gateway {
         }
         // The workers are gone, and with them the last sender: the collector comes to its end.
         let _ = self.collector.await;
+        self.keeping_time.abort();
+        let desk = self.inner.desk.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(desk) = desk {
+            desk.close().await;
+        }
         let store = self.inner.outputs.borrow().store.clone();
         if let Some(store) = store
             && let Err(error) = store.close().await
@@ -296,8 +316,10 @@ impl Inner {
             registry: &self.registry,
             workers: self.workers,
             clock: self.clock.clone(),
+            alerts: self.alerts.clone(),
         };
-        let (snapshot, tls, mut warnings) = prepare(&loaded, &environment, Some(&previous), revision)?;
+        let (snapshot, tls, destinations, mut warnings) =
+            prepare(&loaded, &environment, Some(&previous), revision)?;
         server.publish(Arc::new(snapshot), tls).map_err(|error| {
             let path = match &error {
                 proxy::StartError::Bind { .. } => "listeners",
@@ -311,6 +333,7 @@ impl Inner {
             settings: loaded.input.config.settings.clone(),
             store: before.store.clone(),
             node: before.node.clone(),
+            destinations,
         }));
         self.served(revision, warnings, &loaded);
         tracing::info!(revision, apis = loaded.input.config.apis.len(), "a new configuration is served");
@@ -415,8 +438,25 @@ impl Inner {
             events_stored: self.collected.stored.load(Relaxed),
             events_dropped: self.collected.dropped.load(Relaxed) + self.collected.lost.load(Relaxed),
             reloads_failed: self.reloads_failed.load(Relaxed),
+            alerts: &self.alert_counts,
         };
         Some(metrics::render(&snapshot, &gauges))
+    }
+}
+
+/// How often it is looked whether something is due.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Has policies do what they do as time passes, also when no request comes.
+async fn keep_time(inner: Arc<Inner>) {
+    let mut looks = tokio::time::interval(LOOK_EVERY);
+    looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        let Some(server) = inner.server() else { return };
+        let snapshot = server.snapshot();
+        drop(server);
+        snapshot.look(inner.clock.now());
     }
 }
 
@@ -429,7 +469,8 @@ fn prepare(
     environment: &compile::Environment<'_>,
     previous: Option<&Snapshot>,
     revision: u64,
-) -> Result<(Snapshot, TlsContexts, Vec<Diagnostic>), Diagnostics> {
+) -> Result<(Snapshot, TlsContexts, Plans, Vec<Diagnostic>), Diagnostics> {
+    let destinations = Plans::compile(&loaded.input.config);
     let compiled = compile(&loaded.input, environment, previous, revision);
     let tls_for = |snapshot: &Snapshot| {
         let upstreams: Vec<_> = snapshot
@@ -461,13 +502,17 @@ fn prepare(
             if let Err(more) = TlsContexts::build(&loaded.input.config.listeners, &upstreams) {
                 problems.0.extend(more.0);
             }
+            if let Err(more) = destinations {
+                problems.0.extend(more.0);
+            }
             return Err(loaded.locate(problems));
         }
     };
+    let destinations = destinations.map_err(|problems| loaded.locate(problems))?;
     let tls = tls_for(&snapshot).map_err(|problems| loaded.locate(problems))?;
     warnings = loaded.locate(Diagnostics(warnings)).0;
     warnings.splice(0..0, loaded.warnings.iter().cloned());
-    Ok((snapshot, tls, warnings))
+    Ok((snapshot, tls, destinations, warnings))
 }
 
 /// Compiles a configuration without serving it; returns the warnings.
@@ -479,8 +524,9 @@ pub async fn check(source: &Source) -> Result<(Loaded, Vec<Diagnostic>), Diagnos
         registry: &registry,
         workers: 1,
         clock: Clock::system(),
+        alerts: Alerts::default(),
     };
-    let (_, _, warnings) = prepare(&loaded, &environment, None, 1)?;
+    let (_, _, _, warnings) = prepare(&loaded, &environment, None, 1)?;
     Ok((loaded, warnings))
 }
 

@@ -79,6 +79,7 @@ mod tests {
             registry: &registry,
             workers: 1,
             clock: engine::Clock::system(),
+            alerts: engine::Alerts::default(),
         };
         let mut codes = std::collections::HashMap::new();
         for kind in POLICIES {

@@ -199,6 +199,7 @@ impl<'a> Job<'a> {
             fingerprint,
             state_keys,
             policy_upstreams: levels.upstreams,
+            timed: levels.timed,
             findings: Findings { warnings: found, hits: levels.hits },
         }))
     }
@@ -218,6 +219,10 @@ impl<'a> Job<'a> {
         self.config.settings.limits.body_size.map(|s| s.get()).hash(&mut hasher);
         // Any text may name them.
         serde_json::to_vec(&self.config.aliases).unwrap_or_default().hash(&mut hasher);
+        // Policies name them; what they are is up to those who deliver.
+        for destination in &self.config.destinations {
+            destination.name().hash(&mut hasher);
+        }
         // A secret that was exchanged is a change, too.
         self.config.secrets.hash(&mut hasher);
         self.environment.workers.hash(&mut hasher);
