@@ -16,6 +16,7 @@ mod masking;
 mod media;
 mod media_type;
 mod mock;
+mod monitor;
 mod outbound_authentication;
 mod rate_limit;
 mod result_cache;
@@ -57,6 +58,8 @@ pub static POLICIES: &[PolicyKind] = &[
     PolicyKind::of::<throttle::Throttle>(),
     PolicyKind::of::<result_cache::ResultCache>(),
     PolicyKind::of::<upstream_throughput::UpstreamThroughput>(),
+    PolicyKind::of::<monitor::MonitorPerformance>(),
+    PolicyKind::of::<monitor::MonitorSla>(),
     PolicyKind::of::<log_invocation::LogInvocation>(),
     PolicyKind::of::<transformation::ResponseTransformation>(),
     PolicyKind::of::<conversion::ResponseConversion>(),

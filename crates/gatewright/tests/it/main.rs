@@ -17,6 +17,7 @@ mod http2;
 mod identity;
 mod limits;
 mod logging;
+mod monitoring;
 mod panics;
 mod policies;
 mod reload;

@@ -60,8 +60,8 @@ const BYTE_BITS: u32 = 44;
 /// Most bytes that a window can count, 16 TiB.
 pub(crate) const MOST_BYTES: u64 = (1 << BYTE_BITS) - 1;
 
-const SECOND: u64 = 1_000_000_000;
-const WEEK: u64 = 7 * 86_400 * SECOND;
+pub(crate) const SECOND: u64 = 1_000_000_000;
+pub(crate) const WEEK: u64 = 7 * 86_400 * SECOND;
 /// 1970 began on a Thursday; weeks begin on Monday.
 const FIRST_MONDAY: u64 = 4 * 86_400 * SECOND;
 const COUNT_BITS: u32 = 22;
@@ -225,7 +225,7 @@ impl Quota {
 
 impl Window {
     /// Number of the window, and nanoseconds until it ends.
-    fn at(self, now: u64) -> (u64, u64) {
+    pub(crate) fn at(self, now: u64) -> (u64, u64) {
         let months = match self {
             Self::Every(nanos) => return window_at(now, nanos),
             Self::Months(months) => months.max(1),
