@@ -519,3 +519,67 @@ async fn a_service_level_without_identified_applications_is_warned_of() {
     };
     assert!(found.to_string().contains("config.applications[1]: found `shop` a second time"), "{found}");
 }
+
+#[tokio::test]
+async fn a_quota_alerts_once_for_each_window_and_caller() {
+    let upstream = Upstream::text("ok").start().await;
+    let hook = Upstream::text("thanks").start().await;
+    let throttle = json!({
+        "key": "application",
+        "limit": { "requests": 5, "per": "minute" },
+        "alerts": { "warnAt": "80%", "severity": "error", "destinations": ["hook"], "message": "${application} at ${value}" },
+    });
+    let api = api("/a", &upstream).policy("apiKey", json!({})).policy("throttle", throttle);
+    let config = Config::from(api)
+        .application("shop", "key-shop", &["a"])
+        .application("bank", "key-bank", &["a"])
+        .append("destinations", to_hook(&hook, json!({ "payload": "\"${severity}: ${message}\"" })));
+    let gw = Gateway::serving(config).await;
+    let ask = async |key: &str| gw.send(get("/a").header("x-Gateway-APIKey", key)).await.status();
+    for _ in 0..5 {
+        assert_eq!(ask("key-shop").await, 200);
+    }
+    ask("key-bank").await;
+    for _ in 0..3 {
+        assert_eq!(ask("key-shop").await, 429);
+    }
+    let mut expected =
+        vec!["shop: default: 80% of 5 requests was 80", "shop: default: 100% of 5 requests was 100"];
+    alerted(&gw, &expected).await;
+    for _ in 0..3 {
+        ask("key-bank").await;
+    }
+    expected.push("bank: default: 80% of 5 requests was 80");
+    alerted(&gw, &expected).await;
+    gw.advance(MINUTE);
+    for _ in 0..4 {
+        ask("key-shop").await;
+    }
+    expected.push("shop: default: 80% of 5 requests was 80");
+    alerted(&gw, &expected).await;
+    hook.wait_for(4).await;
+    let sent: Vec<String> =
+        hook.seen().iter().map(|seen| String::from_utf8_lossy(&seen.body).into_owned()).collect();
+    let texts = ["info: shop at 80", "error: shop at 100", "info: bank at 80", "info: shop at 80"];
+    assert_eq!(sent, texts.map(|text| format!("\"{text}\"")));
+}
+
+#[tokio::test]
+async fn the_mode_alert_of_a_quota_lets_requests_pass_and_alerts() {
+    let upstream = Upstream::text("ok").start().await;
+    let throttle =
+        |mode: &str| json!({ "limit": { "requests": 1, "per": "hour", "units": 2 }, "mode": mode });
+    let gw = Gateway::serving(api("/a", &upstream).policy("throttle", throttle("alert"))).await;
+    for _ in 0..3 {
+        assert_eq!(gw.get("/a").await.status(), 200);
+    }
+    alerted(&gw, &["default: 100% of 1 request was 100"]).await;
+    let event = gw.events("type=Monitor").await.remove(0);
+    assert_eq!(event["customFields"]["alertDesc"], "default: 1 request in 2 hours: used up");
+    assert_eq!(event["customFields"]["alertType"], "Quota");
+    let quiet = Gateway::serving(api("/a", &upstream).policy("throttle", throttle("soft"))).await;
+    for _ in 0..3 {
+        assert_eq!(quiet.get("/a").await.status(), 200);
+    }
+    assert_eq!(alerts(&quiet).await, [""; 0], "nobody asked for it");
+}

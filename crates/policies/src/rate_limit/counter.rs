@@ -208,6 +208,15 @@ impl Quota {
         }
     }
 
+    /// Number of the window, from 1 on; of those that slide, of the one that they begin in. Buckets have none.
+    pub(crate) fn window(&self, now: Timestamp) -> u64 {
+        match *self {
+            Self::Fixed { window, .. } => window.at(now.0).0 + 1,
+            Self::Sliding { window, .. } => window_at(now.0, window).0 + 1,
+            Self::Bucket { .. } => 1,
+        }
+    }
+
     /// Nothing is remembered about this caller that still matters.
     pub(crate) fn is_idle(&self, counter: &Counter, now: Timestamp) -> bool {
         let word = counter.0.load(Relaxed);
