@@ -27,6 +27,8 @@ use crate::collector::Outputs;
 
 /// Alerts that wait at most. More at a time tell nobody more.
 const QUEUE: usize = 4_096;
+/// Alerts taken in one go.
+const AT_ONCE: usize = 256;
 /// How long a stop waits for what is still to be delivered.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -69,7 +71,7 @@ pub struct Plans(Vec<(String, Plan)>);
 #[derive(Clone, PartialEq)]
 enum Plan {
     Log(Option<Severity>),
-    Webhook(webhook::Plan),
+    Webhook(Box<webhook::Plan>),
 }
 
 impl Plans {
@@ -81,7 +83,7 @@ impl Plans {
             let plan = match doc {
                 DestinationDoc::Log(doc) => Ok(Plan::Log(doc.level)),
                 DestinationDoc::Webhook(doc) => {
-                    webhook::Plan::compile(doc, &config.secrets).map(Plan::Webhook)
+                    webhook::Plan::compile(doc, &config.secrets).map(|plan| Plan::Webhook(Box::new(plan)))
                 }
             };
             match plan {
@@ -187,6 +189,7 @@ struct Running {
 impl Clerk {
     async fn run(mut self, closing: Arc<Notify>) {
         self.take_up();
+        let mut taken = Vec::with_capacity(AT_ONCE);
         loop {
             tokio::select! {
                 biased;
@@ -196,18 +199,22 @@ impl Clerk {
                         break;
                     }
                 }
-                alert = self.received.recv() => match alert {
-                    Some(alert) => self.deliver(alert).await,
-                    None => break,
-                },
+                count = self.received.recv_many(&mut taken, AT_ONCE) => {
+                    if count == 0 {
+                        break;
+                    }
+                    self.deliver(&mut taken).await;
+                }
                 // How they ended is counted by those who ran.
                 Some(_) = self.tasks.join_next() => {}
                 () = closing.notified() => break,
             }
         }
+        // The queue was empty when nothing else was to be done; this is for the other ways here.
         while let Ok(alert) = self.received.try_recv() {
-            self.deliver(alert).await;
+            taken.push(alert);
         }
+        self.deliver(&mut taken).await;
         // Without anybody who could bring more, each comes to its end.
         self.running.clear();
         let rest = async { while self.tasks.join_next().await.is_some() {} };
@@ -233,23 +240,26 @@ impl Clerk {
         }
     }
 
-    async fn deliver(&self, alert: Alert) {
+    async fn deliver(&self, alerts: &mut Vec<Alert>) {
         let outputs = Arc::clone(&self.outputs.borrow());
-        let alert = Arc::new(alert);
-        if alert.destinations.is_empty() {
-            log::write(&alert, alert.severity);
-        }
-        for name in &*alert.destinations {
-            match self.running.iter().find(|running| *running.name == **name) {
-                Some(running) => running.delivery.take(&alert),
-                // It was taken out of the configuration while the alert was on its way.
-                None => log::write(&alert, alert.severity),
+        let mut events = Vec::with_capacity(alerts.len());
+        for alert in alerts.drain(..).map(Arc::new) {
+            if alert.destinations.is_empty() {
+                log::write(&alert, alert.severity);
             }
+            for name in &*alert.destinations {
+                match self.running.iter().find(|running| *running.name == **name) {
+                    Some(running) => running.delivery.take(&alert),
+                    // It was taken out of the configuration while the alert was on its way.
+                    None => log::write(&alert, alert.severity),
+                }
+            }
+            events.push(event::of(&alert, &outputs.node));
         }
         if let Some(store) = outputs.store.as_ref().filter(|_| outputs.settings.events.enabled)
-            && let Err(error) = store.append(&[event::of(&alert, &outputs.node)]).await
+            && let Err(error) = store.append(&events).await
         {
-            tracing::error!(%error, "an alert could not be stored");
+            tracing::error!(%error, alerts = events.len(), "alerts could not be stored");
         }
     }
 }

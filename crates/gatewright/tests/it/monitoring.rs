@@ -583,3 +583,38 @@ async fn the_mode_alert_of_a_quota_lets_requests_pass_and_alerts() {
     }
     assert_eq!(alerts(&quiet).await, [""; 0], "nobody asked for it");
 }
+
+#[tokio::test]
+async fn a_stop_delivers_what_was_raised_before_it() {
+    let upstream = Upstream::text("ok").start().await;
+    let hook = Upstream::text("thanks").start().await;
+    let config =
+        Config::from(monitored(&upstream, "last words")).append("destinations", to_hook(&hook, json!({})));
+    let gw = Gateway::serving(config).await;
+    gw.get("/a").await;
+    gw.stop().await;
+    assert_eq!(hook.count(), 1);
+}
+
+#[tokio::test]
+async fn a_destination_that_changes_gets_the_next_alerts_at_its_new_place() {
+    let upstream = Upstream::text("ok").start().await;
+    let (before, after) = (Upstream::text("thanks").start().await, Upstream::text("thanks").start().await);
+    let policy = json!({
+        "rules": [rule("requestCount", "greater", 0)], "interval": { "unit": "hour" },
+        "frequency": "always", "destinations": ["hook"],
+    });
+    let config = |hook: &Upstream| {
+        Config::from(api("/a", &upstream).policy("monitorPerformance", policy.clone()))
+            .append("destinations", to_hook(hook, json!({})))
+    };
+    let gw = Gateway::serving(config(&before)).await;
+    gw.get("/a").await;
+    before.wait_for(1).await;
+    gw.apply(config(&after)).await.expect("it is valid");
+    gw.get("/a").await;
+    after.wait_for(1).await;
+    assert_eq!(before.count(), 1);
+    let body: Value = serde_json::from_slice(&after.last().body).expect("JSON");
+    assert_eq!(body["value"], 2.0, "the API did not change, and what was counted stays");
+}

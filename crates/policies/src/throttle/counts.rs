@@ -131,4 +131,21 @@ mod tests {
         assert!(take(u64::MAX, 61_000) && take(u64::MAX - 1, 61_000), "the next window has room again");
         assert_eq!(counts.callers.len(), 2);
     }
+
+    #[test]
+    fn a_caller_is_told_of_once_in_a_window() {
+        let quota = Quota::requests(NonZeroU32::MIN, Window::Every(60_000_000_000));
+        let counts = Counts::default();
+        let tell =
+            |name: u64, ms, what| counts.tell_once([name, 1], &quota, Timestamp::from_millis(ms), what);
+        assert!(tell(1, 1_000, Told::Nearly) && !tell(1, 2_000, Told::Nearly));
+        assert!(tell(1, 3_000, Told::UsedUp) && tell(2, 3_000, Told::UsedUp));
+        assert!(tell(1, 60_000, Told::Nearly) && !tell(1, 119_999, Told::Nearly));
+        for caller in 0..MOST as u64 {
+            tell(caller, 60_000, Told::UsedUp);
+        }
+        assert!(tell(u64::MAX, 60_000, Told::UsedUp), "one of the others");
+        assert!(!tell(u64::MAX - 1, 60_000, Told::UsedUp), "all others are told of together");
+        assert!(tell(u64::MAX - 1, 120_000, Told::UsedUp), "the next window has room again");
+    }
 }
