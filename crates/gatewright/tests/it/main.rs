@@ -5,6 +5,7 @@ mod balancing;
 mod bodies;
 mod calls;
 mod configuration;
+mod destinations;
 mod docs;
 mod errors;
 mod events;
