@@ -4,6 +4,7 @@
 mod aliases;
 mod api;
 pub mod applications;
+mod destinations;
 mod findings;
 mod gate;
 mod levels;
@@ -27,7 +28,8 @@ pub use shape::ApiShape;
 pub(crate) use findings::Findings;
 
 use crate::{
-    Clock, PolicyKind, Snapshot, UpstreamName,
+    Alerts, Clock, PolicyKind, Snapshot, Timed, UpstreamName,
+    alert::AlertSource,
     journal::Catalog,
     language::LanguageCx,
     route::{ApiIndex, ApiPlace, Versionless},
@@ -63,6 +65,8 @@ pub struct Environment<'a> {
     pub registry: &'a StateRegistry,
     pub workers: usize,
     pub clock: Clock,
+    /// Where policies hand their alerts in.
+    pub alerts: Alerts,
 }
 
 impl<'a> Environment<'a> {
@@ -83,6 +87,8 @@ pub struct CompileCx<'a> {
     content_types: &'a ContentTypes,
     warnings: Vec<Diagnostic>,
     upstreams: Vec<UpstreamName>,
+    timed: Vec<Arc<dyn Timed>>,
+    source: AlertSource,
     /// The policy means nothing without an identified application.
     pub(crate) needs_application: bool,
 }
@@ -100,6 +106,8 @@ impl<'a> CompileCx<'a> {
             content_types: ContentTypes::NONE,
             warnings: Vec::new(),
             upstreams: Vec::new(),
+            timed: Vec::new(),
+            source: AlertSource::default(),
             needs_application: false,
         }
     }
@@ -161,6 +169,42 @@ impl<'a> CompileCx<'a> {
         self.content_types
     }
 
+    /// The same for a policy with a name; alerts say where they come from.
+    #[must_use]
+    pub(crate) fn raising(mut self, source: AlertSource) -> Self {
+        self.source = source;
+        self
+    }
+
+    /// What raises alerts of this kind.
+    pub fn alert_source(&self, kind: &'static str) -> Arc<AlertSource> {
+        Arc::new(AlertSource { kind, ..self.source.clone() })
+    }
+
+    /// Where the policy hands its alerts in.
+    pub fn alerts(&self) -> Alerts {
+        self.environment.alerts.clone()
+    }
+
+    /// Names of destinations that the policy sends alerts to.
+    pub fn destinations(&self, path: &str, names: Vec<String>) -> Result<Arc<[Box<str>]>, Diagnostic> {
+        if let Some(api) = self.api {
+            for (index, name) in names.iter().enumerate() {
+                let path = format!("{path}[{index}]");
+                if names[..index].contains(name) {
+                    return Err(Diagnostic::error(path, format!("found `{name}` a second time")));
+                }
+                api.check_destination(name).map_err(|problem| problem.under(&path))?;
+            }
+        }
+        Ok(names.into_iter().map(String::into_boxed_str).collect())
+    }
+
+    /// Has something looked at as time passes, for as long as this configuration of the policy is served.
+    pub fn as_time_passes(&mut self, timed: Arc<dyn Timed>) {
+        self.timed.push(timed);
+    }
+
     /// Says that a part of the policy has no effect; paths are inside its configuration.
     pub fn warn(&mut self, warning: Diagnostic) {
         self.warnings.push(warning);
@@ -220,6 +264,7 @@ pub fn compile(
 
     check_listeners(config, &mut problems);
     aliases::check(&config.aliases, &mut problems);
+    destinations::check(&config.destinations, &mut problems);
     let faults = settings::compile(&config.settings, aliases::language(&config.aliases), &mut problems);
     let applications = applications::compile(config, &mut problems);
     let mut upstreams = upstreams::Upstreams::new(environment, revision);

@@ -1,6 +1,7 @@
 //! What a request meets: policies and filters, the exchange, routing, and `compile`, which turns configuration into
 //! an immutable snapshot. No sockets here; moving bytes is left to `proxy`, concrete policies to `policies`.
 
+pub mod alert;
 pub mod calls;
 pub mod candidates;
 pub mod clock;
@@ -28,6 +29,7 @@ pub mod state;
 pub mod stats;
 pub mod upstream;
 
+pub use alert::{Alert, AlertText, Alerts, Timed};
 pub use calls::{Call, CallAnswer, UpstreamName};
 pub use clock::{Clock, Timestamp};
 pub use compile::{CompileCx, compile};

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::{CompileCx, Exchange, LogMask, Reason, Rejection, log::LogSpec};
+use crate::{CompileCx, Exchange, LogMask, Reason, Rejection, journal::Measures, log::LogSpec};
 
 /// Where in a request's life a policy runs, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -125,6 +125,9 @@ pub trait Filter: Send + Sync {
         Step::Done(Ok(Outcome::Skipped))
     }
 
+    /// Called when a request has ended, however it did, for each policy that says so.
+    fn ended(&self, _exchange: &Exchange, _measures: &Measures) {}
+
     /// What it hides in bodies that are written down; of a message that it has nothing to do with, nothing.
     fn log_mask(&self, _exchange: &Exchange) -> Option<&dyn LogMask> {
         None
@@ -168,12 +171,25 @@ pub struct Needs {
     pub error_body: bool,
     /// `Filter::log` is called.
     pub log: bool,
+    /// `Filter::ended` is called.
+    pub end: bool,
 }
 
 impl Needs {
     /// It wants to be called for responses, and no body.
-    pub const RESPONSE: Self =
-        Self { request_body: false, response: true, response_body: false, error_body: false, log: false };
+    pub const RESPONSE: Self = Self { response: true, ..Self::NOTHING };
+
+    /// It wants to be called when requests have ended.
+    pub const END: Self = Self { end: true, ..Self::NOTHING };
+
+    const NOTHING: Self = Self {
+        request_body: false,
+        response: false,
+        response_body: false,
+        error_body: false,
+        log: false,
+        end: false,
+    };
 
     /// Whether the body of a response with this status is wanted.
     pub fn body_of(self, status: http::StatusCode) -> bool {
@@ -191,6 +207,7 @@ impl std::ops::BitOr for Needs {
             response_body: self.response_body | other.response_body,
             error_body: self.error_body | other.error_body,
             log: self.log | other.log,
+            end: self.end | other.end,
         }
     }
 }

@@ -6,10 +6,10 @@ use http::{HeaderName, HeaderValue, Method};
 use model::{ListenerDoc, Settings};
 
 use crate::{
-    Compiled, Exchange, LogMask, Needs, Stage, UpstreamName,
+    Compiled, Exchange, LogMask, Needs, Stage, Timed, Timestamp, UpstreamName,
     compile::Findings,
     fault::Faults,
-    journal::{ApiNames, Catalog, OperationNames},
+    journal::{ApiNames, Catalog, Measures, OperationNames},
     keys::Applications,
     log::LogSpec,
     route::{ApiIndex, OperationMatch, OperationTrie},
@@ -37,6 +37,11 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// Has policies do what they do as time passes.
+    pub fn look(&self, now: Timestamp) {
+        self.apis.iter().flat_map(|api| &api.timed).for_each(|timed| timed.look(now));
+    }
+
     /// The position of an upstream that a policy named.
     pub fn upstream(&self, name: &UpstreamName) -> Option<u32> {
         self.upstream_names.get(name.as_str()).copied()
@@ -74,6 +79,8 @@ pub struct CompiledApi {
     pub(crate) operations: Option<OperationTrie>,
     /// Upstreams that its policies send requests to.
     pub(crate) policy_upstreams: Vec<UpstreamName>,
+    /// What its policies have to do as time passes.
+    pub(crate) timed: Vec<Arc<dyn Timed>>,
     pub(crate) fingerprint: u64,
     pub(crate) state_keys: Vec<String>,
     /// What there was to say about its policies, said again for as long as they stay.
@@ -130,6 +137,14 @@ impl Chain {
     /// What hides parts of bodies that are written down.
     pub(crate) fn log_masks<'a>(&'a self, exchange: &'a Exchange) -> impl Iterator<Item = &'a dyn LogMask> {
         self.slots.iter().filter_map(|slot| slot.policy.get().log_mask(exchange))
+    }
+
+    /// Tells the policies that want to know that a request has ended.
+    pub fn ended(&self, exchange: &Exchange, measures: &Measures) {
+        if self.needs.end {
+            let wanting = self.slots.iter().filter(|slot| slot.needs.end);
+            wanting.for_each(|slot| slot.policy.get().ended(exchange, measures));
+        }
     }
 
     /// What sees responses.

@@ -25,6 +25,7 @@ use store::{BlockBuilder, CallRef, CorrelationId, EventRef, EventStore, MessageR
 use tokio::sync::mpsc;
 
 use crate::{
+    alerts::Plans,
     explain::{self, Explanation},
     tap::Taps,
 };
@@ -81,6 +82,8 @@ pub struct Outputs {
     pub settings: Settings,
     pub store: Option<Arc<EventStore>>,
     pub node: String,
+    /// Where alerts go.
+    pub destinations: Plans,
 }
 
 /// How often old events are looked for.

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use engine::{Clock, PolicyKind, Snapshot, compile, state::StateRegistry};
+use engine::{Alerts, Clock, PolicyKind, Snapshot, compile, state::StateRegistry};
 use manager::ManagerError;
 use model::{ConfigDoc, Diagnostic, Diagnostics, Settings};
 use proxy::{BoundListener, DryRun, NameService, Options, Server, SystemNames};
@@ -24,6 +24,7 @@ use tokio::{
 
 use crate::{
     Explanation, Source,
+    alerts::{self, Desk, Opening},
     collector::{self, Collected, Outputs},
     config::{self, Loaded},
     explain,
@@ -102,6 +103,7 @@ impl std::error::Error for StartError {}
 pub struct Gateway {
     inner: Arc<Inner>,
     answering: JoinHandle<()>,
+    keeping_time: JoinHandle<()>,
     watching: Option<JoinHandle<()>>,
     collector: JoinHandle<()>,
     operations: SocketAddr,
@@ -124,6 +126,10 @@ pub(crate) struct Inner {
     /// One change at a time.
     pub(crate) reloading: Arc<AsyncMutex<()>>,
     manager: Option<Arc<manager::Manager>>,
+    /// `None` once it is stopping.
+    desk: Mutex<Option<Desk>>,
+    pub(crate) alerts: Alerts,
+    pub alert_counts: Arc<alerts::Counts>,
     pub reloads_failed: AtomicU64,
 }
 
@@ -154,19 +160,24 @@ impl Gateway {
         }
         let workers = settings.workers.map_or_else(cores, |n| usize::from(n.get()));
         let registry = StateRegistry::default();
+        let opening = Opening::new();
+        let alerts = opening.alerts();
         let environment = compile::Environment {
             kinds: options.policies,
             registry: &registry,
             workers,
             clock: options.clock.clone(),
+            alerts: alerts.clone(),
         };
-        let (snapshot, tls, warnings) =
+        let (snapshot, tls, destinations, warnings) =
             prepare(&loaded, &environment, None, 1).map_err(StartError::Config)?;
 
         let store = open_store(&settings, &options.source).await.map_err(StartError::Store)?;
         let collected = Arc::new(Collected::default());
-        let outputs = Outputs { settings: settings.clone(), store, node: node_name() };
+        let outputs = Outputs { settings: settings.clone(), store, node: node_name(), destinations };
         let (outputs, outputs_seen) = watch::channel(Arc::new(outputs));
+        let desk = opening.open(outputs.subscribe());
+        let alert_counts = Arc::clone(&desk.counts);
         let (batches, received) = mpsc::channel(queue_length(&settings));
         let operations = ops::bind(settings.operations.address)
             .await
@@ -201,13 +212,18 @@ impl Gateway {
             outputs,
             reloading: Arc::default(),
             manager: opened.as_ref().map(|opened| Arc::clone(&opened.manager)),
+            desk: Mutex::new(Some(desk)),
+            alerts,
+            alert_counts,
             reloads_failed: AtomicU64::new(0),
         });
         inner.served(1, warnings, &loaded);
         let answering = tokio::spawn(ops::serve(operations, Arc::clone(&inner)));
+        let keeping_time = tokio::spawn(keep_time(Arc::clone(&inner)));
         let watching = if options.watch { inner.watch(&loaded) } else { None };
         let managed = opened.map(|opened| opened.serve(&inner));
-        Ok(Self { inner, answering, watching, collector, operations: operations_address, managed })
+        let operations = operations_address;
+        Ok(Self { inner, answering, keeping_time, watching, collector, operations, managed })
     }
 
     /// Where clients connect.
@@ -287,6 +303,11 @@ impl Gateway {
         }
         // The workers are gone, and with them the last sender: the collector comes to its end.
         let _ = self.collector.await;
+        self.keeping_time.abort();
+        let desk = self.inner.desk.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(desk) = desk {
+            desk.close().await;
+        }
         let store = self.inner.outputs.borrow().store.clone();
         if let Some(store) = store
             && let Err(error) = store.close().await
@@ -433,8 +454,25 @@ impl Inner {
             events_stored: self.collected.stored.load(Relaxed),
             events_dropped: self.collected.dropped.load(Relaxed) + self.collected.lost.load(Relaxed),
             reloads_failed: self.reloads_failed.load(Relaxed),
+            alerts: &self.alert_counts,
         };
         Some(metrics::render(&snapshot, &gauges))
+    }
+}
+
+/// How often it is looked whether something is due.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Has policies do what they do as time passes, also when no request comes.
+async fn keep_time(inner: Arc<Inner>) {
+    let mut looks = tokio::time::interval(LOOK_EVERY);
+    looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        let Some(server) = inner.server() else { return };
+        let snapshot = server.snapshot();
+        drop(server);
+        snapshot.look(inner.clock.now());
     }
 }
 

@@ -1,34 +1,40 @@
 //! Metrics in the text format of Prometheus, added up from the workers' counters when somebody asks.
 
-use std::fmt::{Result, Write};
+use std::{
+    fmt::{Result, Write},
+    sync::atomic::Ordering::Relaxed,
+};
 
 use engine::{
     Snapshot,
     stats::{LATENCY_BOUNDS_US, Totals},
 };
 
+use crate::alerts::Counts;
+
 /// What the gateway knows about itself, beside the counters of its APIs.
-pub struct Gauges {
+pub struct Gauges<'a> {
     pub revision: u64,
     pub connections: u32,
     pub requests_in_progress: u32,
     pub events_stored: u64,
     pub events_dropped: u64,
     pub reloads_failed: u64,
+    pub alerts: &'a Counts,
 }
 
 /// Name, help, and where the value is found.
 type Counter = (&'static str, &'static str, fn(&Totals) -> u64);
 
 /// All metrics as text.
-pub fn render(snapshot: &Snapshot, gauges: &Gauges) -> String {
+pub fn render(snapshot: &Snapshot, gauges: &Gauges<'_>) -> String {
     let mut out = String::with_capacity(4_096);
     // Writing to a String cannot fail.
     let _ = write_all(&mut out, snapshot, gauges);
     out
 }
 
-fn write_all(out: &mut String, snapshot: &Snapshot, gauges: &Gauges) -> Result {
+fn write_all(out: &mut String, snapshot: &Snapshot, gauges: &Gauges<'_>) -> Result {
     let apis: Vec<(String, Totals)> = snapshot
         .apis
         .iter()
@@ -88,7 +94,7 @@ fn write_all(out: &mut String, snapshot: &Snapshot, gauges: &Gauges) -> Result {
         }
     }
     endpoints(out, snapshot)?;
-    let singles: [(&str, &str, &str, u64); 6] = [
+    let singles: [(&str, &str, &str, u64); 8] = [
         (
             "gatewright_config_revision",
             "gauge",
@@ -115,10 +121,37 @@ fn write_all(out: &mut String, snapshot: &Snapshot, gauges: &Gauges) -> Result {
             "Transaction events dropped or lost.",
             gauges.events_dropped,
         ),
+        (
+            "gatewright_alerts_raised_total",
+            "counter",
+            "Alerts that policies raised.",
+            gauges.alerts.raised.load(Relaxed),
+        ),
+        (
+            "gatewright_alerts_dropped_total",
+            "counter",
+            "Alerts that came faster than they could be taken.",
+            gauges.alerts.dropped.load(Relaxed),
+        ),
     ];
     for (name, kind, help, value) in singles {
         head(out, name, kind, help)?;
         writeln!(out, "{name} {value}")?;
+    }
+    deliveries(out, gauges.alerts)
+}
+
+fn deliveries(out: &mut String, alerts: &Counts) -> Result {
+    let name = "gatewright_alert_deliveries_total";
+    head(out, name, "counter", "Alerts by destination, and what became of them.")?;
+    for (destination, counts) in alerts.by_destination() {
+        let destination = escape(&destination);
+        for (result, count) in
+            [("sent", &counts.sent), ("failed", &counts.failed), ("dropped", &counts.dropped)]
+        {
+            let count = count.load(Relaxed);
+            writeln!(out, "{name}{{destination=\"{destination}\",result=\"{result}\"}} {count}")?;
+        }
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use model::event::{TransactionEvent, TransactionStatus};
+use model::event::{EventType, TransactionEvent, TransactionStatus};
 use proxy::DryRun;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -266,6 +266,8 @@ fn question_head(question: &Question) -> Result<engine::RequestHead, String> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct EventQuery {
+    #[serde(rename = "type")]
+    event_type: Option<EventType>,
     from: Option<u64>,
     to: Option<u64>,
     api: Option<String>,
@@ -288,6 +290,7 @@ impl EventQuery {
         let code = self.code.map(|code| parse_code(&code)).transpose()?;
         let cursor = self.cursor.map(|c| c.parse().map_err(|e| format!("cursor: {e}"))).transpose()?;
         Ok(EventFilter {
+            event_type: self.event_type,
             from_ms: self.from,
             to_ms: self.to,
             api: self.api,

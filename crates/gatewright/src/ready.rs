@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engine::{Clock, Snapshot, compile, state::StateRegistry};
+use engine::{Alerts, Clock, Snapshot, compile, state::StateRegistry};
 use manager::Assets;
 use model::{
     Diagnostic, Diagnostics, Settings,
@@ -13,6 +13,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::{
     Source,
+    alerts::Plans,
     collector::Outputs,
     config::{self, Loaded},
     gateway::Inner,
@@ -24,6 +25,7 @@ pub(crate) struct Ready {
     loaded: Loaded,
     snapshot: Snapshot,
     tls: TlsContexts,
+    destinations: Plans,
     warnings: Vec<Diagnostic>,
     _one_at_a_time: OwnedMutexGuard<()>,
 }
@@ -35,7 +37,7 @@ impl Ready {
 
     /// Serves it; returns its revision.
     pub fn serve(self) -> Result<u64, Diagnostics> {
-        let Self { inner, loaded, snapshot, tls, warnings, .. } = self;
+        let Self { inner, loaded, snapshot, tls, destinations, warnings, .. } = self;
         let stopping = || Diagnostics::from(Diagnostic::error("", "the gateway is stopping"));
         let server = inner.server().ok_or_else(stopping)?;
         let (revision, apis) = (snapshot.revision, snapshot.apis.len());
@@ -52,6 +54,7 @@ impl Ready {
             settings: loaded.input.config.settings.clone(),
             store: before.store.clone(),
             node: before.node.clone(),
+            destinations,
         }));
         inner.served(revision, warnings, &loaded);
         tracing::info!(revision, apis, "a new configuration is served");
@@ -88,11 +91,20 @@ impl Inner {
             registry: &self.registry,
             workers: self.workers,
             clock: self.clock.clone(),
+            alerts: self.alerts.clone(),
         };
-        let (snapshot, tls, mut warnings) =
+        let (snapshot, tls, destinations, mut warnings) =
             prepare(&loaded, &environment, Some(&previous), previous.revision + 1)?;
         warnings.extend(not_taken_up(&self.started_with, &loaded.input.config.settings));
-        Ok(Ready { inner: self, loaded, snapshot, tls, warnings, _one_at_a_time: one_at_a_time })
+        Ok(Ready {
+            inner: self,
+            loaded,
+            snapshot,
+            tls,
+            destinations,
+            warnings,
+            _one_at_a_time: one_at_a_time,
+        })
     }
 }
 
@@ -102,7 +114,8 @@ pub(crate) fn prepare(
     environment: &compile::Environment<'_>,
     previous: Option<&Snapshot>,
     revision: u64,
-) -> Result<(Snapshot, TlsContexts, Vec<Diagnostic>), Diagnostics> {
+) -> Result<(Snapshot, TlsContexts, Plans, Vec<Diagnostic>), Diagnostics> {
+    let destinations = Plans::compile(&loaded.input.config);
     let compiled = compile(&loaded.input, environment, previous, revision);
     let tls_for = |snapshot: &Snapshot| {
         let upstreams: Vec<_> = snapshot
@@ -135,13 +148,17 @@ pub(crate) fn prepare(
             if let Err(more) = TlsContexts::build(&loaded.input.config.listeners, &upstreams) {
                 problems.0.extend(more.0);
             }
+            if let Err(more) = destinations {
+                problems.0.extend(more.0);
+            }
             return Err(loaded.locate(problems));
         }
     };
+    let destinations = destinations.map_err(|problems| loaded.locate(problems))?;
     let tls = tls_for(&snapshot).map_err(|problems| loaded.locate(problems))?;
     warnings = loaded.locate(Diagnostics(warnings)).0;
     warnings.splice(0..0, loaded.warnings.iter().cloned());
-    Ok((snapshot, tls, warnings))
+    Ok((snapshot, tls, destinations, warnings))
 }
 
 /// Compiles a configuration without serving it; returns the warnings.
@@ -153,8 +170,9 @@ pub async fn check(source: &Source) -> Result<(Loaded, Vec<Diagnostic>), Diagnos
         registry: &registry,
         workers: 1,
         clock: Clock::system(),
+        alerts: Alerts::default(),
     };
-    let (_, _, warnings) = prepare(&loaded, &environment, None, 1)?;
+    let (_, _, _, warnings) = prepare(&loaded, &environment, None, 1)?;
     Ok((loaded, warnings))
 }
 

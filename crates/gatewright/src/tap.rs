@@ -157,6 +157,7 @@ mod tests {
             registry: &registry,
             workers: 1,
             clock: engine::Clock::system(),
+            alerts: engine::Alerts::default(),
         };
         let (snapshot, _) =
             engine::compile::compile(&engine::compile::Input::default(), &environment, None, 1)

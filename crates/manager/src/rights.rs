@@ -8,6 +8,7 @@ pub enum Privilege {
     ManagePolicyTemplates,
     ManageGlobalPolicies,
     ManageApplications,
+    ManageDestinations,
     ManageUsers,
     ManageSystemSettings,
     ViewAdministration,
@@ -16,12 +17,13 @@ pub enum Privilege {
 }
 
 impl Privilege {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::ManageApis,
         Self::ManageAliases,
         Self::ManagePolicyTemplates,
         Self::ManageGlobalPolicies,
         Self::ManageApplications,
+        Self::ManageDestinations,
         Self::ManageUsers,
         Self::ManageSystemSettings,
         Self::ViewAdministration,
@@ -45,6 +47,7 @@ impl Privilege {
             Self::ManagePolicyTemplates => "Manage policy templates",
             Self::ManageGlobalPolicies => "Manage global policies",
             Self::ManageApplications => "Manage applications",
+            Self::ManageDestinations => "Manage destination configurations",
             Self::ManageUsers => "Manage user administration",
             Self::ManageSystemSettings => "Manage system settings",
             Self::ViewAdministration => "View administration configurations",

@@ -190,8 +190,11 @@ impl LoggedMessages {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EventType {
+    /// A request.
     #[default]
     Transactional,
+    /// An alert. What is alerted of is in the custom fields; nothing of a request is set.
+    Monitor,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -19,6 +19,7 @@ mod masking;
 mod media;
 mod media_type;
 mod mock;
+mod monitor;
 mod outbound_authentication;
 mod rate_limit;
 mod result_cache;
@@ -65,6 +66,8 @@ pub static POLICIES: &[PolicyKind] = &[
     PolicyKind::of::<result_cache::ResultCache>(),
     PolicyKind::of::<upstream_throughput::UpstreamThroughput>(),
     PolicyKind::of::<aggregate::Aggregate>(),
+    PolicyKind::of::<monitor::MonitorPerformance>(),
+    PolicyKind::of::<monitor::MonitorSla>(),
     PolicyKind::of::<log_invocation::LogInvocation>(),
     PolicyKind::of::<transformation::ResponseTransformation>(),
     PolicyKind::of::<conversion::ResponseConversion>(),
@@ -89,6 +92,7 @@ mod tests {
             registry: &registry,
             workers: 1,
             clock: engine::Clock::system(),
+            alerts: engine::Alerts::default(),
         };
         let mut codes = std::collections::HashMap::new();
         for kind in POLICIES {

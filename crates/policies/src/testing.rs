@@ -50,8 +50,13 @@ pub fn try_serve_with(
     };
     let definitions = vec![(!definition.is_empty()).then(|| read(definition))];
     let registry = StateRegistry::default();
-    let environment =
-        Environment { kinds: POLICIES, registry: &registry, workers: 1, clock: Clock::system() };
+    let environment = Environment {
+        kinds: POLICIES,
+        registry: &registry,
+        workers: 1,
+        clock: Clock::system(),
+        alerts: Default::default(),
+    };
     let (snapshot, warnings) = compile(&Input { config, definitions }, &environment, None, 1)?;
     Ok(Served { snapshot: Rc::new(Arc::new(snapshot)), warnings })
 }

@@ -1,5 +1,6 @@
 //! Throttle: quotas by plan, with conditions, bursts and callers that are kept out.
 
+mod alerting;
 mod counts;
 mod limit;
 
@@ -18,6 +19,9 @@ use crate::rate_limit::{
     announce,
     counter::{Counter, Quota, Taken},
 };
+pub use alerting::ThrottleAlerts;
+
+use alerting::Alerting;
 use counts::{Counts, State};
 use limit::{ThrottleBurst, ThrottleLimit};
 
@@ -50,6 +54,9 @@ pub struct Throttle {
     /// Requests that are refused whatever is left.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     deny: Vec<ThrottleDeny>,
+    /// Who is told when a quota is nearly or wholly used up. Default: with mode `alert` the gateway's log, else nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    alerts: Option<ThrottleAlerts>,
     /// Tell callers what is left, in the headers `RateLimit` and `RateLimit-Policy`. Mode `alert` tells them nothing.
     #[serde(default = "yes")]
     headers: bool,
@@ -102,7 +109,7 @@ pub enum ThrottleMode {
     Hard,
     /// Requests pass, the headers tell the caller that nothing is left, and the decision record says so.
     Soft,
-    /// Requests pass, and only the decision record says so.
+    /// Requests pass. An alert is raised, and the decision record says so.
     Alert,
 }
 
@@ -139,6 +146,12 @@ impl Policy for Throttle {
 
     fn compile(self, cx: &mut CompileCx<'_>) -> Result<Compiled, Diagnostic> {
         let state = cx.keep_state(State::default);
+        let alerts = match self.alerts {
+            None if self.mode == ThrottleMode::Alert => Some(ThrottleAlerts::default()),
+            alerts => alerts,
+        };
+        let alerting = alerts.map(|alerts| alerts.compile(self.key, cx)).transpose();
+        let alerting = alerting.map_err(|problem| problem.under("alerts"))?;
         let language = cx.language();
         let mut needs = Needs::default();
         let by = match self.key_template {
@@ -201,6 +214,7 @@ impl Policy for Throttle {
             burst,
             deny,
             announces,
+            alerting,
             needs,
         }))
     }
@@ -230,6 +244,7 @@ struct Throttler {
     burst: Option<(Quota, Arc<Counts>)>,
     deny: Vec<Condition>,
     announces: bool,
+    alerting: Option<Alerting>,
     needs: Needs,
 }
 
@@ -267,6 +282,9 @@ impl Throttler {
         let taken = take(&quota, &meter.counts, key, exchange, exchange.dry_run || is_bytes);
         if self.announces {
             announce(exchange, "\"quota\"", &meter.limit.announced, &taken);
+        }
+        if let Some(alerting) = self.alerting.as_ref().filter(|_| !exchange.dry_run) {
+            alerting.look(meter, name, key, &taken, exchange);
         }
         if !taken.allowed && self.mode == ThrottleMode::Hard {
             return Err(refused(&EXCEEDED, &taken).detail([name, ": used up"].concat()));

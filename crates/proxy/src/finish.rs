@@ -89,6 +89,9 @@ impl Drop for Finish {
         };
         let stats = exchange.api().map_or(&exchange.snapshot.unrouted, |api| &api.stats);
         stats.record(self.worker.index, &sample);
+        if let Some(api) = exchange.api() {
+            api.chain(exchange.operation).ended(exchange, &measures);
+        }
         exchange.ended(&measures);
         self.worker.record(exchange, &measures);
         if self.admitted {

@@ -2,7 +2,7 @@
 
 use std::{fmt, ops::RangeInclusive, str::FromStr};
 
-use model::event::{TransactionEvent, TransactionStatus};
+use model::event::{EventType, TransactionEvent, TransactionStatus};
 
 use crate::{
     event_ref::CorrelationId,
@@ -19,6 +19,7 @@ const MAX_LIMIT: usize = 1_000;
 /// What an event must be to be listed; `None` admits everything.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct EventFilter {
+    pub event_type: Option<EventType>,
     /// Not before this time.
     pub from_ms: Option<u64>,
     /// Before this time.
@@ -99,6 +100,7 @@ impl EventFilter {
         }
         self.from_ms.is_none_or(|from| event.creation_date >= from)
             && self.to_ms.is_none_or(|to| event.creation_date < to)
+            && self.event_type.is_none_or(|wanted| event.event_type == wanted)
             && self.status.is_none_or(|status| event.status == status)
             && self.response_code.as_ref().is_none_or(|range| range.contains(&event.response_code))
             && is(&self.api, &[&event.api_id, &event.api_name])
@@ -150,6 +152,10 @@ impl<'f> BlockFilter<'f> {
         let fits = |id: u32, fitting: &[bool]| fitting.get(id as usize).copied().unwrap_or(false);
         Ok(time >= first
             && time <= last
+            && match self.filter.event_type {
+                Some(wanted) => event.head.event_type()? == wanted,
+                None => true,
+            }
             && self.filter.status.is_none_or(|status| event.head.status() == status)
             && self
                 .filter

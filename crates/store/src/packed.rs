@@ -89,6 +89,7 @@ impl Head {
     pub(crate) fn new(event: &EventRef<'_>, base_ms: u64, texts: &mut Interner) -> Self {
         let kind = match event.event_type {
             EventType::Transactional => 0_u8,
+            EventType::Monitor => 1,
         };
         let failure = if event.status == TransactionStatus::Failure { FAILURE } else { 0 };
         let callback = if event.callback_request { CALLBACK } else { 0 };
@@ -150,6 +151,14 @@ impl Head {
         buffer.push(self.flags);
         for number in self.numbers {
             write_number(buffer, number);
+        }
+    }
+
+    pub(crate) fn event_type(&self) -> Result<EventType, BlockError> {
+        match (self.flags & !MESSAGES) >> 2 {
+            0 => Ok(EventType::Transactional),
+            1 => Ok(EventType::Monitor),
+            _ => Err(BlockError::Damaged),
         }
     }
 

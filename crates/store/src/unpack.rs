@@ -1,6 +1,6 @@
 //! Reading blocks: events come out packed, so that a filter can look at them before anything is copied.
 
-use model::event::{EventType, ExternalCall, TransactionEvent};
+use model::event::{ExternalCall, TransactionEvent};
 use serde::de::DeserializeOwned;
 
 use crate::{
@@ -123,11 +123,7 @@ impl<'a> Packed<'a> {
         let [gateway_time, provider_time, total_time, total_data_size, request_size, response_size] =
             head.numbers;
         Ok(EventRef {
-            event_type: if (head.flags & !MESSAGES) >> 2 == 0 {
-                EventType::Transactional
-            } else {
-                return Err(BlockError::Damaged);
-            },
+            event_type: head.event_type()?,
             creation_date: self.creation_date(),
             correlation_id: self.correlation_id()?,
             api_id: text(API_ID)?,

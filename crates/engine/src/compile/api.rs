@@ -46,6 +46,10 @@ pub(super) fn shared_fingerprint(config: &ConfigDoc, environment: &Environment<'
     config.settings.limits.body_size.map(|s| s.get()).hash(&mut hasher);
     // Any text may name them.
     serde_json::to_vec(&config.aliases).unwrap_or_default().hash(&mut hasher);
+    // Policies name them; what they are is up to those who deliver.
+    for destination in &config.destinations {
+        destination.name().hash(&mut hasher);
+    }
     // A secret that was exchanged is a change, too.
     config.secrets.hash(&mut hasher);
     config.files.hash(&mut hasher);
@@ -217,6 +221,7 @@ impl<'a> Job<'a> {
             fingerprint,
             state_keys,
             policy_upstreams: levels.upstreams,
+            timed: levels.timed,
             findings: Findings { warnings: found, hits: levels.hits },
         }))
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, Method};
 
-use crate::{Compiled, Exchange, Filter, LogMask, Needs, Outcome, Step, log::LogSpec};
+use crate::{Compiled, Exchange, Filter, LogMask, Needs, Outcome, Step, journal::Measures, log::LogSpec};
 
 /// The methods that a policy is for: of requests as clients send them, whatever policies make of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -47,6 +47,12 @@ impl Filter for Gate {
             self.policy.get().response(exchange)
         } else {
             skip(exchange)
+        }
+    }
+
+    fn ended(&self, exchange: &Exchange, measures: &Measures) {
+        if self.methods.contain(exchange.inbound_method()) {
+            self.policy.get().ended(exchange, measures);
         }
     }
 

@@ -2,7 +2,10 @@
 //!
 //! Operations with the same policies share a chain, and a policy is compiled once wherever it runs.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use http::Method;
 use model::{Diagnostic, Diagnostics};
@@ -16,7 +19,8 @@ use super::{
     sources::{At, Source, Target},
 };
 use crate::{
-    Compiled, Needs, UpstreamName,
+    Compiled, Needs, Timed, UpstreamName,
+    alert::AlertSource,
     journal::{ChainNames, Inert, Inertness, PolicyNames},
     snapshot::{Chain, Slot},
 };
@@ -29,6 +33,7 @@ pub(super) struct Levels {
     pub names: Vec<ChainNames>,
     pub state_keys: Vec<String>,
     pub upstreams: Vec<UpstreamName>,
+    pub timed: Vec<Arc<dyn Timed>>,
     /// Whether each global policy that may apply does apply to some operation.
     pub hits: Vec<bool>,
 }
@@ -304,6 +309,7 @@ impl<'a> Resolver<'a> {
             }
             let mut cx = CompileCx::new(self.job.environment, self.job.revision, source.state_scope.as_str())
                 .of_api(self.shape)
+                .raising(self.source_of_alerts(source))
                 .with_content_types(&self.job.config.settings.content_types);
             let compiled = source.kind.compile(source.doc.config.clone(), &mut cx);
             problems.extend(cx.take_warnings().into_iter().map(|p| source.problem(p.under("config"))));
@@ -313,8 +319,8 @@ impl<'a> Resolver<'a> {
                 Ok(policy) => {
                     let needs = policy.get().needs();
                     let needs_application = cx.needs_application;
-                    let (state_keys, upstreams) = (cx.state_keys, cx.upstreams);
-                    Some(Ready { policy, needs, needs_application, state_keys, upstreams })
+                    let (state_keys, upstreams, timed) = (cx.state_keys, cx.upstreams, cx.timed);
+                    Some(Ready { policy, needs, needs_application, state_keys, upstreams, timed })
                 }
                 Err(Diagnostics(found)) => {
                     problems.extend(found.into_iter().map(|p| source.problem(p.under("config"))));
@@ -323,6 +329,17 @@ impl<'a> Resolver<'a> {
             }
         };
         (0_u16..).zip(&self.sources).map(ready).collect()
+    }
+
+    fn source_of_alerts(&self, source: &Source<'_>) -> AlertSource {
+        AlertSource {
+            api_id: self.job.id.as_str().into(),
+            api: self.job.name.as_str().into(),
+            api_version: self.job.version.as_str().into(),
+            operation: source.place.clone().unwrap_or_default(),
+            policy: source.doc.display_name().into(),
+            ..AlertSource::default()
+        }
     }
 
     /// Warns of what works by application where nothing finds out which one calls.
@@ -413,15 +430,16 @@ impl<'a> Resolver<'a> {
                 template: source.template.map(Into::into),
             })
             .collect();
-        let (mut state_keys, mut upstreams) = (Vec::new(), Vec::new());
+        let (mut state_keys, mut upstreams, mut timed) = (Vec::new(), Vec::new(), Vec::new());
         for ready in ready.into_iter().flatten() {
             state_keys.extend(ready.state_keys);
             upstreams.extend(ready.upstreams);
+            timed.extend(ready.timed);
         }
         // Most APIs have one chain for everything, which needs no list to be found.
         let operation_chains =
             if chain_of_each.iter().all(|chain| *chain == 0) { Vec::new() } else { chain_of_each };
-        Levels { chains, operation_chains, policies, names, state_keys, upstreams, hits }
+        Levels { chains, operation_chains, policies, names, state_keys, upstreams, timed, hits }
     }
 }
 
@@ -432,6 +450,7 @@ struct Ready {
     needs_application: bool,
     state_keys: Vec<String>,
     upstreams: Vec<UpstreamName>,
+    timed: Vec<Arc<dyn Timed>>,
 }
 
 fn usual_methods() -> Vec<Method> {

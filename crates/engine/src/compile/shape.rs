@@ -9,7 +9,7 @@ use std::{
 };
 
 use model::{
-    ConfigDoc, Diagnostic, Operation, PolicyFiles, Secret, UpstreamDoc,
+    ConfigDoc, DestinationDoc, Diagnostic, Operation, PolicyFiles, Secret, UpstreamDoc,
     secret::ResolvedSecrets,
     source::{Documents, Sources},
 };
@@ -24,6 +24,7 @@ pub struct ApiShape<'a> {
     operations: &'a [Cow<'a, Operation>],
     sources: Option<&'a Sources>,
     upstreams: &'a [UpstreamDoc],
+    destinations: &'a [DestinationDoc],
     secrets: Option<&'a ResolvedSecrets>,
     language: LanguageCx,
     files: Option<&'a PolicyFiles>,
@@ -41,7 +42,8 @@ impl<'a> ApiShape<'a> {
         let (upstreams, secrets) = (&*config.upstreams, Some(&config.secrets));
         let files = Some(&config.files);
         let language = super::aliases::language(&config.aliases);
-        Self { operations, sources, upstreams, secrets, language, files, ..Self::default() }
+        let destinations = &*config.destinations;
+        Self { operations, sources, upstreams, destinations, secrets, language, files, ..Self::default() }
     }
 
     /// What names stand for in the texts of its policies.
@@ -65,6 +67,10 @@ impl<'a> ApiShape<'a> {
             return super::upstreams::check_url(text);
         }
         Err(super::upstreams::unknown(text, self.upstreams.iter().map(|upstream| upstream.name.as_str())))
+    }
+
+    pub(crate) fn check_destination(&self, name: &str) -> Result<(), Diagnostic> {
+        super::destinations::find(name, self.destinations)
     }
 
     pub fn operations(&self) -> &[Cow<'a, Operation>] {

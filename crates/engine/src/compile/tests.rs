@@ -68,8 +68,13 @@ impl Bench {
     fn compile(&mut self, yaml: &str) -> Result<(&Snapshot, Vec<String>), Vec<String>> {
         let value = model::yaml::parse(yaml).unwrap_or_else(|e| panic!("{e}")).value;
         let config: ConfigDoc = model::check::parse(value).unwrap_or_else(|e| panic!("{e}"));
-        let environment =
-            Environment { kinds: KINDS, registry: &self.registry, workers: 1, clock: Clock::system() };
+        let environment = Environment {
+            kinds: KINDS,
+            registry: &self.registry,
+            workers: 1,
+            clock: Clock::system(),
+            alerts: Default::default(),
+        };
         let input = Input { config, definitions: Vec::new() };
         let revision = self.previous.as_ref().map_or(1, |snapshot| snapshot.revision + 1);
         let text = |problems: Vec<Diagnostic>| problems.iter().map(ToString::to_string).collect();

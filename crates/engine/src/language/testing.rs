@@ -33,7 +33,13 @@ pub(crate) fn exchange() -> Exchange {
     let config: ConfigDoc = check::parse(yaml::parse(CONFIG).unwrap().value).unwrap();
     let input = Input { config, definitions: Vec::new() };
     let registry = StateRegistry::default();
-    let environment = Environment { kinds: &[], registry: &registry, workers: 1, clock: Clock::system() };
+    let environment = Environment {
+        kinds: &[],
+        registry: &registry,
+        workers: 1,
+        clock: Clock::system(),
+        alerts: Default::default(),
+    };
     let (snapshot, _) = compile(&input, &environment, None, 1).unwrap();
     let request = http::Request::post("/shop/orders/7%20a?q=a%20b&r=%26x&q=2")
         .header("X-One", "1")

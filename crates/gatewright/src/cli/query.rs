@@ -6,7 +6,7 @@ use bytes::Bytes;
 use clap::Args;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Full};
-use model::event::TransactionEvent;
+use model::event::{EventType, TransactionEvent};
 use serde_json::Value;
 
 use super::{count, fail, print};
@@ -147,6 +147,9 @@ pub struct Events {
     /// Go on printing events as they come.
     #[arg(short, long)]
     follow: bool,
+    /// Transactional for requests, or Monitor for alerts. Default: both.
+    #[arg(long = "type", value_name = "TYPE")]
+    event_type: Option<String>,
     /// Name or id of an API.
     #[arg(long)]
     api: Option<String>,
@@ -192,6 +195,7 @@ impl Events {
 
     fn query(&self) -> String {
         let texts = [
+            ("type", &self.event_type),
             ("api", &self.api),
             ("application", &self.application),
             ("code", &self.code),
@@ -245,6 +249,10 @@ impl Events {
         // A value may be anything, and terminals obey what is written to them.
         let shown = |(name, value): &(String, String)| format!("  {name}={}", value.escape_debug());
         let fields: String = event.custom_fields.iter().map(shown).collect();
+        if event.event_type == EventType::Monitor {
+            print(format_args!("{time}  alert  {} {}{fields}", event.api_name, event.api_version));
+            return Ok(());
+        }
         print(format_args!(
             "{time}  {}  {} {:<6} {}  {} {}  {} ms  {}  {}{fields}",
             event.correlation_id,

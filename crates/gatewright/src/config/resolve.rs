@@ -159,9 +159,9 @@ pub(super) fn secrets(config: &mut ConfigDoc, given: &BTreeMap<String, String>, 
     policy_secrets(config, problems);
 }
 
-/// Reads what the configurations of policies refer to.
+/// Reads what policies and destinations refer to.
 fn policy_secrets(config: &mut ConfigDoc, problems: &mut Diagnostics) {
-    // Whatever the level, policies are found by the name of their list.
+    // Whatever the level, policies are found by the name of their list; destinations have one list.
     let Ok(document) = serde_json::to_value(&*config) else { return };
     let mut found = Vec::new();
     references(&document, "", false, &mut found);
@@ -179,7 +179,12 @@ fn references(value: &Value, path: &str, in_policy: bool, found: &mut Vec<(Strin
         Value::Object(object) => {
             for (key, value) in object {
                 let below = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                references(value, &below, in_policy || key == "policies", found);
+                references(
+                    value,
+                    &below,
+                    in_policy || matches!(key.as_str(), "policies" | "destinations"),
+                    found,
+                );
             }
         }
         Value::Array(list) => {

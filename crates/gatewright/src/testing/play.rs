@@ -167,6 +167,7 @@ fn compiled(loaded: &Loaded, clock: &Clock) -> Result<Arc<Snapshot>, Diagnostics
         registry: &StateRegistry::default(),
         workers: 1,
         clock: clock.clone(),
+        alerts: engine::Alerts::default(),
     };
     match compile::compile(&loaded.input, &environment, None, 1) {
         Ok((snapshot, _)) => Ok(Arc::new(snapshot)),

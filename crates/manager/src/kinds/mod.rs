@@ -3,6 +3,7 @@
 mod alias;
 mod api;
 mod application;
+mod destination;
 mod group;
 mod listener;
 mod policy;
@@ -11,17 +12,18 @@ mod upstream;
 mod user;
 
 use model::{
-    AliasDoc, ApiDoc, ApplicationDoc, GlobalPolicyDoc, GroupDoc, ListenerDoc, PolicyTemplateDoc, UpstreamDoc,
-    UserDoc,
+    AliasDoc, ApiDoc, ApplicationDoc, DestinationDoc, GlobalPolicyDoc, GroupDoc, ListenerDoc,
+    PolicyTemplateDoc, UpstreamDoc, UserDoc,
 };
 
 use crate::Kind;
 
 /// All kinds, in the order in which one refers to another: what comes first stands by itself.
-pub static KINDS: [Kind; 9] = [
+pub static KINDS: [Kind; 10] = [
     Kind::of::<AliasDoc>(),
     Kind::of::<ListenerDoc>(),
     Kind::of::<UpstreamDoc>(),
+    Kind::of::<DestinationDoc>(),
     Kind::of::<PolicyTemplateDoc>(),
     Kind::of::<GlobalPolicyDoc>(),
     Kind::of::<ApiDoc>(),

@@ -137,6 +137,7 @@ impl Filter for Handler {
             response_body: false,
             error_body: true,
             log: false,
+            end: false,
         }
     }
 }

@@ -46,8 +46,13 @@ applications:
         user.password = user.password.as_ref().map(|secret| secret.resolved(password()));
     }
     let registry = StateRegistry::default();
-    let environment =
-        Environment { kinds: POLICIES, registry: &registry, workers: 1, clock: Clock::system() };
+    let environment = Environment {
+        kinds: POLICIES,
+        registry: &registry,
+        workers: 1,
+        clock: Clock::system(),
+        alerts: Default::default(),
+    };
     let input = Input { config, definitions: Vec::new() };
     let (snapshot, warnings) = compile(&input, &environment, None, 1).unwrap_or_else(|e| panic!("{e}"));
     assert!(warnings.is_empty(), "{warnings:?}");
@@ -415,8 +420,13 @@ async fn anonymous_calls_pass_and_known_ones_are_attributed() {
 #[test]
 fn mistakes_in_the_configuration_are_told_with_their_path() {
     let registry = StateRegistry::default();
-    let environment =
-        Environment { kinds: POLICIES, registry: &registry, workers: 1, clock: Clock::system() };
+    let environment = Environment {
+        kinds: POLICIES,
+        registry: &registry,
+        workers: 1,
+        clock: Clock::system(),
+        alerts: Default::default(),
+    };
     let kind = POLICIES.iter().find(|kind| kind.type_name == "identifyAndAuthorize").unwrap();
     for (config, path) in [
         ("{rules: []}", "rules"),

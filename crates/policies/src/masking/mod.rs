@@ -371,6 +371,7 @@ impl Filter for Masker {
             response_body: bodies && self.which == Which::Responses,
             error_body: bodies && self.which == Which::Faults,
             log: false,
+            end: false,
         }
     }
 }

@@ -261,8 +261,13 @@ mod tests {
 
     fn mint(doc: JwtDoc, clock: &Clock) -> Result<Mint, Diagnostic> {
         let registry = StateRegistry::default();
-        let environment =
-            Environment { kinds: crate::POLICIES, registry: &registry, workers: 1, clock: clock.clone() };
+        let environment = Environment {
+            kinds: crate::POLICIES,
+            registry: &registry,
+            workers: 1,
+            clock: clock.clone(),
+            alerts: engine::Alerts::default(),
+        };
         Mint::compile(doc, &mut CompileCx::new(&environment, 1, "test"))
     }
 

@@ -60,8 +60,8 @@ const BYTE_BITS: u32 = 44;
 /// Most bytes that a window can count, 16 TiB.
 pub(crate) const MOST_BYTES: u64 = (1 << BYTE_BITS) - 1;
 
-const SECOND: u64 = 1_000_000_000;
-const WEEK: u64 = 7 * 86_400 * SECOND;
+pub(crate) const SECOND: u64 = 1_000_000_000;
+pub(crate) const WEEK: u64 = 7 * 86_400 * SECOND;
 /// 1970 began on a Thursday; weeks begin on Monday.
 const FIRST_MONDAY: u64 = 4 * 86_400 * SECOND;
 const COUNT_BITS: u32 = 22;
@@ -208,6 +208,15 @@ impl Quota {
         }
     }
 
+    /// Number of the window, from 1 on; of those that slide, of the one that they begin in. Buckets have none.
+    pub(crate) fn window(&self, now: Timestamp) -> u64 {
+        match *self {
+            Self::Fixed { window, .. } => window.at(now.0).0 + 1,
+            Self::Sliding { window, .. } => window_at(now.0, window).0 + 1,
+            Self::Bucket { .. } => 1,
+        }
+    }
+
     /// Nothing is remembered about this caller that still matters.
     pub(crate) fn is_idle(&self, counter: &Counter, now: Timestamp) -> bool {
         let word = counter.0.load(Relaxed);
@@ -225,7 +234,7 @@ impl Quota {
 
 impl Window {
     /// Number of the window, and nanoseconds until it ends.
-    fn at(self, now: u64) -> (u64, u64) {
+    pub(crate) fn at(self, now: u64) -> (u64, u64) {
         let months = match self {
             Self::Every(nanos) => return window_at(now, nanos),
             Self::Months(months) => months.max(1),

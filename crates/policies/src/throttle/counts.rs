@@ -26,11 +26,42 @@ pub struct Counts {
     callers: papaya::HashMap<Key, Counter, RandomState>,
     others: Counter,
     pub keys: KeyMaker,
+    /// The windows that somebody was told of, for callers that it was worth telling of.
+    told: papaya::HashMap<Key, [AtomicU64; 2], RandomState>,
     /// The second of the last search for counters that can go.
     searched: AtomicU64,
 }
 
+/// What there is to tell of a caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    Nearly,
+    UsedUp,
+}
+
+/// Stands for callers beyond the bound.
+const OTHERS: Key = [0; 2];
+
 impl Counts {
+    /// Whether this is the first time in the window that there is this to tell of a caller.
+    pub fn tell_once(&self, key: Key, quota: &Quota, now: Timestamp, what: Told) -> bool {
+        let told = self.told.pin();
+        let window = quota.window(now);
+        let first = |windows: &[AtomicU64; 2]| {
+            let known = &windows[what as usize];
+            // Looked at before it is written: a caller that goes on costs no other core anything.
+            known.load(Relaxed) < window && known.fetch_max(window, Relaxed) < window
+        };
+        if let Some(windows) = told.get(&key) {
+            return first(windows);
+        }
+        if told.len() >= MOST {
+            told.retain(|_, windows| windows.iter().any(|known| known.load(Relaxed) >= window));
+        }
+        let key = if told.len() >= MOST { OTHERS } else { key };
+        first(told.get_or_insert_with(key, Default::default))
+    }
+
     /// Does something with a caller's counter.
     pub fn with<T>(&self, key: Key, quota: &Quota, now: Timestamp, count: impl FnOnce(&Counter) -> T) -> T {
         let callers = self.callers.pin();
@@ -99,5 +130,22 @@ mod tests {
         assert_eq!(counts.callers.len(), MOST);
         assert!(take(u64::MAX, 61_000) && take(u64::MAX - 1, 61_000), "the next window has room again");
         assert_eq!(counts.callers.len(), 2);
+    }
+
+    #[test]
+    fn a_caller_is_told_of_once_in_a_window() {
+        let quota = Quota::requests(NonZeroU32::MIN, Window::Every(60_000_000_000));
+        let counts = Counts::default();
+        let tell =
+            |name: u64, ms, what| counts.tell_once([name, 1], &quota, Timestamp::from_millis(ms), what);
+        assert!(tell(1, 1_000, Told::Nearly) && !tell(1, 2_000, Told::Nearly));
+        assert!(tell(1, 3_000, Told::UsedUp) && tell(2, 3_000, Told::UsedUp));
+        assert!(tell(1, 60_000, Told::Nearly) && !tell(1, 119_999, Told::Nearly));
+        for caller in 0..MOST as u64 {
+            tell(caller, 60_000, Told::UsedUp);
+        }
+        assert!(tell(u64::MAX, 60_000, Told::UsedUp), "one of the others");
+        assert!(!tell(u64::MAX - 1, 60_000, Told::UsedUp), "all others are told of together");
+        assert!(tell(u64::MAX - 1, 120_000, Told::UsedUp), "the next window has room again");
     }
 }

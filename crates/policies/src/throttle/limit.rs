@@ -1,6 +1,9 @@
 //! Limits as they are written, and as they are counted.
 
-use std::num::{NonZeroU8, NonZeroU32};
+use std::{
+    num::{NonZeroU8, NonZeroU32},
+    sync::Arc,
+};
 
 use model::{ByteSize, Diagnostic};
 use schemars::JsonSchema;
@@ -63,8 +66,14 @@ pub struct Limit {
     pub quota: Quota,
     /// Bytes and not requests are counted.
     pub is_bytes: bool,
+    /// Requests or bytes in a window.
+    pub most: u64,
     /// What callers are told of it.
     pub announced: Box<str>,
+    /// The same for people: `1000 requests`.
+    pub named: Box<str>,
+    /// The window, for people: `2 hours`.
+    pub window: Arc<str>,
 }
 
 impl ThrottleLimit {
@@ -83,6 +92,15 @@ impl ThrottleLimit {
             ThrottleUnit::Year => Window::Months(units * 12),
             _ => Window::Every(seconds * 1_000_000_000),
         };
+        let unit = match self.per {
+            ThrottleUnit::Minute => "minute",
+            ThrottleUnit::Hour => "hour",
+            ThrottleUnit::Day => "day",
+            ThrottleUnit::Week => "week",
+            ThrottleUnit::Month => "month",
+            ThrottleUnit::Year => "year",
+        };
+        let in_words = if units == 1 { format!("1 {unit}") } else { format!("{units} {unit}s") }.into();
         // Months differ, so that callers are told no length.
         let length = if seconds > 0 { format!(";w={seconds}") } else { String::new() };
         match (self.requests, self.bandwidth) {
@@ -93,6 +111,9 @@ impl ThrottleLimit {
                     Quota::requests(requests, window)
                 },
                 is_bytes: false,
+                most: u64::from(requests.get()),
+                named: format!("{requests} request{}", if requests.get() == 1 { "" } else { "s" }).into(),
+                window: in_words,
                 announced: format!("\"quota\";q={requests}{length}").into(),
             }),
             (None, Some(bandwidth)) => {
@@ -110,6 +131,9 @@ impl ThrottleLimit {
                 Ok(Limit {
                     quota: Quota::bytes(bytes, window),
                     is_bytes: true,
+                    most: bytes,
+                    named: bandwidth.to_string().into(),
+                    window: in_words,
                     announced: format!("\"quota\";q={bytes};qu=\"content-bytes\"{length}").into(),
                 })
             }

@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 
-use model::event::{ExternalCall, TransactionStatus};
+use model::event::{EventType, ExternalCall, TransactionStatus};
 use sqlx::Row;
 use tempfile::TempDir;
 
@@ -386,4 +386,21 @@ async fn messages_are_kept_through_merges_and_other_blocks_stay_as_they_were() {
     let others = store.list(&all()).await.unwrap().events;
     assert_eq!(others.iter().filter(|event| !event.messages.is_empty()).count(), 1);
     assert_eq!(others.len(), 69);
+}
+
+#[tokio::test]
+async fn alerts_are_events_of_their_own_type() {
+    let (_directory, store) = store().await;
+    let fields = vec![("alertDesc".to_owned(), "slow".to_owned())];
+    let alert = TransactionEvent {
+        event_type: EventType::Monitor,
+        creation_date: TODAY,
+        custom_fields: fields,
+        ..TransactionEvent::default()
+    };
+    store.append(&[event(1, TODAY), alert.clone(), event(2, TODAY)]).await.unwrap();
+    let of = |event_type| EventFilter { event_type, ..EventFilter::default() };
+    assert_eq!(store.list(&of(None)).await.unwrap().events.len(), 3);
+    assert_eq!(store.list(&of(Some(EventType::Monitor))).await.unwrap().events, [alert]);
+    assert_eq!(numbers(&store.list(&of(Some(EventType::Transactional))).await.unwrap()), [2, 1]);
 }

@@ -1,0 +1,47 @@
+//! Destinations: where alerts go. One file for each type.
+
+mod log;
+mod webhook;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use log::LogDestination;
+pub use webhook::{WebhookDestination, WebhookHeader, WebhookMethod};
+
+/// Where alerts go. Policies name it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "camelCase")]
+pub enum DestinationDoc {
+    Log(LogDestination),
+    Webhook(WebhookDestination),
+}
+
+impl DestinationDoc {
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Log(log) => &log.name,
+            Self::Webhook(webhook) => &webhook.name,
+        }
+    }
+}
+
+/// How bad something is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Severity {
+    Info,
+    #[default]
+    Warn,
+    Error,
+}
+
+impl Severity {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        }
+    }
+}
