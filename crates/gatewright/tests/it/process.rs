@@ -22,7 +22,7 @@ struct Process {
     child: Child,
     printed: Arc<Mutex<String>>,
     /// Where it keeps its events.
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Process {
@@ -45,7 +45,7 @@ impl Process {
                 }
             });
         }
-        Self { child, printed, _directory: directory }
+        Self { child, printed, directory }
     }
 
     /// Starts `gatewright run` with a file, and waits until it serves.
@@ -125,18 +125,27 @@ async fn get(address: SocketAddr, path: &str) -> testkit::RawResponse {
 
 #[tokio::test]
 async fn hangup_reloads_and_what_is_not_valid_changes_nothing() {
-    let (one, two) = (Upstream::text("one").start().await, Upstream::text("two").start().await);
-    let directory = written(&Config::from(api("/a", &one)));
+    let upstream = Upstream::text("ok").start().await;
+    let secrets = tempfile::tempdir().expect("a directory");
+    let secret = secrets.path().join("key");
+    fs::write(&secret, "old-key").expect("a file");
+    // Secrets are not watched: what becomes of them is the signal's work.
+    let application = json!({ "name": "app", "apis": ["a"], "apiKeys": [{ "value": format!("${{file:{}}}", secret.display()) }] });
+    let config =
+        Config::from(api("/a", &upstream).policy("apiKey", json!({}))).append("applications", application);
+    let directory = written(&config);
     let mut process = Process::run(&directory.path().join("gatewright.yaml")).await;
     let address = process.address("listening on http://");
-    assert_eq!(get(address, "/a").await.text(), "one");
-    write(&directory, &Config::from(api("/a", &two)));
+    let status = async |key: &str| get(address, &format!("/a?APIKey={key}")).await.status;
+    assert_eq!((status("old-key").await, status("new-key").await), (200, 401));
+    fs::write(&secret, "new-key").expect("a file");
     process.signal("HUP");
-    eventually("the change", async || get(address, "/a").await.text() == "two").await;
-    fs::write(directory.path().join("gatewright.yaml"), "apis: 7\n").expect("a file");
+    eventually("the new key", async || status("new-key").await == 200).await;
+    assert_eq!(status("old-key").await, 401);
+    fs::remove_file(&secret).expect("a file");
     process.signal("HUP");
-    process.prints("apis: found 7").await;
-    assert_eq!(get(address, "/a").await.text(), "two");
+    process.prints("the new configuration is not valid").await;
+    assert_eq!(status("new-key").await, 200);
     process.signal("TERM");
     assert_eq!(process.code().await, Some(0));
 }
@@ -211,11 +220,16 @@ async fn no_credentials_are_printed_whatever_is_logged() {
     }
     write(&directory, &config.api(api("/b", &*with_user)));
     process.signal("HUP");
-    eventually("the reload to be told", async || process.printed().contains("configuration")).await;
+    // Whether a user may be in a URL or not, it is told nowhere.
+    eventually("the reload", async || {
+        let refused = process.printed().contains("the new configuration is not valid");
+        refused || get(address, "/b").await.status != 404
+    })
+    .await;
     process.signal("TERM");
     assert_eq!(process.code().await, Some(0));
     let mut told = process.printed();
-    collect(process._directory.path(), &mut told);
+    collect(process.directory.path(), &mut told);
     for secret in ["s3cret", "czNjcmV0"] {
         let line = told.lines().find(|line| line.contains(secret));
         assert!(line.is_none(), "{secret} in {line:?}");
