@@ -237,7 +237,7 @@ fn a_wrong_value_in_any_field_is_refused_where_it_is() {
                     || problem.path == mutant.holder
                     || (valid && (!mutant.alone || problem.path.starts_with(&mutant.holder)))
             };
-            if !problems.iter().any(leads) {
+            if !problems.iter().all(leads) {
                 fail(format!("told elsewhere: {}", told()));
             }
             let says = |problem: &Diagnostic| {
