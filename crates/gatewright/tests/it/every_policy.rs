@@ -134,6 +134,31 @@ fn decided_here(kind: &PolicyKind, code: &str) -> bool {
     kind.reasons.iter().any(|reason| reason.code == code)
 }
 
+#[tokio::test]
+async fn a_mistake_in_the_configuration_of_a_policy_is_told_with_its_place_in_the_file() {
+    let world = World::new();
+    let url = "http://127.0.0.1:1";
+    for kind in policies::POLICIES {
+        let name = kind.type_name;
+        let position = usize::from(!kind.identifies);
+        let place = format!("apis[0].policies[{position}].config");
+        let mut unknown = world.example(kind, url);
+        unknown["noSuchKey"] = json!(1);
+        for (config_of_policy, told) in [
+            (unknown, format!("{place}.noSuchKey: unknown key `noSuchKey`")),
+            (json!([1]), format!("{place}: found a list")),
+        ] {
+            let api = bare(kind, url).policy(name, config_of_policy);
+            let started = Gateway::start(config(std::slice::from_ref(kind)).api(api)).await;
+            let problem = started.err().unwrap_or_else(|| panic!("{name} was taken")).to_string();
+            let line = problem.lines().find(|line| line.contains(&told));
+            let line = line.unwrap_or_else(|| panic!("{name}: no {told:?} in {problem}"));
+            let number = line.split("gatewright.yaml:").nth(1).and_then(|rest| rest.split(':').next());
+            assert!(number.is_some_and(|number| number.parse::<u32>().is_ok()), "{name}: no line in {line}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn reloads_under_load_lose_no_request_of_any_policy() {
     let (world, upstream) = (World::new(), Upstream::text("ok").start().await);
