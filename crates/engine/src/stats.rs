@@ -117,4 +117,15 @@ mod tests {
         assert_eq!((totals.latency[0], totals.latency[12]), (1, 1));
         assert_eq!((totals.response_bytes, totals.refused), (10, 1));
     }
+    /// Checklist 70.
+    #[test]
+    fn counts_go_on_beyond_32_bits() {
+        let stats = ApiStats::new(1);
+        let sample = Sample { status: 200, request_bytes: u64::from(u32::MAX), ..Sample::default() };
+        stats.record(0, &sample);
+        let lane = stats.lanes[0].get().unwrap();
+        add(&lane.by_class[2], u64::from(u32::MAX));
+        stats.record(0, &sample);
+        assert_eq!((stats.totals().requests(), stats.totals().request_bytes), ((1 << 32) + 1, (1 << 33) - 2));
+    }
 }

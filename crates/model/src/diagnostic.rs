@@ -40,7 +40,7 @@ impl Diagnostic {
             file: None,
             line: None,
             path: path.into(),
-            message: message.into(),
+            message: legible(message.into()),
             help: None,
         }
     }
@@ -73,6 +73,28 @@ impl Diagnostic {
         self.path = join(prefix, &self.path);
         self
     }
+}
+
+/// Longest piece between backticks that a message shows.
+const LONGEST_QUOTE: usize = 200;
+
+/// A message that fits a line of a terminal, whatever a user wrote: without control characters, and with a beginning of
+/// what is long.
+fn legible(message: String) -> String {
+    if message.len() <= LONGEST_QUOTE && !message.contains(char::is_control) {
+        return message;
+    }
+    let quotes = message.split('`').map(|piece| {
+        let end = piece.char_indices().nth(LONGEST_QUOTE).map(|(end, _)| end);
+        // What has spaces is a sentence of ours, which is told to its end.
+        match end.filter(|_| !piece.contains(' ')) {
+            Some(end) => format!("{}…", &piece[..end]),
+            None => piece.to_owned(),
+        }
+    });
+    let message = quotes.collect::<Vec<_>>().join("`");
+    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    message.chars().map(escape).collect()
 }
 
 /// Joins two document paths; an index needs no dot.
@@ -172,5 +194,14 @@ mod tests {
         let d = Diagnostic::error("apis[0]", "missing name").in_file("gw.yaml", Some(3)).help("add `name`");
         assert_eq!(d.to_string(), "gw.yaml:3: apis[0]: missing name; add `name`");
         assert_eq!(d.under("x").path, "x.apis[0]");
+    }
+
+    #[test]
+    fn what_was_found_does_not_break_the_line_and_is_not_repeated_for_ever() {
+        let message =
+            |found: &str| Diagnostic::error("", format!("found `{found}`, expected a name")).message;
+        assert_eq!(message("a\r\n\u{1b}[31m"), r"found `a\r\n\u{1b}[31m`, expected a name");
+        assert_eq!(message(&"é".repeat(5_000)), format!("found `{}…`, expected a name", "é".repeat(200)));
+        assert_eq!(message("short"), "found `short`, expected a name");
     }
 }

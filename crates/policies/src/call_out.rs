@@ -128,7 +128,7 @@ impl Policy for ResponseCallOut {
     const TYPE: &'static str = "responseCallOut";
     const STAGE: Stage = Stage::ResponseProcessing;
     const REPEATABLE: bool = true;
-    const REASONS: &'static [&'static Reason] = &[];
+    const REASONS: &'static [&'static Reason] = &[&FAILED, &REFUSED];
     const ON_FAILURE: FailMode = FailMode::Closed;
     const POSTURE: &'static str = POSTURE;
     const EXAMPLE: &'static str = "name: price\nupstream: http://prices.internal:8080\ncopyAnswer: true\n";

@@ -12,6 +12,8 @@ mod conditional_errors;
 mod conversion;
 mod cors;
 mod custom_headers;
+#[cfg(test)]
+mod every_policy;
 mod identify;
 mod keyed;
 mod log_invocation;

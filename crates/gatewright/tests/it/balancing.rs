@@ -1,6 +1,6 @@
 //! Several endpoints: who gets a request, who is left alone, and who comes back.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use testkit::{Config, Gateway, Place, SECOND, Upstream, Value, api, eventually, get, json, post};
 
@@ -292,5 +292,34 @@ async fn a_mirror_that_is_dead_or_slow_changes_nothing() {
             assert_eq!(gw.send(post("/a", vec![b'x'; 300_000])).await.status(), 200);
         }
         assert_eq!(gw.events("limit=10").await.len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn beyond_their_budget_nothing_is_tried_again() {
+    let (dead, alive) = (Place::reserve(), Upstream::text("alive").start().await);
+    let endpoints = json!([{ "url": dead.url() }, { "url": alive.url() }]);
+    let up = json!({
+        "endpoints": endpoints, "suspendDurationOnFailure": "1ms", "retries": { "attempts": 1, "budget": "0%" },
+    });
+    let gw = Gateway::serving(Config::from(api("/a", "up")).upstream("up", up).one_worker()).await;
+    let mut client = gw.http1().await;
+    // Every second request begins at the dead one; three of them may be tried again in ten seconds.
+    for round in ["first", "second"] {
+        let mut again = 0;
+        for _ in 0..10 {
+            let response = client.send("/a").await;
+            let attempts = gw.explain(&response).await.attempts.len();
+            match (response.status(), attempts) {
+                (200, 1) => {}
+                (200, 2) => again += 1,
+                (502, 1) => assert_eq!(response.reason(), "upstream_unreachable"),
+                other => panic!("{other:?}"),
+            }
+            assert!(again <= 3, "{round} window");
+            gw.advance(Duration::from_millis(2));
+        }
+        assert_eq!(again, 3, "{round} window: the rest was not tried again");
+        gw.advance(11 * SECOND);
     }
 }

@@ -53,6 +53,7 @@ async fn a_problem_has_all_its_members() {
     assert!(problem["detail"].as_str().is_some_and(|text| text.ends_with('.')));
 }
 
+/// Checklist 19 and 20.
 #[tokio::test]
 async fn no_error_repeats_what_the_client_sent() {
     let upstream = Upstream::text("ok").start().await;

@@ -242,3 +242,96 @@ async fn fields_of_ones_own_are_in_the_event_and_bounded() {
         gw.apply(api("/a", &upstream).policy("requestTransformation", long)).await.expect_err("too long");
     assert!(error.to_string().contains("policies[0].config.set[0].variable"), "{error}");
 }
+
+#[tokio::test]
+async fn events_beyond_the_queue_are_counted_and_no_request_waits() {
+    use std::io::{Read, Write};
+    const SENT: usize = 256 * 24;
+    let config = Config::new().setting("events.queue", 1).one_worker();
+    let gw = Gateway::serving(config).await;
+    // Events are taken from the queue on the thread of this test, which does nothing else until all is answered.
+    let mut stream = std::net::TcpStream::connect(gw.address()).expect("the gateway listens");
+    let mut writing = stream.try_clone().expect("a stream");
+    let all = std::thread::spawn(move || {
+        let request = "GET /nothing HTTP/1.1\r\nHost: a\r\nAccept: text/plain\r\n\r\n";
+        let _ = writing.write_all(request.repeat(SENT).as_bytes());
+        let _ = writing.shutdown(std::net::Shutdown::Write);
+    });
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).expect("answers are text");
+    all.join().expect("all was written");
+    assert_eq!(answers.matches("HTTP/1.1 404").count(), SENT, "every request was answered");
+    let metrics = gw.ops("/metrics").await.text();
+    let dropped = metrics.lines().find_map(|line| line.strip_prefix("gatewright_events_dropped_total "));
+    let dropped: usize = dropped.and_then(|count| count.parse().ok()).expect("a count");
+    assert!(dropped > 0, "nothing was dropped: the test has lost its bite");
+    let mut kept = 0;
+    let mut cursor = String::new();
+    loop {
+        let page = gw.ops(&*format!("/events?limit=1000{cursor}")).await.json();
+        kept += page["events"].as_array().map_or(0, Vec::len);
+        match page["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(kept + dropped, SENT, "what is not kept is counted");
+}
+
+#[tokio::test]
+async fn events_can_be_followed_as_they_come() {
+    use http_body_util::BodyExt;
+    let upstream = Upstream::text("ok").start().await;
+    let gw = Gateway::serving(Config::from(api("/a", &upstream)).api(api("/b", &upstream))).await;
+    gw.get("/a/before").await;
+    let _ = gw.events("limit=1").await;
+    let address = gw.inner().operations();
+    let stream = tokio::net::TcpStream::connect(address).await.expect("the operations listener listens");
+    let client = testkit::Client::over(stream, testkit::Protocol::Http1, &address.to_string(), false).await;
+    let answer = client.expect("a connection").open("/events/follow?api=a").await.expect("an answer");
+    assert_eq!(answer.headers()["content-type"], "application/x-ndjson");
+    let mut body = answer.into_body();
+    for path in ["/a/1", "/a/2"] {
+        gw.get("/b/other").await;
+        gw.get(path).await;
+        let line = testkit::wait::soon("an event", body.frame()).await.expect("more").expect("a piece");
+        let line = line.into_data().expect("bytes");
+        let event: testkit::Value = serde_json::from_slice(line.trim_ascii()).expect("one event on a line");
+        assert_eq!(event["requestPath"], path);
+    }
+    assert_eq!(gw.ops("/events/follow?code=9xx").await.reason(), "bad_filter");
+}
+
+#[tokio::test]
+async fn events_are_gone_when_their_time_is_over() {
+    let upstream = Upstream::text("ok").start().await;
+    let data = tempfile::tempdir().expect("a directory");
+    let config = Config::from(api("/a", &upstream))
+        .setting("dataDirectory", data.path().to_str().expect("a path"))
+        .setting("events.retention", "2d");
+    let file = data.path().join("gatewright.yaml");
+    std::fs::write(&file, config.to_text()).expect("a file");
+    let start_after = async |days: u32| {
+        let clock = engine::Clock::manual(START);
+        clock.advance(days * 24 * 60 * MINUTE);
+        let source = gatewright::Source::Path(file.clone());
+        let options = gatewright::StartOptions { clock, ..gatewright::StartOptions::new(source) };
+        gatewright::Gateway::start(options).await.expect("it starts")
+    };
+    let ask = async |gw: &gatewright::Gateway, path: &str| {
+        let mut conn = testkit::RawConn::open(gw.operations()).await;
+        conn.write(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n")).await;
+        conn.response().await.json()["events"].as_array().map_or(0, Vec::len)
+    };
+    let first = start_after(0).await;
+    let mut conn = testkit::RawConn::open(first.listeners()[0].address).await;
+    conn.write("GET /a HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert_eq!(conn.response().await.status, 200);
+    assert_eq!(ask(&first, "/events").await, 1);
+    first.stop().await;
+    for (days, kept) in [(1, 1), (4, 0)] {
+        let later = start_after(days).await;
+        testkit::eventually("what is kept", async || ask(&later, "/events").await == kept).await;
+        later.stop().await;
+    }
+}

@@ -68,6 +68,7 @@ async fn headers_of_the_upstreams_hop_do_not_reach_the_client() {
     );
 }
 
+/// Checklist 1.
 #[tokio::test]
 async fn an_empty_value_stays_empty_and_repeated_headers_stay_repeated() {
     let upstream = Upstream::echo().start().await;

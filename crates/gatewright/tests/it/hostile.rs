@@ -171,6 +171,7 @@ fn malformed() -> Vec<(&'static str, String, u16, &'static str)> {
     ]
 }
 
+/// Checklist 1.
 #[tokio::test]
 async fn malformed_and_smuggling_requests_are_refused_and_never_seen_upstream() {
     let upstream = Upstream::echo().start().await;

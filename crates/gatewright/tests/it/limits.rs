@@ -1,6 +1,13 @@
 //! Overload: beyond its limits the gateway refuses, and goes on serving the rest.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering::SeqCst},
+};
+
+use hyper::Response;
 use testkit::{Config, Gateway, Upstream, api, body, eventually, get, post, request};
+use tokio::sync::Semaphore;
 
 #[tokio::test]
 async fn requests_beyond_the_limit_are_refused_and_told_to_come_back() {
@@ -114,4 +121,44 @@ async fn a_client_that_opens_and_resets_streams_is_cut_off() {
 
 fn http_request(url: &str) -> hyper::Request<()> {
     hyper::Request::get(url).body(()).expect("a URL")
+}
+
+#[tokio::test]
+async fn a_client_has_as_many_streams_at_once_as_allowed() {
+    let go_on = Arc::new(Semaphore::new(0));
+    let (most, now) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (signal, highest, busy) = (Arc::clone(&go_on), Arc::clone(&most), Arc::clone(&now));
+    let upstream = Upstream::service(move |_, _| {
+        let (signal, highest, busy) = (Arc::clone(&signal), Arc::clone(&highest), Arc::clone(&busy));
+        async move {
+            highest.fetch_max(busy.fetch_add(1, SeqCst) + 1, SeqCst);
+            signal.acquire().await.expect("a permit").forget();
+            busy.fetch_sub(1, SeqCst);
+            Response::new(body::full("ok"))
+        }
+    });
+    let upstream = upstream.start().await;
+    let config = Config::from(api("/a", &upstream)).setting("limits.concurrentStreams", 2);
+    let gw = Gateway::serving(config).await;
+    // The client knows the limit once it has had an answer.
+    let stream = tokio::net::TcpStream::connect(gw.address()).await.expect("the gateway listens");
+    let io = hyper_util::rt::TokioIo::new(stream);
+    let made = hyper::client::conn::http2::handshake(hyper_util::rt::TokioExecutor::new(), io).await;
+    let (sender, connection) = made.expect("a connection");
+    tokio::spawn(connection);
+    let ask = async |path: &str| {
+        let asked = http::Request::get(format!("http://{}{path}", gw.address())).body(body::empty());
+        sender.clone().send_request(asked.expect("a request")).await.map(|answer| answer.status())
+    };
+    assert_eq!(ask("/nothing").await.expect("an answer"), 404);
+    let asked = futures_util::future::join_all((0..8).map(|_| ask("/a")));
+    let release = async {
+        for count in (2..=8).step_by(2) {
+            upstream.wait_for(count).await;
+            go_on.add_permits(2);
+        }
+    };
+    let (answers, ()) = tokio::join!(asked, release);
+    assert!(answers.into_iter().all(|answer| answer.is_ok_and(|status| status == 200)));
+    assert_eq!((upstream.count(), most.load(SeqCst)), (8, 2));
 }

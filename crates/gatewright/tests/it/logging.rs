@@ -32,6 +32,7 @@ fn fields(event: &Value) -> Vec<&str> {
     FIELDS.into_iter().filter(|field| event.get(field).is_some()).collect()
 }
 
+/// Checklist 18.
 #[tokio::test]
 async fn headers_and_payloads_are_kept_without_credentials() {
     let upstream = Upstream::text("answer").start().await;

@@ -56,6 +56,7 @@ async fn an_api_key_identifies_its_application_or_the_call_is_refused() {
     assert_eq!(gw.explain(&response).await.application.as_deref(), Some("rotating"));
 }
 
+/// Checklist 18.
 #[tokio::test]
 async fn a_key_in_the_query_is_taken_out_of_it() {
     let upstream = Upstream::echo().start().await;
@@ -202,6 +203,7 @@ async fn a_quota_is_counted_by_api_application_or_client() {
     assert_eq!(status(from("/c", "2001:db8:0:1::1")).await, 200);
 }
 
+/// Checklist 47.
 #[tokio::test]
 async fn the_limit_holds_exactly_under_concurrent_requests_over_all_workers() {
     let upstream = Upstream::text("ok").start().await;

@@ -84,6 +84,7 @@ async fn a_call_without_version_goes_to_the_newest_or_the_oldest() {
     assert_eq!(gw.get("/gateway/Pets/x").await.text(), "1.9");
 }
 
+/// Checklist 22.
 #[tokio::test]
 async fn only_who_may_use_an_api_learns_which_operations_it_has() {
     let upstream = Upstream::text("ok").start().await;
@@ -131,6 +132,7 @@ async fn literal_beats_template_beats_wildcard() {
     assert_eq!(gw.get("/shop/other").await.reason(), "no_such_operation");
 }
 
+/// Checklist 13.
 #[tokio::test]
 async fn content_type_never_hides_a_more_specific_path() {
     let upstream = Upstream::echo().start().await;
@@ -142,6 +144,7 @@ async fn content_type_never_hides_a_more_specific_path() {
     }
 }
 
+/// Checklist 90.
 #[tokio::test]
 async fn a_slash_at_the_end_matters_only_when_asked_for() {
     let upstream = Upstream::echo().start().await;

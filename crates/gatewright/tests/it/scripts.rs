@@ -9,6 +9,7 @@ fn scripted(upstream: &Upstream, source: &str) -> Config {
         .one_worker()
 }
 
+/// Checklist 9.
 #[tokio::test]
 async fn a_script_changes_what_goes_on_both_ways() {
     let upstream = Upstream::echo().start().await;

@@ -219,6 +219,7 @@ async fn an_upstream_that_does_not_care_gets_the_body_all_the_same() {
     assert_eq!((response.status, response.text().as_str()), (200, "hello"));
 }
 
+/// Checklist 3.
 #[tokio::test]
 async fn an_interim_answer_is_not_taken_for_the_final_one() {
     let answer = "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -248,6 +249,7 @@ async fn head_keeps_the_length_and_has_no_body() {
     assert_eq!(upstream.connections(), 1, "the connection is clean after HEAD");
 }
 
+/// Checklist 2.
 #[tokio::test]
 async fn not_modified_is_passed_on_after_one_upstream_call() {
     let answer = "HTTP/1.1 304 Not Modified\r\nETag: \"v1\"\r\nContent-Length: 99\r\n\r\n";

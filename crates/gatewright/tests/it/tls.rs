@@ -212,3 +212,23 @@ async fn listeners_work_over_ipv6() {
     let gw = Gateway::serving(config).await;
     assert_eq!(gw.get("/a").await.json()["headers"]["x-forwarded-for"], "::1");
 }
+
+#[tokio::test]
+async fn clients_with_an_older_version_than_allowed_are_refused() {
+    let authority = Authority::new();
+    let identity = authority.issue(&["a.example"]);
+    let upstream = Upstream::text("ok").start().await;
+    for (oldest, accepted) in [("1.2", true), ("1.3", false)] {
+        let tls = json!({ "certificates": [certificate("own")], "minVersion": oldest });
+        let config = with(Config::from(api("/a", &upstream)), "own", &identity).listeners(listener(tls));
+        let gw = Gateway::serving(config).await;
+        let old = rustls::ClientConfig::builder_with_protocol_versions(&[&rustls::version::TLS12])
+            .with_root_certificates(authority.roots())
+            .with_no_client_auth();
+        let shaken = gw.tls_stream("a.example", std::sync::Arc::new(old)).await;
+        assert_eq!(shaken.is_ok(), accepted, "TLS 1.2 where {oldest} is the oldest");
+        let new = gw.tls_stream("a.example", authority.client(&[], None)).await.expect("a handshake");
+        let version = new.get_ref().1.protocol_version();
+        assert_eq!(version, Some(rustls::ProtocolVersion::TLSv1_3), "the newest one is taken");
+    }
+}

@@ -135,6 +135,7 @@ async fn errors_of_upstreams_can_be_hidden_from_everybody() {
     assert_eq!((head.status(), head.text().as_str()), (404, ""));
 }
 
+/// Checklist 6 and 46.
 #[tokio::test]
 async fn rules_say_what_clients_are_told_about_errors_of_every_origin() {
     let upstream = failing().await;

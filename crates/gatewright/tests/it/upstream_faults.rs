@@ -19,6 +19,7 @@ async fn a_refused_connection_is_502() {
     assert_eq!(explanation.reason.unwrap().origin, "upstream");
 }
 
+/// Checklist 96.
 #[tokio::test]
 async fn an_upstream_that_breaks_or_makes_no_sense_is_502() {
     for (what, script, code) in [
@@ -340,4 +341,34 @@ async fn an_error_tells_nothing_about_the_upstream_or_the_request() {
         }
     }
     assert_eq!(gw.send(get("/a")).await.status(), 502);
+}
+
+#[tokio::test]
+async fn waits_for_connections_are_taken_from_the_most_specific_place() {
+    let place = Place::full();
+    for (endpoint, of_upstream, of_api, expect) in [
+        (Some("110ms"), Some("120ms"), Some("130ms"), "110"),
+        (None, Some("120ms"), Some("130ms"), "120"),
+        (None, None, Some("130ms"), "130"),
+        (None, None, None, "140"),
+    ] {
+        let mut target = json!({ "url": place.url() });
+        let mut doc = json!({});
+        let mut published = api("/a", "up");
+        if let Some(value) = endpoint {
+            target["connectTimeout"] = value.into();
+        }
+        if let Some(value) = of_upstream {
+            doc["connectTimeout"] = value.into();
+        }
+        if let Some(value) = of_api {
+            published = published.with("connectTimeout", value);
+        }
+        doc["endpoints"] = json!([target]);
+        let config = Config::from(published).upstream("up", doc).setting("timeouts.connect", "140ms");
+        let gw = Gateway::serving(config).await;
+        let response = gw.get("/a").await;
+        assert_eq!((response.status(), response.reason().as_str()), (504, "upstream_connect_timeout"));
+        assert_eq!(gw.explain(&response).await.detail, format!("no connection within {expect} ms"));
+    }
 }

@@ -20,6 +20,7 @@ fn single(operator: Operator, variable: &str, value: Option<&str>) -> Result<Con
     Condition::compile(&doc, &mut LanguageCx::default())
 }
 
+/// Checklist 15.
 #[test]
 fn every_operator_decides_and_its_negation_is_the_opposite() {
     use Operator as O;
