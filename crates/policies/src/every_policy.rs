@@ -192,8 +192,13 @@ fn refusals(
 #[test]
 fn a_wrong_value_in_any_field_is_refused_where_it_is() {
     let registry = StateRegistry::default();
-    let environment =
-        Environment { kinds: POLICIES, registry: &registry, workers: 1, clock: Clock::system() };
+    let environment = Environment {
+        kinds: POLICIES,
+        registry: &registry,
+        workers: 1,
+        clock: Clock::system(),
+        alerts: engine::Alerts::default(),
+    };
     let mut failures = Vec::new();
     for kind in POLICIES {
         let schema = (kind.schema)();

@@ -79,6 +79,10 @@ impl Filter for Gate {
     fn credentials(&self) -> Vec<HeaderName> {
         self.policy.get().credentials()
     }
+
+    fn purge(&self) {
+        self.policy.get().purge();
+    }
 }
 
 fn skip(exchange: &mut Exchange) -> Step<'_> {

@@ -168,6 +168,21 @@ async fn a_result_is_kept_for_its_time_and_until_somebody_writes_or_purges() {
 }
 
 #[tokio::test]
+async fn what_a_global_policy_keeps_for_one_method_is_purged_too() {
+    let upstream = counting(&[]).start().await;
+    let cached = json!({
+        "type": "resultCache", "config": { "ttl": "10m" },
+        "appliesTo": { "conditions": [{ "operation": "method", "value": "get" }] },
+    });
+    // Without operations of its own, one chain serves all methods.
+    let gw = Gateway::serving(Config::from(api("/a", &upstream)).append("policies", cached)).await;
+    assert_eq!(gw.get("/a/x").await.text(), "answer 1");
+    assert_eq!(gw.get("/a/x").await.text(), "answer 1");
+    assert_eq!(gw.ops(request("POST", "/apis/a/1.0/cache/purge")).await.status(), 204);
+    assert_eq!(gw.get("/a/x").await.text(), "answer 2");
+}
+
+#[tokio::test]
 async fn large_and_broken_answers_pass_and_are_not_kept() {
     let large =
         Upstream::respond(|_| http::Response::new(testkit::body::full("x".repeat(2_000)))).start().await;
