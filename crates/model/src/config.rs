@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AliasDoc, ApiDoc, ApplicationDoc, GlobalPolicyDoc, GroupDoc, ListenerDoc, PolicyFiles, PolicyTemplateDoc,
-    Settings, UpstreamDoc, UserDoc, secret::ResolvedSecrets,
+    Settings, UpstreamDoc, UrlAliasDoc, UserDoc, secret::ResolvedSecrets,
 };
 
 /// Configuration of a gateway: one file, or a folder of files that are added up.
@@ -40,6 +40,9 @@ pub struct ConfigDoc {
     /// first, then a variable that a policy has set, then the alias.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub aliases: Vec<AliasDoc>,
+    /// Other addresses of APIs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub url_aliases: Vec<UrlAliasDoc>,
     /// What holds for the whole gateway. Only one file of a folder may have it.
     pub settings: Settings,
     /// What the policies' references to secrets stand for, once they have been read.

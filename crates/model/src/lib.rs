@@ -20,6 +20,7 @@ pub mod settings;
 pub mod source;
 pub mod test_file;
 pub mod upstream;
+pub mod url_alias;
 pub mod user;
 pub mod yaml;
 
@@ -39,4 +40,5 @@ pub use secret::Secret;
 pub use settings::Settings;
 pub use test_file::TestFile;
 pub use upstream::{EndpointDoc, UpstreamDoc};
+pub use url_alias::UrlAliasDoc;
 pub use user::{GroupDoc, UserDoc};

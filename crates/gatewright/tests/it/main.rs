@@ -32,5 +32,6 @@ mod tls;
 mod traffic;
 mod transformations;
 mod upstream_faults;
+mod url_aliases;
 mod wasm;
 mod websocket;

@@ -8,23 +8,25 @@ mod listener;
 mod policy;
 mod policy_template;
 mod upstream;
+mod url_alias;
 mod user;
 
 use model::{
     AliasDoc, ApiDoc, ApplicationDoc, GlobalPolicyDoc, GroupDoc, ListenerDoc, PolicyTemplateDoc, UpstreamDoc,
-    UserDoc,
+    UrlAliasDoc, UserDoc,
 };
 
 use crate::Kind;
 
 /// All kinds, in the order in which one refers to another: what comes first stands by itself.
-pub static KINDS: [Kind; 9] = [
+pub static KINDS: [Kind; 10] = [
     Kind::of::<AliasDoc>(),
     Kind::of::<ListenerDoc>(),
     Kind::of::<UpstreamDoc>(),
     Kind::of::<PolicyTemplateDoc>(),
     Kind::of::<GlobalPolicyDoc>(),
     Kind::of::<ApiDoc>(),
+    Kind::of::<UrlAliasDoc>(),
     Kind::of::<GroupDoc>(),
     Kind::of::<UserDoc>(),
     Kind::of::<ApplicationDoc>(),
