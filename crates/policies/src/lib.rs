@@ -19,6 +19,7 @@ mod masking;
 mod media;
 mod media_type;
 mod mock;
+mod multipart;
 mod outbound_authentication;
 mod rate_limit;
 mod result_cache;

@@ -45,7 +45,8 @@ pub fn boundary(content_type: &str) -> Option<String> {
     }
     let boundary = found?;
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"'()+_,-./:=? ".contains(&b);
-    let fits = (1..=70).contains(&boundary.len()) && boundary.bytes().all(allowed) && !boundary.ends_with(' ');
+    let fits =
+        (1..=70).contains(&boundary.len()) && boundary.bytes().all(allowed) && !boundary.ends_with(' ');
     fits.then_some(boundary)
 }
 
@@ -59,7 +60,11 @@ pub fn parts<'b>(body: &'b [u8], boundary: &str, limits: Limits) -> Result<Vec<P
     let mut parts = Vec::new();
     loop {
         if let Some(after) = rest.strip_prefix(b"--") {
-            return if matches!(after, b"" | b"\r\n") { Ok(parts) } else { Err("expected nothing after the last part") };
+            return if matches!(after, b"" | b"\r\n") {
+                Ok(parts)
+            } else {
+                Err("expected nothing after the last part")
+            };
         }
         if parts.len() == limits.parts {
             return Err("has more parts than are allowed");
@@ -103,7 +108,8 @@ fn part<'b>(bytes: &'b [u8], limits: Limits) -> Result<Part<'b>, &'static str> {
             return Err("has a part with a transfer encoding");
         }
     }
-    let (name, is_file) = disposition.and_then(form_data).ok_or("has a part without one name that can be read")?;
+    let (name, is_file) =
+        disposition.and_then(form_data).ok_or("has a part without one name that can be read")?;
     Ok(Part { name, is_file, media_type, content })
 }
 
@@ -237,7 +243,10 @@ mod tests {
             (one("Content-Disposition: form-data; name=\"a"), "without one name"),
             (one("Content-Disposition: form-data; name = \"a\""), "without one name"),
             (one(&format!("{disposition}\n{disposition}")), "more than one Content-Disposition"),
-            (one(&format!("{disposition}\nContent-Type: a/b\nContent-Type: c/d")), "more than one Content-Type"),
+            (
+                one(&format!("{disposition}\nContent-Type: a/b\nContent-Type: c/d")),
+                "more than one Content-Type",
+            ),
             (one(&format!("{disposition}\nContent-Transfer-Encoding: base64")), "transfer encoding"),
             (one(&format!("{disposition}\n folded: x")), "header lines"),
             (one(&format!("{disposition}\nX : y")), "header lines"),
@@ -246,7 +255,11 @@ mod tests {
             (format!("--x\n{disposition}\n\n{}\n--x--\n", "1".repeat(101)), "longer than allowed"),
             (format!("{}--x--\n", format!("--x\n{disposition}\n\n1\n").repeat(4)), "more parts"),
         ] {
-            assert!(read(&body).starts_with("! ") && read(&body).contains(expected), "{body}: {}", read(&body));
+            assert!(
+                read(&body).starts_with("! ") && read(&body).contains(expected),
+                "{body}: {}",
+                read(&body)
+            );
         }
     }
 

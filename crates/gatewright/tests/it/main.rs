@@ -33,5 +33,6 @@ mod traffic;
 mod transformations;
 mod upstream_faults;
 mod url_aliases;
+mod validation;
 mod wasm;
 mod websocket;
