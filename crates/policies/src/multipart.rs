@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use engine::route::decode_text;
 use memchr::memmem;
 
 use crate::media;
@@ -129,8 +130,11 @@ fn form_data(disposition: &str) -> Option<(Cow<'static, str>, bool)> {
             _ => {}
         }
     }
-    // Browsers write what would end the name like this.
+    // Browsers write what would end the name like this. Some servers decode more than that, which could be another name.
     let name = name?.replace("%22", "\"").replace("%0D", "\r").replace("%0A", "\n");
+    if decode_text(&name) != name {
+        return None;
+    }
     Some((Cow::Owned(name), file))
 }
 
@@ -241,6 +245,7 @@ mod tests {
             (one("Content-Disposition: form-data; name=\"a\"; filename*=utf-8''b"), "without one name"),
             (one("Content-Disposition: form-data; name=\"a\" x"), "without one name"),
             (one("Content-Disposition: form-data; name=\"a"), "without one name"),
+            (one("Content-Disposition: form-data; name=\"%61\""), "without one name"),
             (one("Content-Disposition: form-data; name = \"a\""), "without one name"),
             (one(&format!("{disposition}\n{disposition}")), "more than one Content-Disposition"),
             (
