@@ -113,7 +113,7 @@ fn responses(node: &Node<'_>, produces: &[String], operation: &mut Operation, re
                     Some(body) => body.example = example,
                     None => {
                         let (media_type, schema) = (media_type.to_owned(), schema.clone());
-                        bodies.push(Body { media_type, schema, example });
+                        bodies.push(Body { media_type, schema, example, encodings: Vec::new() });
                     }
                 }
             }
@@ -151,7 +151,12 @@ fn value_of(
 fn bodies(media_types: &[String], schema: &Option<String>, report: &mut Report) -> Vec<Body> {
     let body = |media_type: &String| {
         let length = media_type.len() + schema.as_ref().map_or(0, String::len);
-        let body = || Body { media_type: media_type.clone(), schema: schema.clone(), example: None };
+        let body = || Body {
+            media_type: media_type.clone(),
+            schema: schema.clone(),
+            example: None,
+            encodings: Vec::new(),
+        };
         report.spend(size_of::<Body>() + length).then(body)
     };
     media_types.iter().map_while(body).collect()

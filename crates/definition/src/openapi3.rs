@@ -157,9 +157,25 @@ fn bodies(node: &Node<'_>, report: &mut Report) -> Vec<Body> {
         // From 3.2 on, media types can be references.
         let Some(media) = media.resolve(report) else { continue };
         let (schema, example) = (address(media.get("schema"), report), example(&media, report));
-        bodies.push(Body { media_type: media_type.to_owned(), schema, example });
+        let encodings = encodings(&media, report);
+        bodies.push(Body { media_type: media_type.to_owned(), schema, example, encodings });
     }
     bodies
+}
+
+/// The content types that parts of a form may have.
+fn encodings(media: &Node<'_>, report: &mut Report) -> Vec<(String, String)> {
+    let Some(encodings) = media.get("encoding") else { return Vec::new() };
+    let mut found = Vec::new();
+    for (name, encoding) in encodings.names(report) {
+        let Some(types) = encoding.get("contentType").and_then(|types| types.text()) else {
+            continue;
+        };
+        if report.spend(name.len() + types.len() + size_of::<(String, String)>()) {
+            found.push((name.to_owned(), types));
+        }
+    }
+    found
 }
 
 /// Where the first example of a media type is.

@@ -16,6 +16,7 @@ mod sources;
 #[cfg(test)]
 mod tests;
 mod upstreams;
+mod url_aliases;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -267,6 +268,7 @@ pub fn compile(
     destinations::check(&config.destinations, &mut problems);
     let faults = settings::compile(&config.settings, aliases::language(&config.aliases), &mut problems);
     let applications = applications::compile(config, &mut problems);
+    let url_aliases = url_aliases::compile(config, &mut problems);
     let mut upstreams = upstreams::Upstreams::new(environment, revision);
     for (index, doc) in config.upstreams.iter().enumerate() {
         upstreams.add(doc.clone(), &format!("upstreams[{index}]"), &mut problems);
@@ -300,6 +302,7 @@ pub fn compile(
         }
     }
     report.finish(config, &mut problems);
+    url_aliases::compare(&config.url_aliases, &apis, &mut problems);
     if problems.has_errors() {
         return Err(problems);
     }
@@ -352,6 +355,7 @@ pub fn compile(
         apis,
         bindings,
         index,
+        url_aliases,
         upstreams,
         upstream_names,
         applications,

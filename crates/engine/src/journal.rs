@@ -165,6 +165,7 @@ pub struct Finished {
     pub logged: bool,
     host: Range<u32>,
     path: Range<u32>,
+    resolved_path: Range<u32>,
     query: Range<u32>,
     user_agent: Range<u32>,
     detail: Range<u32>,
@@ -219,6 +220,8 @@ impl Batch {
         let host = exchange.headers.get(http::header::HOST).filter(|_| exchange.recording);
         let host = self.add_text(host.and_then(|v| v.to_str().ok()).unwrap_or(""));
         let path = self.add_text(exchange.inbound_uri().path());
+        let resolved_path = exchange.extras().and_then(|extras| extras.resolved_path.as_deref());
+        let resolved_path = self.add_text(resolved_path.unwrap_or(""));
         let query = self.add_text(exchange.inbound_uri().query().unwrap_or(""));
         let user_agent = exchange.headers.get(http::header::USER_AGENT).and_then(|v| v.to_str().ok());
         let user_agent = self.add_text(user_agent.unwrap_or(""));
@@ -246,6 +249,7 @@ impl Batch {
             log,
             host,
             path,
+            resolved_path,
             query,
             user_agent,
             detail,
@@ -288,6 +292,11 @@ impl Batch {
 
     pub fn path(&self, finished: &Finished) -> &str {
         self.text(&finished.path)
+    }
+
+    /// The path that a URL alias led to; empty when none did.
+    pub fn resolved_path(&self, finished: &Finished) -> &str {
+        self.text(&finished.resolved_path)
     }
 
     pub fn query(&self, finished: &Finished) -> &str {

@@ -61,7 +61,8 @@ pub trait Policy: DeserializeOwned + JsonSchema + 'static {
     const POSTURE: &'static str = "";
     /// Every reason it can refuse a request for.
     const REASONS: &'static [&'static Reason];
-    /// Keys of its configuration that name a file, for [`CompileCx::file`]. Relative paths are relative to the
+    /// Keys of its configuration that name a file, for [`CompileCx::file`]; `list[].key` for those in the objects of a
+    /// list. Relative paths are relative to the
     /// configuration; a changed file is a changed configuration.
     const FILES: &'static [&'static str] = &[];
     /// A configuration that works, in YAML.

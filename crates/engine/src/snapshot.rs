@@ -12,7 +12,7 @@ use crate::{
     journal::{ApiNames, Catalog, Measures, OperationNames},
     keys::Applications,
     log::LogSpec,
-    route::{ApiIndex, OperationMatch, OperationTrie},
+    route::{ApiIndex, OperationMatch, OperationTrie, UrlAliases},
     stats::ApiStats,
     upstream::CompiledUpstream,
 };
@@ -28,6 +28,7 @@ pub struct Snapshot {
     /// What is behind each API, by the API's position.
     pub bindings: Vec<Binding>,
     pub index: ApiIndex,
+    pub url_aliases: UrlAliases,
     pub upstreams: Vec<Arc<CompiledUpstream>>,
     pub(crate) upstream_names: HashMap<String, u32>,
     pub applications: Applications,

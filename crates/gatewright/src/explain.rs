@@ -26,6 +26,9 @@ pub struct Explanation {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub host: String,
     pub path: String,
+    /// What the path stands for, when it is a URL alias.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub resolved_path: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub query: String,
     pub client: String,
@@ -188,6 +191,7 @@ pub fn explain(batch: &Batch, finished: &Finished) -> Explanation {
         method: finished.method.to_string(),
         host: batch.host(finished).to_owned(),
         path: batch.path(finished).to_owned(),
+        resolved_path: batch.resolved_path(finished).to_owned(),
         query: batch.query(finished).to_owned(),
         client: finished.client.to_string(),
         status: finished.status,
@@ -320,7 +324,8 @@ impl Explanation {
         if snapshot.revision != self.revision {
             return;
         }
-        let candidates = snapshot.explain_route(&self.host, &method, &self.path).into_iter();
+        let path = if self.resolved_path.is_empty() { &self.path } else { &self.resolved_path };
+        let candidates = snapshot.explain_route(&self.host, &method, path).into_iter();
         self.candidates = candidates
             .map(|candidate| ExplainedCandidate {
                 api: candidate.api,
@@ -351,6 +356,9 @@ impl Explanation {
         line(out, "time", &self.time)?;
         line(out, "client", &self.client)?;
         line(out, "revision", &self.revision.to_string())?;
+        if !self.resolved_path.is_empty() {
+            line(out, "URL alias of", &self.resolved_path)?;
+        }
         line(out, "API", self.api.as_deref().unwrap_or("none is published at this address"))?;
         if let Some(operation) = &self.operation {
             line(

@@ -314,6 +314,9 @@ pub struct Body {
     /// JSON pointer to the first example.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub example: Option<String>,
+    /// Content types that parts of a form may have, by the name of the part.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub encodings: Vec<(String, String)>,
 }
 
 /// A documented response: `200`, `4XX` or `default`.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AliasDoc, ApiDoc, ApplicationDoc, DestinationDoc, GlobalPolicyDoc, GroupDoc, ListenerDoc, PolicyFiles,
-    PolicyTemplateDoc, Settings, UpstreamDoc, UserDoc, secret::ResolvedSecrets,
+    PolicyTemplateDoc, Settings, UpstreamDoc, UrlAliasDoc, UserDoc, secret::ResolvedSecrets,
 };
 
 /// Configuration of a gateway: one file, or a folder of files that are added up.
@@ -43,6 +43,9 @@ pub struct ConfigDoc {
     /// Where alerts go.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub destinations: Vec<DestinationDoc>,
+    /// Other addresses of APIs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub url_aliases: Vec<UrlAliasDoc>,
     /// What holds for the whole gateway. Only one file of a folder may have it.
     pub settings: Settings,
     /// What the policies' references to secrets stand for, once they have been read.

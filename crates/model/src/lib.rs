@@ -21,6 +21,7 @@ pub mod settings;
 pub mod source;
 pub mod test_file;
 pub mod upstream;
+pub mod url_alias;
 pub mod user;
 pub mod yaml;
 
@@ -41,4 +42,5 @@ pub use secret::Secret;
 pub use settings::Settings;
 pub use test_file::TestFile;
 pub use upstream::{EndpointDoc, UpstreamDoc};
+pub use url_alias::UrlAliasDoc;
 pub use user::{GroupDoc, UserDoc};

@@ -22,6 +22,7 @@ mod media;
 mod media_type;
 mod mock;
 mod monitor;
+mod multipart;
 mod outbound_authentication;
 mod rate_limit;
 mod result_cache;

@@ -59,6 +59,21 @@ pub fn kind_of(types: &ContentTypes, headers: &Headers, body: &[u8]) -> Option<K
     }
 }
 
+/// Whether a media type is that of a text without a form of its own: `text/plain`, and what the settings call text.
+pub fn is_plain(types: &ContentTypes, essence: &str) -> bool {
+    kind(types, essence) == Some(Kind::Text)
+        && (essence == "text/plain" || types.text.iter().any(|range| covers(range, essence) > 0))
+}
+
+/// Whether a content type says that its text is in another encoding than UTF-8.
+pub fn has_other_charset(content_type: &str) -> bool {
+    content_type.split(';').skip(1).filter_map(|parameter| parameter.split_once('=')).any(|(name, value)| {
+        let value = value.trim().trim_matches('"');
+        name.trim().eq_ignore_ascii_case("charset")
+            && !["utf-8", "us-ascii"].iter().any(|known| value.eq_ignore_ascii_case(known))
+    })
+}
+
 /// Whether a body is compressed, so that nothing can be read in it.
 pub fn is_encoded(headers: &Headers) -> bool {
     headers

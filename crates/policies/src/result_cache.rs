@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use bytes::Bytes;
 use engine::{
     CompileCx, Compiled, Exchange, FailMode, Filter, Headers, Needs, Outcome, Policy, Reason, Rejection,
-    Stage, Step, Verdict,
+    Stage, Step, Timestamp, Verdict,
 };
 use http::{
     HeaderValue, Method, StatusCode,
@@ -67,7 +67,12 @@ pub enum ResultCacheMode {
     Simple,
     /// Both sides, as HTTP has it (RFC 9111, as a shared cache): Cache-Control, Expires and Age count, answers that
     /// have become stale are asked for again with `If-None-Match` or `If-Modified-Since`, and a client may ask for a
-    /// fresh answer.
+    /// fresh answer. An answer of any status is kept that says for how long it is fresh.
+    ///
+    /// What the RFC leaves open: nothing is guessed from Last-Modified (`ttl` takes the place of that), parts of bodies are
+    /// neither kept nor cut out of what is kept, nothing stale is given out unless the client accepts it, and
+    /// `stale-while-revalidate`, `stale-if-error` and `CDN-Cache-Control` have no effect. The age of an answer is counted
+    /// from its request on and from its Age; a Date in the past does not make it older.
     Rfc9111,
 }
 
@@ -314,7 +319,7 @@ impl Keeper {
     /// The upstream says that the stale answer is still right.
     fn renew(&self, exchange: &mut Exchange, stale: &Stored, asked: &Asked, version: Version) {
         let headers = stale.headers_after(&exchange.response_headers);
-        let lifetime = self.lifetime(stale.status, &headers, asked.authorized);
+        let lifetime = self.lifetime(stale.status, &headers, asked.authorized, exchange.started);
         let (lifetime, must_revalidate) = lifetime.unwrap_or_default();
         let renewed = stale.renewed(exchange, lifetime, must_revalidate, version);
         exchange.note(|| "the upstream has nothing newer".into());
@@ -330,7 +335,8 @@ impl Keeper {
         if answer.contains_key(CONTENT_RANGE) {
             return Err("it is a part");
         }
-        let (lifetime, must_revalidate) = self.lifetime(exchange.status, answer, asked.authorized)?;
+        let (lifetime, must_revalidate) =
+            self.lifetime(exchange.status, answer, asked.authorized, exchange.started)?;
         let vary = stored::vary(answer, &asked.headers).ok_or("it varies by everything")?;
         let stored = Stored::new(exchange, vary, lifetime, must_revalidate, version);
         if let Some(payload) = &exchange.response_payload {
@@ -363,13 +369,20 @@ impl Keeper {
         status: StatusCode,
         answer: &Headers,
         authorized: bool,
+        came: Timestamp,
     ) -> Result<(Duration, bool), &'static str> {
         if !self.by_http {
             let lifetime = self.ttl.filter(|_| matches!(status.as_u16(), 200 | 203));
             return lifetime.map(|lifetime| (lifetime, true)).ok_or("it has another status than 200 and 203");
         }
         let says = Directives::of(answer);
-        if says.no_store || says.private {
+        // Statuses whose answers may be kept for a time that they do not say themselves (RFC 9110, 15.1).
+        let code = status.as_u16();
+        let known = matches!(code, 200 | 203 | 204 | 300 | 301 | 308 | 404 | 405 | 410 | 414 | 501);
+        if says.must_understand && !known {
+            return Err("it is only for those who know its status");
+        }
+        if (says.no_store && !says.must_understand) || says.private {
             return Err("it says no-store or private");
         }
         // RFC 9111, 3.5. With callers apart, nobody else gets it.
@@ -377,10 +390,11 @@ impl Keeper {
         if authorized && self.criteria.shares_between_users() && !open {
             return Err("the request had Authorization, and the answer does not say public");
         }
-        if !matches!(status.as_u16(), 200 | 203 | 204 | 300 | 301 | 308 | 404 | 405 | 410 | 414 | 501) {
+        let explicit = explicit_lifetime(answer, &says, came.into());
+        if matches!(code, 206 | 304) || (!known && explicit.is_none()) {
             return Err("its status is not one to keep");
         }
-        let lifetime = match explicit_lifetime(answer, &says) {
+        let lifetime = match explicit {
             _ if says.no_cache => Duration::ZERO,
             Some(seconds) => Duration::from_secs(seconds),
             None => self.ttl.ok_or("it does not say for how long it is fresh")?,

@@ -34,6 +34,8 @@ use crate::{
 #[derive(Debug)]
 pub struct ConnInfo {
     pub peer: SocketAddr,
+    /// Name of the listener that it came in by.
+    pub listener: Arc<str>,
     /// The client, as the PROXY protocol told it.
     pub proxied: Option<IpAddr>,
     pub secure: bool,

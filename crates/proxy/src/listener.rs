@@ -101,6 +101,7 @@ async fn admit(worker: Rc<Worker>, name: Arc<str>, mut stream: TcpStream, peer: 
     let info = |secure, certificate| {
         Rc::new(ConnInfo {
             peer,
+            listener: Arc::clone(&name),
             proxied,
             secure,
             certificate,

@@ -66,6 +66,8 @@ pub struct Rehearsal {
     batches: mpsc::Receiver<Batch>,
     tasks: LocalSet,
     trusted_proxies: Rc<[IpNet]>,
+    /// Name of the listener that requests seem to come in by.
+    listener: Arc<str>,
 }
 
 /// Ids and shares of traffic come out the same in every run.
@@ -77,6 +79,7 @@ impl Rehearsal {
         let (forced, _) = watch::channel(false);
         let trusted_proxies = snapshot.listeners.iter().flat_map(|l| l.trusted_proxies.iter().copied());
         let trusted_proxies = trusted_proxies.collect();
+        let listener = snapshot.listeners.first().map_or("", |listener| &listener.name).into();
         let shared = Shared {
             live: Arc::new(ArcSwap::from_pointee(Live { snapshot, tls: TlsContexts::default() })),
             clock,
@@ -92,18 +95,20 @@ impl Rehearsal {
             batches,
             tasks: LocalSet::new(),
             trusted_proxies,
+            listener,
         }
     }
 
     /// Takes a request from its head to the end of its answer.
     pub async fn play(&mut self, request: Rehearsed) -> Outcome {
-        let Self { worker, batches, tasks, trusted_proxies } = self;
+        let Self { worker, batches, tasks, trusted_proxies, listener } = self;
         let Rehearsed { head, body, client, secure, application, upstream, calls } = request;
         if let Some(stand_in) = &worker.stand_in {
             stand_in.prepare(upstream, calls, application.is_some());
         }
         let conn = Rc::new(ConnInfo {
             peer: SocketAddr::new(client, 0),
+            listener: Arc::clone(listener),
             proxied: None,
             secure,
             certificate: None,

@@ -8,7 +8,7 @@ use engine::{
     exchange::{StepRecord, StepResult},
     journal::Measures,
     reason,
-    route::{OperationMatch, decode},
+    route::{OperationMatch, decode, raw_length},
     snapshot::{Chain, Slot},
 };
 use futures_util::FutureExt;
@@ -172,7 +172,7 @@ async fn govern(
 ) -> Result<Answer, Box<Rejection>> {
     let Finish { worker, conn, exchange, request_progress: progress, .. } = finish;
     let mut body = Unread { inbound: Some(inbound), limit: None, progress };
-    match decide(worker, exchange, asked, &mut body).await? {
+    match decide(worker, exchange, &conn.listener, asked, &mut body).await? {
         Decided::Answered => Ok(Answer {
             status: exchange.status,
             headers: std::mem::take(&mut exchange.response_headers),
@@ -199,11 +199,15 @@ enum Decided {
 async fn decide(
     worker: &Worker,
     exchange: &mut Exchange,
+    listener: &str,
     asked: Option<Asked>,
     body: &mut Unread<'_>,
 ) -> Result<Decided, Box<Rejection>> {
     check(exchange, asked)?;
     let snapshot = exchange.snapshot.clone();
+    if !snapshot.url_aliases.is_empty() {
+        exchange.resolve_url_alias(listener)?;
+    }
     let found = route(exchange, &snapshot)?;
     let api = &snapshot.apis[found.api as usize];
     exchange.operation = found.operation.as_ref().map_or(None, |operation| *operation);
@@ -309,16 +313,6 @@ fn route(exchange: &mut Exchange, snapshot: &SnapshotRef) -> Result<Found, Box<R
     exchange.api = Some(position);
     exchange.base_length = base_length;
     Ok(Found { api: position, operation })
-}
-
-/// How much of the undecoded path the base path takes: as many segments as it has.
-fn raw_length(path: &str, base: &str, all_delimiters: bool) -> usize {
-    let segments = base.bytes().filter(|b| *b == b'/').count();
-    let is_slash = |at: usize| {
-        let rest = &path.as_bytes()[at..];
-        rest[0] == b'/' || (all_delimiters && rest.len() >= 3 && rest[..3].eq_ignore_ascii_case(b"%2f"))
-    };
-    (0..path.len()).filter(|at| is_slash(*at)).nth(segments).unwrap_or(path.len())
 }
 
 /// The host without its port, in lower case.
@@ -578,7 +572,9 @@ pub async fn dry_run(worker: &Rc<Worker>, question: DryRun) -> engine::journal::
     let mut exchange = Exchange::new(worker.next_id(now), now, client, snapshot.clone(), question.head);
     exchange.dry_run = true;
     let mut body = Unread { inbound: None, limit: None, progress: &Rc::default() };
-    match decide(worker, &mut exchange, None, &mut body).await {
+    // It could have come in by any of them.
+    let listener = snapshot.listeners.first().map_or("", |listener| &listener.name);
+    match decide(worker, &mut exchange, listener, None, &mut body).await {
         Ok(Decided::Answered) => {
             exchange.detail = Some(Cow::Borrowed("a policy answers it; it would go to no upstream"));
         }

@@ -439,3 +439,79 @@ apis:
     let (snapshot, _) = bench.compile(&doc).unwrap();
     assert_eq!(snapshot.explain_route("h", &Method::GET, "/a").len(), crate::candidates::MOST_CANDIDATES);
 }
+
+#[test]
+fn url_aliases_that_mean_nothing_are_refused_and_those_that_hide_an_api_are_told() {
+    let apis = "
+apis:
+  - {name: Orders, version: '1.0', upstream: 'http://u'}
+  - {name: shop, upstream: 'http://u', basePath: /shop/old}
+listeners: [{name: public, address: '127.0.0.1:0'}]
+";
+    let compile = |alias: &str| {
+        let mut bench = Bench::default();
+        let said = bench.compile(&format!("{apis}urlAliases: [{alias}]"));
+        said.map(|(_, warnings)| warnings.join("\n")).map_err(|errors| errors.join("\n"))
+    };
+    let orders = "target: /gateway/Orders/1.0";
+    assert_eq!(compile(&format!("{{name: a, path: /o, {orders}}}")), Ok(String::new()));
+    assert_eq!(compile("{name: a, path: /o, listeners: {public: /gateway/Orders}}"), Ok(String::new()));
+    assert_eq!(compile(&format!("{{name: a, path: /shop, exact: true, {orders}}}")), Ok(String::new()));
+    for (alias, path, message) in [
+        (
+            format!("{{name: a, path: /shop, {orders}}}"),
+            "urlAliases[0].path",
+            "covers the base path /shop/old of shop:1.0",
+        ),
+        (
+            format!("{{name: a, path: /shop/old/x, {orders}}}"),
+            "urlAliases[0].path",
+            "at or below the base path of shop:1.0",
+        ),
+        (
+            format!("{{name: a, path: /shop/old, exact: true, {orders}}}"),
+            "urlAliases[0].path",
+            "at or below the base path of shop:1.0",
+        ),
+        ("{name: a, path: /o, target: /none}".to_owned(), "urlAliases[0].target", "the address of no API"),
+    ] {
+        let said = compile(&alias).expect("a warning is no error");
+        assert!(said.contains(path) && said.contains(message), "{alias}: {said}");
+    }
+    let other = |second: &str| format!("{{name: a, path: /o, {orders}}}, {second}");
+    for (alias, path, message) in [
+        ("{name: a, path: /o}".to_owned(), "urlAliases[0].target", "missing"),
+        ("{name: a, path: o, target: /gateway/Orders}".to_owned(), "urlAliases[0].path", "starts with `/`"),
+        ("{name: a, path: /o%20, target: /x}".to_owned(), "urlAliases[0].path", "without encoding"),
+        ("{name: a, path: /o/../x, target: /x}".to_owned(), "urlAliases[0].path", "dot segments"),
+        ("{name: a, path: /o, target: '/x?y=1'}".to_owned(), "urlAliases[0].target", "query"),
+        ("{name: a, path: /o, target: 'http://x/y'}".to_owned(), "urlAliases[0].target", "starts with `/`"),
+        (
+            "{name: a, path: /o, listeners: {none: /x}}".to_owned(),
+            "urlAliases[0].listeners.none",
+            "there are public",
+        ),
+        ("{name: a, path: /o, target: /o/x}".to_owned(), "urlAliases[0].target", "the alias itself"),
+        (
+            "{name: a, path: /o, exact: true, target: /o}".to_owned(),
+            "urlAliases[0].target",
+            "the alias itself",
+        ),
+        (
+            "{name: a, path: /, target: /gateway/Orders}".to_owned(),
+            "urlAliases[0].target",
+            "the alias itself",
+        ),
+        (other(&format!("{{name: a, path: /p, {orders}}}")), "urlAliases[1].name", "a second time"),
+        (other(&format!("{{name: b, path: /o/, {orders}}}")), "urlAliases[1].path", "a second time"),
+        (other("{name: b, path: /p, target: /o/x}"), "urlAliases[1].target", "under alias `a`"),
+        (
+            other("{name: b, path: /p, listeners: {public: /o}}"),
+            "urlAliases[1].listeners.public",
+            "under alias `a`",
+        ),
+    ] {
+        let said = compile(&alias).expect_err("it means nothing");
+        assert!(said.contains(path) && said.contains(message), "{alias}: {said}");
+    }
+}

@@ -6,6 +6,7 @@
 pub mod json;
 mod json_template;
 pub mod xml;
+mod xsd;
 
 mod cel;
 mod condition;
@@ -40,6 +41,7 @@ pub use self::{
     template::Template,
     variable::Variable,
     xml::NotEvaluated,
+    xsd::Xsd,
 };
 
 /// Namespaces of XPath expressions: prefix → URI.

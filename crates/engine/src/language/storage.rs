@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::variable::header;
 use crate::{
-    Exchange, Headers, Payload, Problem, calls::CallRecord, exchange::without_parameter, fault::Fault,
-    held::Held, signing::SignerRef,
+    Exchange, Headers, Payload, Problem, Rejection, calls::CallRecord, exchange::without_parameter,
+    fault::Fault, held::Held, reason, signing::SignerRef,
 };
 
 /// What policies left on a request.
@@ -24,6 +24,8 @@ pub struct Extras {
     pub authorization: Authorization,
     /// What the client sent, once a policy changed something of it.
     inbound: Option<Inbound>,
+    /// The path that a URL alias led to.
+    pub(crate) resolved_path: Option<Box<str>>,
     /// Signs the request whenever it is sent.
     pub signer: Option<SignerRef>,
     /// What waits for the end of the request.
@@ -92,6 +94,10 @@ pub(super) struct Inbound {
 /// All values of Accept, as one list.
 pub(crate) fn accept(headers: &Headers) -> Option<Cow<'_, str>> {
     header(headers, &ACCEPT)
+}
+
+fn bad_path(error: &dyn std::fmt::Debug) -> Box<Rejection> {
+    Rejection::new(&reason::BAD_PATH).detail(format!("{error:?}"))
 }
 
 /// Fields that one event keeps, and bytes of a value; more of a value is cut off. They stay for as long as events do.
@@ -193,6 +199,25 @@ impl Exchange {
             accept: accept(&self.headers).map(Into::into),
         };
         self.extras_mut().inbound = Some(inbound);
+    }
+
+    /// Takes a request for a URL alias as one for what the alias stands for. What the client called stays known as such.
+    pub fn resolve_url_alias(&mut self, listener: &str) -> Result<(), Box<Rejection>> {
+        let snapshot = self.snapshot.clone();
+        let matching = &snapshot.settings.matching;
+        let (all, strict) =
+            (matching.decode_all_delimiters_in_uri, matching.strict_trailing_slash_validation);
+        let resolved = snapshot.url_aliases.resolve(self.uri.path(), listener, all, strict);
+        let Some(path) = resolved.map_err(|error| bad_path(&error))? else { return Ok(()) };
+        let target = match self.uri.query() {
+            Some(query) => format!("{path}?{query}"),
+            None => path.clone(),
+        };
+        self.keep_inbound();
+        // It can only be longer than a URI may be: an encoded target and the rest of a valid path are a path.
+        self.uri = Uri::try_from(target).map_err(|error| bad_path(&error))?;
+        self.extras_mut().resolved_path = Some(path.into());
+        Ok(())
     }
 
     /// The method that the client sent, whatever policies made of it.

@@ -32,6 +32,10 @@ impl Xml {
         Some(Self { document })
     }
 
+    pub(super) fn document(&self) -> &Document<'static> {
+        &self.document
+    }
+
     /// What an expression selects, as texts; `None` when it cannot be evaluated within the limits.
     pub fn texts(&self, path: &XPath) -> Option<Vec<String>> {
         Some(match path.evaluate(&self.document)? {

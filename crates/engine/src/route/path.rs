@@ -22,6 +22,16 @@ pub fn decode(path: &str, all_delimiters: bool) -> Result<Cow<'_, str>, PathErro
     if has_dot_segment(&decoded) { Err(PathError::DotSegment) } else { Ok(decoded) }
 }
 
+/// How much of an undecoded path is taken by the decoded base path that it begins with: as many segments as it has.
+pub fn raw_length(path: &str, base: &str, all_delimiters: bool) -> usize {
+    let segments = base.bytes().filter(|b| *b == b'/').count();
+    let is_slash = |at: usize| {
+        let rest = &path.as_bytes()[at..];
+        rest[0] == b'/' || (all_delimiters && rest.len() >= 3 && rest[..3].eq_ignore_ascii_case(b"%2f"))
+    };
+    (0..path.len()).filter(|at| is_slash(*at)).nth(segments).unwrap_or(path.len())
+}
+
 fn memchr_percent(path: &str) -> Option<usize> {
     path.bytes().position(|b| b == b'%')
 }

@@ -196,6 +196,7 @@ fn read_file(path: &Path, in_folder: bool, read: &mut Read) -> Result<(), Diagno
     append(entries, "policies", file, &mut read.config.policies, document.policies);
     append(entries, "aliases", file, &mut read.config.aliases, document.aliases);
     append(entries, "destinations", file, &mut read.config.destinations, document.destinations);
+    append(entries, "urlAliases", file, &mut read.config.url_aliases, document.url_aliases);
     let templates = &mut read.config.policy_templates;
     append(entries, "policyTemplates", file, templates, document.policy_templates);
     Ok(())

@@ -90,8 +90,19 @@ fn named_files(value: &Value, path: &str, found: &mut Vec<(String, String)>) {
             let disabled = object.get("disabled") == Some(&Value::Bool(true));
             if let Some(kind) = kind.filter(|_| !disabled) {
                 for key in kind.files {
-                    if let Some(name) = object.get("config").and_then(|config| config[key].as_str()) {
-                        found.push((join(path, &format!("config.{key}")), name.to_owned()));
+                    let Some(config) = object.get("config") else { continue };
+                    let mut named = |value: &Value, key: &str| {
+                        if let Some(name) = value.as_str() {
+                            found.push((join(path, &format!("config.{key}")), name.to_owned()));
+                        }
+                    };
+                    match key.split_once("[].") {
+                        None => named(&config[key], key),
+                        Some((list, key)) => {
+                            for (index, entry) in config[list].as_array().into_iter().flatten().enumerate() {
+                                named(&entry[key], &format!("{list}[{index}].{key}"));
+                            }
+                        }
                     }
                 }
             }

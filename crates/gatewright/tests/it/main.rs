@@ -38,5 +38,7 @@ mod tls;
 mod traffic;
 mod transformations;
 mod upstream_faults;
+mod url_aliases;
+mod validation;
 mod wasm;
 mod websocket;

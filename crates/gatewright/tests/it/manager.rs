@@ -587,3 +587,22 @@ async fn assets_are_there_again_after_a_restart() {
     assert!(gateway.inner().first_password().is_none());
     expect(&gateway.admin("Administrator", &password).get("/apis/orders:1.0").await, 200);
 }
+
+#[tokio::test]
+async fn a_url_alias_is_live_once_it_is_made_and_gone_once_it_is_deleted() {
+    let upstream = Upstream::text("hello").start().await;
+    let gateway = Gateway::serving(managed()).await;
+    let admin = gateway.administrator();
+    expect(&admin.post("/apis", &orders(&upstream)).await, 201);
+    let alias = json!({ "name": "shop", "path": "/shop", "target": "/orders" });
+    let made = expect(&admin.post("/urlAliases", &alias).await, 201);
+    assert_eq!((&made["kind"], &made["name"]), (&json!("urlAlias"), &json!("shop")));
+    assert_eq!(gateway.get("/shop/7").await.status(), 200);
+
+    let circle = json!({ "name": "loop", "path": "/loop", "target": "/shop" });
+    let refused = expect(&admin.post("/urlAliases", &circle).await, 422);
+    assert!(refused.to_string().contains("under alias `shop`"), "{refused}");
+
+    expect(&admin.delete("/urlAliases/shop").await, 200);
+    assert_eq!(gateway.get("/shop/7").await.status(), 404);
+}

@@ -9,17 +9,18 @@ mod listener;
 mod policy;
 mod policy_template;
 mod upstream;
+mod url_alias;
 mod user;
 
 use model::{
     AliasDoc, ApiDoc, ApplicationDoc, DestinationDoc, GlobalPolicyDoc, GroupDoc, ListenerDoc,
-    PolicyTemplateDoc, UpstreamDoc, UserDoc,
+    PolicyTemplateDoc, UpstreamDoc, UrlAliasDoc, UserDoc,
 };
 
 use crate::Kind;
 
 /// All kinds, in the order in which one refers to another: what comes first stands by itself.
-pub static KINDS: [Kind; 10] = [
+pub static KINDS: [Kind; 11] = [
     Kind::of::<AliasDoc>(),
     Kind::of::<ListenerDoc>(),
     Kind::of::<UpstreamDoc>(),
@@ -27,6 +28,7 @@ pub static KINDS: [Kind; 10] = [
     Kind::of::<PolicyTemplateDoc>(),
     Kind::of::<GlobalPolicyDoc>(),
     Kind::of::<ApiDoc>(),
+    Kind::of::<UrlAliasDoc>(),
     Kind::of::<GroupDoc>(),
     Kind::of::<UserDoc>(),
     Kind::of::<ApplicationDoc>(),

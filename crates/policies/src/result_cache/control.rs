@@ -14,6 +14,8 @@ pub struct Directives {
     pub private: bool,
     pub public: bool,
     pub must_revalidate: bool,
+    /// It may be kept by those who know its status, whatever else it says (RFC 9111, 5.2.2.3).
+    pub must_understand: bool,
     pub only_if_cached: bool,
     pub max_age: Option<u64>,
     pub s_maxage: Option<u64>,
@@ -55,6 +57,7 @@ impl Directives {
             b"private" => self.private = true,
             b"public" => self.public = true,
             b"must-revalidate" | b"proxy-revalidate" => self.must_revalidate = true,
+            b"must-understand" => self.must_understand = true,
             b"only-if-cached" => self.only_if_cached = true,
             b"max-age" => self.max_age = Some(shorter(self.max_age, seconds(argument))),
             b"s-maxage" => self.s_maxage = Some(shorter(self.s_maxage, seconds(argument))),
@@ -98,8 +101,8 @@ pub fn split_list(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     split.map(<[u8]>::trim_ascii).filter(|part| !part.is_empty())
 }
 
-/// For how many seconds an answer is fresh, by what it says itself (RFC 9111, 4.2.1).
-pub fn explicit_lifetime(headers: &Headers, directives: &Directives) -> Option<u64> {
+/// For how many seconds an answer is fresh that came then, by what it says itself (RFC 9111, 4.2.1).
+pub fn explicit_lifetime(headers: &Headers, directives: &Directives, came: SystemTime) -> Option<u64> {
     if let Some(seconds) = directives.s_maxage.or(directives.max_age) {
         return Some(seconds);
     }
@@ -108,21 +111,34 @@ pub fn explicit_lifetime(headers: &Headers, directives: &Directives) -> Option<u
     if headers.get_all(&EXPIRES).nth(1).is_some() {
         return Some(0);
     }
-    let (Some(expires), Some(date)) = (date(expires), headers.get(DATE).and_then(date)) else {
-        return Some(0);
-    };
-    Some(expires.duration_since(date).map_or(0, |lifetime| lifetime.as_secs()))
+    let Some(expires) = date(expires) else { return Some(0) };
+    // Without a Date, the time when it came stands for it (RFC 9110, 6.6.1).
+    let sent = headers.get(DATE).and_then(date).unwrap_or(came);
+    Some(expires.duration_since(sent).map_or(0, |lifetime| lifetime.as_secs()))
 }
 
 /// How old an answer was when it came.
 pub fn age(headers: &Headers) -> u64 {
-    let age = headers.get(AGE).map(|value| value.as_bytes().trim_ascii().to_vec());
-    age.map_or(0, |age| seconds(Some(&age)))
+    // Of several the first one counts (RFC 9111, 5.1).
+    let first = |value: HeaderText<'_>| value.as_bytes().split(|b| *b == b',').next().map(<[u8]>::to_vec);
+    headers.get(AGE).and_then(first).map_or(0, |age| seconds(Some(age.trim_ascii())))
 }
 
-/// A date as HTTP writes it.
+/// A date as HTTP writes it, in small or capital letters (RFC 9111, 4.2).
 pub fn date(value: HeaderText<'_>) -> Option<SystemTime> {
-    httpdate::parse_http_date(value.to_str().ok()?).ok()
+    let text = value.to_str().ok()?;
+    if let Ok(date) = httpdate::parse_http_date(text) {
+        return Some(date);
+    }
+    let mut usual = text.to_ascii_lowercase().replace("gmt", "GMT").into_bytes();
+    for at in 0..usual.len() {
+        if usual[at].is_ascii_lowercase()
+            && !at.checked_sub(1).is_some_and(|before| usual[before].is_ascii_alphabetic())
+        {
+            usual[at] = usual[at].to_ascii_uppercase();
+        }
+    }
+    httpdate::parse_http_date(std::str::from_utf8(&usual).ok()?).ok()
 }
 
 /// Whether one of the tags in If-None-Match is this one, by weak comparison (RFC 9110, 13.1.2).
@@ -196,7 +212,46 @@ mod tests {
             ("X-Other: 1", None),
         ] {
             let headers: Headers = (&headers(&format!("{date}\n{text}"))).into();
-            assert_eq!(explicit_lifetime(&headers, &Directives::of(&headers)), expect, "{text}");
+            let came = SystemTime::UNIX_EPOCH;
+            assert_eq!(explicit_lifetime(&headers, &Directives::of(&headers), came), expect, "{text}");
+        }
+        let headers: Headers = (&headers("Date: soon\nExpires: Thu, 01 Jan 1970 00:00:07 GMT")).into();
+        let lifetime = explicit_lifetime(&headers, &Directives::default(), SystemTime::UNIX_EPOCH);
+        assert_eq!(lifetime, Some(7), "an answer without a date came when it came");
+    }
+
+    #[test]
+    fn dates_are_read_in_every_form_and_case() {
+        let read = |text: &str| {
+            let headers: Headers = (&headers(&format!("Date: {text}"))).into();
+            let date = headers.get(DATE).and_then(date)?;
+            date.duration_since(SystemTime::UNIX_EPOCH).ok().map(|since| since.as_secs())
+        };
+        for text in [
+            "Thu, 15 Jan 2026 10:00:00 GMT",
+            "THU, 15 jan 2026 10:00:00 gmt",
+            "thu, 15 JAN 2026 10:00:00 Gmt",
+            "Thursday, 15-Jan-26 10:00:00 GMT",
+            "Thu Jan 15 10:00:00 2026",
+        ] {
+            assert_eq!(read(text), Some(1_768_471_200), "{text}");
+        }
+        for text in ["Thu, 15 Jan 2026 10:00:00 CET", "0", "soon", "1768471200"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn of_several_ages_the_first_counts() {
+        for (text, expect) in [
+            ("Age: 7", 7),
+            ("Age: 7, 0", 7),
+            ("Age: 7\nAge: 0", 7),
+            ("Age: x, 7", 0),
+            ("Age: -7", 0),
+            ("Age:", 0),
+        ] {
+            assert_eq!(age(&(&headers(text)).into()), expect, "{text}");
         }
     }
 

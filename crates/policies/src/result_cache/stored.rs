@@ -196,7 +196,12 @@ impl Stored {
             return matches;
         }
         let since = conditions.get(IF_MODIFIED_SINCE).and_then(date);
-        let modified = self.headers.get(LAST_MODIFIED).and_then(date);
+        // Without one, it is as old as its Date, or as it is here (RFC 9111, 4.3.2).
+        let modified = self
+            .headers
+            .get(LAST_MODIFIED)
+            .or_else(|| self.headers.get(DATE))
+            .map_or(Some(self.asked.into()), date);
         since.zip(modified).is_some_and(|(since, modified)| modified <= since)
     }
 }

@@ -77,6 +77,10 @@ fn answers_are_kept_for_their_time() {
         ("Cache-Control: max-age=5, no-store", 0, MISS),
         ("Cache-Control: max-age=5\nSet-Cookie: a=1", 0, MISS),
         ("Cache-Control: max-age=5\nVary: *", 0, MISS),
+        ("Cache-Control: max-age=5\nAge: 7, 0", 0, MISS),
+        ("Cache-Control: max-age=5, no-store, must-understand", 4, HIT),
+        ("Cache-Control: max-age=5, private, must-understand", 0, MISS),
+        ("Expires: THU, 15 jan 2026 10:00:05 gmt", 4, HIT),
     ] {
         let answer = format!("{date}{answer}");
         assert_eq!(twice(HTTP, &get(0, ""), &get(at, ""), &answer), expect, "{answer} at {at}");
@@ -261,5 +265,48 @@ fn wrong_fields_have_a_path() {
         let problems = try_serve("", &format!("[{{type: resultCache, config: {config}}}]"), "");
         let problem = problems.err().unwrap_or_else(|| panic!("{config} is accepted")).0.remove(0);
         assert_eq!(problem.path, format!("apis[0].policies[0].config.{path}"), "{config}");
+    }
+}
+
+#[test]
+fn an_answer_of_any_status_is_kept_that_says_for_how_long() {
+    let fresh = "Cache-Control: max-age=60";
+    for (status, answer, kept) in [
+        (200, fresh, true),
+        (302, fresh, true),
+        (400, fresh, true),
+        (503, fresh, true),
+        (599, fresh, true),
+        (503, "Expires: Fri, 15 Jan 2027 10:00:00 GMT", true),
+        (206, fresh, false),
+        (304, fresh, false),
+        (404, "", true),
+        (302, "", false),
+        (503, "", false),
+        (503, "Cache-Control: no-cache\nETag: \"a\"", false),
+        (404, "Cache-Control: max-age=60, no-store, must-understand", true),
+        (599, "Cache-Control: max-age=60, must-understand", false),
+        (503, "Cache-Control: max-age=60, no-store, must-understand", false),
+    ] {
+        let served = cache("{mode: rfc9111, ttl: 30s}");
+        ask(&served, &get(0, ""), status, answer, "a");
+        let again = ask(&served, &get(1, ""), 200, "", "b").0;
+        assert_eq!(again == format!("hit {status} a"), kept, "{status} {answer}: {again}");
+    }
+}
+
+#[test]
+fn an_answer_without_last_modified_is_as_old_as_its_date() {
+    let (early, late) = ("Thu, 15 Jan 2026 09:59:59 GMT", "Thu, 15 Jan 2026 10:00:00 GMT");
+    for (answer, since, expect) in [
+        ("Date: Thu, 15 Jan 2026 10:00:00 GMT", late, "hit 304"),
+        ("Date: Thu, 15 Jan 2026 10:00:00 GMT", early, HIT),
+        ("", late, "hit 304"),
+        ("", early, HIT),
+        ("Date: soon", late, HIT),
+    ] {
+        let headers: &'static str = format!("If-Modified-Since: {since}").leak();
+        let answer = format!("Cache-Control: max-age=60\n{answer}");
+        assert_eq!(twice(HTTP, &get(0, ""), &get(1, headers), &answer), expect, "{answer} since {since}");
     }
 }

@@ -6,13 +6,20 @@
 
 use std::collections::{HashMap, HashSet};
 
-use model::source::{Dialect, Documents, Place, push_key};
+use model::{
+    settings::ContentTypes,
+    source::{Dialect, Documents, Place, push_key},
+};
 use serde_json::{Map, Value, json};
+
+use crate::media;
 
 /// Stands for `$ref` in what comes out; its value is the number of the schema.
 pub const REF: &str = "x-gatewright-schema";
 /// Formats that are checked. Others say something to people.
 const FORMATS: [&str; 7] = ["date", "date-time", "uuid", "email", "ipv4", "ipv6", "uri"];
+/// The format of what is no text: nothing is compared with it, but forms are read by it.
+pub const BINARY: &str = "binary";
 const TYPES: [&str; 7] = ["null", "boolean", "object", "array", "number", "integer", "string"];
 /// Most warnings of one definition.
 const MOST_WARNINGS: usize = 50;
@@ -157,6 +164,13 @@ impl<'d> Converter<'d> {
     ) {
         let new = self.documents.dialect == Dialect::OpenApi31;
         let result = match key {
+            // They count bytes, or nothing that a file could be compared with.
+            "minLength" | "maxLength" | "pattern" | "enum" if is_binary(map) => Ok(None),
+            // The way of 3.1 to write it.
+            "contentMediaType" if new && is_binary(map) => {
+                out.insert("format".to_owned(), BINARY.into());
+                return;
+            }
             "type" => types(value),
             "enum" => match value {
                 Value::Array(items) if !items.is_empty() => Ok(Some(value.clone())),
@@ -179,7 +193,10 @@ impl<'d> Converter<'d> {
                 Some(_) => Err("the pattern is no regular expression that is understood here"),
                 None => Err("expected a text"),
             },
-            "format" => Ok(value.as_str().filter(|format| FORMATS.contains(format)).map(Value::from)),
+            "format" => {
+                let known = |format: &&str| FORMATS.contains(format) || *format == BINARY;
+                Ok(value.as_str().filter(known).map(Value::from))
+            }
             "const" if new => Ok(Some(value.clone())),
             "required" => self.required(value, map, at),
             "properties" => self.schemas_by_name(value, at, false),
@@ -312,6 +329,17 @@ impl<'d> Converter<'d> {
 
 /// A keyword converted, one that means nothing here, or what is wrong with it.
 type Converted = Result<Option<Value>, &'static str>;
+
+/// Whether a schema is for what is no text, such as a file.
+fn is_binary(schema: &Map<String, Value>) -> bool {
+    let text = |key| schema.get(key).and_then(Value::as_str);
+    let no_text = |media_type: &str| {
+        let media_type = media::essence(media_type);
+        media::kind(ContentTypes::NONE, &media_type).is_none()
+    };
+    text("format") == Some(BINARY)
+        || (text("contentMediaType").is_some_and(no_text) && !schema.contains_key("contentEncoding"))
+}
 
 fn types(value: &Value) -> Converted {
     const EXPECTED: &str = "expected a type: null, boolean, object, array, number, integer or string";

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Number, Value};
 
-use super::REF;
+use super::{REF, convert::BINARY};
 
 /// The kinds of values that a schema may mean, read off its types. Without any, a text is a text.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -13,6 +13,8 @@ pub struct Shape {
     pub number: bool,
     pub boolean: bool,
     pub null: bool,
+    /// What is no text, such as a file.
+    pub binary: bool,
     /// A list, and what its items are.
     pub items: Option<Box<Shape>>,
     pub object: Option<Properties>,
@@ -72,6 +74,7 @@ impl Shape {
                 }
             }
         }
+        self.binary |= map.get("format").and_then(Value::as_str) == Some(BINARY);
         if let (Some(items), Some(schema)) = (&mut self.items, map.get("items")) {
             items.learn(schema, find, depth, left);
         }

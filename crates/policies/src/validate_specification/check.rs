@@ -3,7 +3,10 @@
 use std::borrow::Cow;
 
 use engine::{Exchange, Headers, Payload, Problem, reason::MOST_PROBLEMS, route};
-use http::{HeaderName, StatusCode, header::COOKIE};
+use http::{
+    HeaderName, StatusCode,
+    header::{CONTENT_TYPE, COOKIE},
+};
 use model::{
     api::{ParameterLocation, ParameterStyle},
     settings::ContentTypes,
@@ -17,6 +20,7 @@ use super::{
 };
 use crate::{
     media::{self, FORM, Kind},
+    multipart::FORM_DATA,
     schemas::{SchemaId, Schemas, problem_at},
 };
 
@@ -183,7 +187,9 @@ impl<'a> Check<'a> {
             return;
         }
         let media_type = media_type.unwrap_or_default();
-        if !(media::kind(self.types, &media_type) == Some(Kind::Json) || media_type == FORM) {
+        let is_json = media::kind(self.types, &media_type) == Some(Kind::Json);
+        let is_plain = media::is_plain(self.types, &media_type);
+        if !(is_json || is_plain || media_type == FORM || media_type == FORM_DATA) {
             return;
         }
         if media::is_encoded(headers) {
@@ -211,14 +217,33 @@ impl<'a> Check<'a> {
             }
             return;
         }
+        let content_type =
+            headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        if media_type == FORM_DATA {
+            return self.parts(content_type, payload.bytes(), expected, fields);
+        }
         let Some(schema) = expected.schema else { return };
+        if is_plain && !is_json {
+            let text = std::str::from_utf8(payload.bytes()).ok();
+            let Some(text) = text.filter(|_| !media::has_other_charset(content_type)) else {
+                self.add(problem_at("body", "expected UTF-8 text"));
+                return;
+            };
+            let own = Value::String(text.to_owned());
+            let shape = expected.shape.as_deref();
+            if !(shape.is_none_or(|shape| shape.string) && self.schemas.is_valid(schema, &own, size)) {
+                let value = shape.map_or(own, |shape| shape.scalar(text.to_owned()));
+                self.value(schema, &value, size, "body");
+            }
+            return;
+        }
         match payload.json() {
             Some(value) => self.value(schema, value, size, "body"),
             None => self.add(problem_at("body", "expected JSON")),
         }
     }
 
-    fn sent(&mut self, place: &str, parameter: &Expected, sent: Sent) {
+    pub(super) fn sent(&mut self, place: &str, parameter: &Expected, sent: Sent) {
         let location = || format!("{place}.{}", parameter.name);
         match sent {
             Sent::Nothing if parameter.required => self.add(problem_at(location(), "is required")),
@@ -238,13 +263,13 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn value(&mut self, schema: SchemaId, value: &Value, size: usize, location: &str) {
+    pub(super) fn value(&mut self, schema: SchemaId, value: &Value, size: usize, location: &str) {
         if let Err(problems) = self.schemas.check(schema, value, size, location) {
             problems.into_iter().for_each(|problem| self.add(problem));
         }
     }
 
-    fn add(&mut self, problem: Problem) {
+    pub(super) fn add(&mut self, problem: Problem) {
         if self.findings.problems.len() < MOST_PROBLEMS {
             self.findings.problems.push(problem);
         }

@@ -3,12 +3,14 @@
 
 mod check;
 mod parameter;
+mod parts;
 mod plan;
 mod template;
 #[cfg(test)]
 mod tests;
+mod xml;
 
-use std::{borrow::Cow, collections::HashSet, sync::Arc};
+use std::{borrow::Cow, collections::HashSet, num::NonZeroU32, sync::Arc};
 
 use check::{Check, Findings, documented};
 use engine::{
@@ -16,15 +18,22 @@ use engine::{
     Verdict,
 };
 use http::StatusCode;
-use model::Diagnostic;
+use model::{ByteSize, Diagnostic};
 use plan::{RequestPlan, ResponsePlan};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use xml::{ValidateSpecificationXmlSchema, XmlSchemas};
+
+use crate::multipart::Limits;
+
 /// Checks requests, and if wanted responses, against the API's definition.
 ///
-/// Parameters are read in every style of OpenAPI. Bodies are checked against their schema when they are JSON or
-/// `application/x-www-form-urlencoded`; of others only the content type is checked. A body that is missing is only
+/// Parameters are read in every style of OpenAPI. Bodies are checked against their schema when they are JSON, a form
+/// (`application/x-www-form-urlencoded` or `multipart/form-data`) or `text/plain`; XML is compared with the XML Schemas in
+/// `xmlSchemas`, not with what the definition says of it; of others only the content type is checked. The parts of a `multipart/form-data` are the properties of its schema: texts, JSON for
+/// objects, and files, of which is checked that they are there and that they have a content type of `encoding`. Such a
+/// form that could be taken apart in two ways does not match. Texts are in UTF-8. A body that is missing is only
 /// refused where the definition requires one, and an operation that declares no body accepts any. The formats
 /// `date`, `date-time`, `uuid`, `email`, `ipv4`, `ipv6` and `uri` are checked, others are not. Parts of a definition
 /// that are broken are named when the configuration is loaded, and are not checked.
@@ -56,6 +65,16 @@ pub struct ValidateSpecification {
     /// memory for that.
     #[serde(default = "yes")]
     body: bool,
+    /// Most parts of a form `multipart/form-data`.
+    #[serde(default = "most_parts")]
+    most_parts: NonZeroU32,
+    /// Largest part of a form `multipart/form-data`, in bytes. Default: what the body as a whole may have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    largest_part: Option<ByteSize>,
+    /// XML Schemas for XML bodies, beside what the definition says; also for APIs without a definition. Responses are
+    /// compared with them when they are successful.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    xml_schemas: Vec<ValidateSpecificationXmlSchema>,
     /// Check responses of the upstream too: their headers, content type and body, as switched on above. Responses
     /// with a status that the definition does not declare pass.
     #[serde(default)]
@@ -86,6 +105,10 @@ pub enum ValidateSpecificationUnknown {
     Refuse,
 }
 
+fn most_parts() -> NonZeroU32 {
+    NonZeroU32::new(100).expect("it is not zero")
+}
+
 fn yes() -> bool {
     true
 }
@@ -111,6 +134,7 @@ impl Policy for ValidateSpecification {
     const STAGE: Stage = Stage::RequestProcessing;
     const REASONS: &'static [&'static Reason] = &[&REQUEST, &MEDIA_TYPE, &RESPONSE];
     const POSTURE: &'static str = "Everything that the client sends is taken for wrong until it fits. Depth, number of checks and patterns are bounded: a value that costs too much to check is refused. Answers name places and what was expected there, never what was sent.";
+    const FILES: &'static [&'static str] = &["xmlSchemas[].file"];
     const EXAMPLE: &'static str = "mode: block\nunknownQueryParameters: refuse\nresponse: false\n";
 
     fn compile(self, cx: &mut CompileCx<'_>) -> Result<Compiled, Diagnostic> {
@@ -125,6 +149,12 @@ impl Policy for ValidateSpecification {
             return Err(Diagnostic::error("", "every check is switched off, expected at least one")
                 .help("take the policy away, or switch a check on, such as `body: true`"));
         }
+        if !self.xml_schemas.is_empty() && !self.body {
+            return Err(
+                Diagnostic::error("xmlSchemas", "found schemas, but `body` is off").help("add `body: true`")
+            );
+        }
+        let [xml_requests, xml_responses] = XmlSchemas::compile(&self.xml_schemas, cx)?;
         let mut warnings = Vec::new();
         let types = cx.content_types();
         let (mut requests, mut responses) = (None, None);
@@ -135,11 +165,11 @@ impl Policy for ValidateSpecification {
                     responses = Some(api.shared(|| ResponsePlan::build(api, types, &mut warnings)));
                 }
             }
-            Some(_) => cx.warn(
+            Some(_) if self.xml_schemas.is_empty() => cx.warn(
                 Diagnostic::warning("", "the API has no definition, so that nothing is checked")
                     .help("name an OpenAPI document in `definition` of the API"),
             ),
-            None => {}
+            Some(_) | None => {}
         }
         // Most schemas are in requests and responses.
         let mut seen = HashSet::new();
@@ -157,9 +187,15 @@ impl Policy for ValidateSpecification {
                 cookies: self.cookies,
                 content_type: self.content_type,
                 body: self.body,
+                parts: Limits {
+                    parts: self.most_parts.get() as usize,
+                    part_size: self.largest_part.map_or(usize::MAX, ByteSize::as_usize),
+                },
             },
             requests,
             responses,
+            xml_requests,
+            xml_responses: if self.response { xml_responses } else { XmlSchemas::default() },
         }))
     }
 }
@@ -174,6 +210,8 @@ struct Switches {
     cookies: bool,
     content_type: bool,
     body: bool,
+    /// What a form in parts may be.
+    parts: Limits,
 }
 
 struct Validator {
@@ -181,6 +219,8 @@ struct Validator {
     switches: Switches,
     requests: Option<Arc<RequestPlan>>,
     responses: Option<Arc<ResponsePlan>>,
+    xml_requests: XmlSchemas,
+    xml_responses: XmlSchemas,
 }
 
 impl Filter for Validator {
@@ -194,10 +234,11 @@ impl Filter for Validator {
 
     fn needs(&self) -> Needs {
         let bodies = self.switches.body || self.switches.content_type;
+        let responses = self.responses.is_some() || !self.xml_responses.is_empty();
         Needs {
-            request_body: bodies && self.requests.is_some(),
-            response: self.responses.is_some(),
-            response_body: bodies && self.responses.is_some(),
+            request_body: (bodies && self.requests.is_some()) || !self.xml_requests.is_empty(),
+            response: responses,
+            response_body: bodies && responses,
             ..Needs::default()
         }
     }
@@ -207,9 +248,15 @@ impl Validator {
     fn check_request(&self, exchange: &mut Exchange) -> Verdict {
         let expected = self.requests.as_ref().zip(exchange.operation);
         let expected = expected.and_then(|(plan, at)| Some((plan, plan.operations.get(at as usize)?)));
-        let Some((plan, expected)) = expected else { return Ok(Outcome::Skipped) };
+        if expected.is_none() && self.xml_requests.is_empty() {
+            return Ok(Outcome::Skipped);
+        }
         let types = &exchange.snapshot.settings.content_types;
-        let findings = Check::new(&plan.schemas, &self.switches, types).request(exchange, expected);
+        let mut findings = expected.map_or_else(Findings::default, |(plan, expected)| {
+            Check::new(&plan.schemas, &self.switches, types).request(exchange, expected)
+        });
+        let payload = exchange.request_payload.as_ref();
+        self.xml_requests.check(types, &exchange.headers, payload, &mut findings);
         let reason = if findings.media_type { &MEDIA_TYPE } else { &REQUEST };
         self.decide(exchange, findings, reason)
     }
@@ -221,10 +268,20 @@ impl Validator {
         }
         let responses = self.responses.as_ref().zip(exchange.operation);
         let responses = responses.and_then(|(plan, at)| Some((plan, plan.operations.get(at as usize)?)));
-        let Some((plan, responses)) = responses else { return Ok(Outcome::Skipped) };
-        let Some(expected) = documented(responses, exchange.status) else { return Ok(Outcome::Skipped) };
+        let expected =
+            responses.and_then(|(plan, responses)| Some((plan, documented(responses, exchange.status)?)));
+        let by_xml = exchange.status.is_success() && !self.xml_responses.is_empty();
+        if expected.is_none() && !by_xml {
+            return Ok(Outcome::Skipped);
+        }
         let types = &exchange.snapshot.settings.content_types;
-        let findings = Check::new(&plan.schemas, &self.switches, types).response(exchange, expected);
+        let mut findings = expected.map_or_else(Findings::default, |(plan, expected)| {
+            Check::new(&plan.schemas, &self.switches, types).response(exchange, expected)
+        });
+        if by_xml {
+            let payload = exchange.response_payload.as_ref();
+            self.xml_responses.check(types, &exchange.response_headers, payload, &mut findings);
+        }
         self.decide(exchange, findings, &RESPONSE)
     }
 

@@ -12,6 +12,7 @@ use model::{
 use super::{parameter::Expected, template::PathTemplate};
 use crate::{
     media::{self, FORM, Kind},
+    multipart::FORM_DATA,
     schemas::{Builder, Direction, SchemaId, Schemas, Shape},
 };
 
@@ -38,8 +39,10 @@ pub struct BodyExpected {
     /// Range of media types in small letters.
     pub media_type: String,
     pub schema: Option<SchemaId>,
-    /// For forms.
+    /// For forms and texts.
     pub shape: Option<Arc<Shape>>,
+    /// Content types that parts of a form may have, by the name of the part.
+    pub encodings: Vec<(String, Vec<String>)>,
 }
 
 /// Responses, by the position of the operation.
@@ -128,8 +131,11 @@ fn add(schema: Option<&str>, builder: &mut Builder<'_>) -> Option<SchemaId> {
 /// Of other media types only the type is checked.
 fn add_body(body: &Body, types: &ContentTypes, builder: &mut Builder<'_>) -> Option<SchemaId> {
     let media_type = media::essence(&body.media_type);
-    let read =
-        media::kind(types, &media_type) == Some(Kind::Json) || media_type == FORM || media_type.contains('*');
+    let read = media::kind(types, &media_type) == Some(Kind::Json)
+        || media_type == FORM
+        || media_type == FORM_DATA
+        || media::is_plain(types, &media_type)
+        || media_type.contains('*');
     add(body.schema.as_deref().filter(|_| read), builder)
 }
 
@@ -188,9 +194,13 @@ impl Shapes<'_> {
     fn bodies(&mut self, bodies: &[Body], schemas: &[Option<SchemaId>]) -> Vec<BodyExpected> {
         let expected = |(body, schema): (&Body, &Option<SchemaId>)| {
             let media_type = media::essence(&body.media_type);
-            let form = media::covers(&media_type, FORM) > 0;
-            let shape = schema.filter(|_| form).map(|schema| self.of(Some(schema)));
-            BodyExpected { media_type, schema: *schema, shape }
+            // What is JSON needs no shape.
+            let shape = schema.filter(|_| !media_type.ends_with("json")).map(|schema| self.of(Some(schema)));
+            let encodings = body
+                .encodings
+                .iter()
+                .map(|(name, types)| (name.clone(), types.split(',').map(media::essence).collect()));
+            BodyExpected { media_type, schema: *schema, shape, encodings: encodings.collect() }
         };
         bodies.iter().zip(schemas).map(expected).collect()
     }
