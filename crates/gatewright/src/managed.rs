@@ -13,6 +13,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{
     Source, StartError,
+    config::references,
     gateway::{Inner, data_directory, node_name},
     ready::Ready,
 };
@@ -96,6 +97,10 @@ impl Node for ThisNode {
         Box::pin(async move {
             let stopping = || Diagnostics::from(Diagnostic::error("", "the gateway is stopping"));
             let inner = self.0.upgrade().ok_or_else(stopping)?;
+            let refused = references::refused(&assets, &inner.started_with.manager.references);
+            if !refused.is_empty() {
+                return Err(refused);
+            }
             let ready = inner.make_ready(inner.source(), Some(assets)).await?;
             Ok(Box::new(ready) as Box<dyn Prepared>)
         })

@@ -72,11 +72,20 @@ pub struct ManagerSettings {
     /// IP address and port of the admin API. Passwords go over it in clear: keep it on loopback, or put TLS in front.
     #[schemars(with = "String")]
     pub address: SocketAddr,
+    /// Secrets and files of the node that assets may refer to: `env:NAME` and `file:PATH`, where a `*` at the end
+    /// stands for any rest, as in `file:/run/secrets/*`. Default: none, since whoever may change an API could send
+    /// them anywhere.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub references: Vec<String>,
 }
 
 impl Default for ManagerSettings {
     fn default() -> Self {
-        Self { enabled: false, address: SocketAddr::from((Ipv4Addr::LOCALHOST, 9072)) }
+        Self {
+            enabled: false,
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 9072)),
+            references: Vec::new(),
+        }
     }
 }
 

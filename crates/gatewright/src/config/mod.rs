@@ -2,6 +2,7 @@
 
 pub mod definitions;
 mod files;
+pub(crate) mod references;
 mod resolve;
 
 use std::{

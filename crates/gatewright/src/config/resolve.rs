@@ -82,7 +82,8 @@ pub(super) fn policy_files(
     files
 }
 
-fn named_files(value: &Value, path: &str, found: &mut Vec<(String, String)>) {
+/// The files that policies in a document name, with the paths of their keys.
+pub(super) fn named_files(value: &Value, path: &str, found: &mut Vec<(String, String)>) {
     match value {
         Value::Object(object) => {
             let kind = object.get("type").and_then(Value::as_str);

@@ -24,6 +24,7 @@ mod identity;
 mod limits;
 mod logging;
 mod manager;
+mod manager_access;
 mod monitoring;
 mod panics;
 mod policies;

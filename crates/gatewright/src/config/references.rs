@@ -1,0 +1,82 @@
+//! What assets may refer to on this node. Whoever may change an API may not therefore read every file and every
+//! environment variable of the gateway, and send it somewhere.
+
+use manager::Assets;
+use model::{Diagnostic, Diagnostics, diagnostic::join};
+use serde_json::Value;
+
+use super::resolve;
+
+/// Every reference of an asset that the settings do not allow.
+pub(crate) fn refused(assets: &Assets, allowed: &[String]) -> Diagnostics {
+    let mut problems = Diagnostics::default();
+    for held in assets.all() {
+        let mut found = Vec::new();
+        references(&held.parsed.document, "", &mut found);
+        let mut files = Vec::new();
+        resolve::named_files(&held.parsed.document, "", &mut files);
+        found.extend(files.into_iter().map(|(path, name)| (path, format!("file:{name}"))));
+        for (path, reference) in found {
+            if allowed.iter().any(|pattern| fits(pattern, &reference)) {
+                continue;
+            }
+            let problem =
+                Diagnostic::error(path, format!("found `{reference}`, which assets may not refer to"))
+                    .help("what they may is in settings.manager.references of the node's configuration file")
+                    .in_file(format!("{} {}", held.kind.name, held.parsed.name), None);
+            problems.push(problem);
+        }
+    }
+    problems
+}
+
+/// `env:NAME` and `file:PATH` of every secret, wherever it is.
+fn references(value: &Value, path: &str, found: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(object) => {
+            for (key, value) in object {
+                references(value, &join(path, key), found);
+            }
+        }
+        Value::Array(list) => {
+            for (index, value) in list.iter().enumerate() {
+                references(value, &format!("{path}[{index}]"), found);
+            }
+        }
+        Value::String(text) => {
+            let inner = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
+            if let Some(inner) = inner.filter(|i| i.starts_with("env:") || i.starts_with("file:")) {
+                found.push((path.to_owned(), inner.to_owned()));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A `*` at the end stands for any rest, but not for a way out of a folder.
+fn fits(pattern: &str, reference: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(prefix) => reference.starts_with(prefix) && !reference.split('/').any(|part| part == ".."),
+        None => pattern == reference,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_is_a_name_or_a_beginning() {
+        for (pattern, reference, expect) in [
+            ("env:ORDERS_KEY", "env:ORDERS_KEY", true),
+            ("env:ORDERS_KEY", "env:ORDERS_KEY2", false),
+            ("env:ORDERS_*", "env:ORDERS_KEY2", true),
+            ("env:ORDERS_*", "file:ORDERS_KEY2", false),
+            ("file:/run/secrets/*", "file:/run/secrets/a/b", true),
+            ("file:/run/secrets/*", "file:/run/secrets/../../etc/shadow", false),
+            ("file:/run/secrets/*", "file:/etc/shadow", false),
+        ] {
+            assert_eq!(fits(pattern, reference), expect, "{pattern} {reference}");
+        }
+    }
+}
