@@ -119,8 +119,7 @@ async fn assets_refer_to_secrets_and_files_of_the_node_only_where_that_is_allowe
     let references =
         json!([format!("file:{}", secret.display()), format!("file:{}/*", folder.path().display())]);
     let with_secret = |file: &std::path::Path| {
-        let config =
-            json!({ "method": "basic", "userName": "me", "password": format!("${{file:{}}}", file.display()) });
+        let config = json!({ "method": "basic", "userName": "me", "password": format!("${{file:{}}}", file.display()) });
         json!({ "name": "s", "upstream": "http://127.0.0.1:1", "policies": [{ "type": "outboundAuthentication", "config": config }] })
     };
     let with_script = |file: &std::path::Path| {
