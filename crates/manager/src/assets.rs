@@ -1,6 +1,9 @@
 //! All assets of one revision, in memory. Immutable: a change makes another one, which shares what did not change.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use definition::Definition;
 use model::{ConfigDoc, Diagnostics};
@@ -34,10 +37,17 @@ impl std::fmt::Debug for Parsed {
 #[derive(Debug, Clone, Default)]
 pub struct Assets {
     pub revision: u64,
-    /// By list and name.
-    lists: BTreeMap<&'static str, BTreeMap<Arc<str>, Arc<Held>>>,
+    lists: BTreeMap<&'static str, List>,
     /// What they refer to in the store.
     pub(crate) definitions: Definitions,
+}
+
+/// The assets of a kind. A set of thousands looks each of them up.
+#[derive(Debug, Clone, Default)]
+struct List {
+    by_name: BTreeMap<Arc<str>, Arc<Held>>,
+    /// Names by id.
+    names: HashMap<Arc<str>, Arc<str>>,
 }
 
 impl Assets {
@@ -90,14 +100,20 @@ impl Assets {
     }
 
     pub(crate) fn put(&mut self, held: Held) {
-        let name = Arc::from(&*held.parsed.name);
-        self.lists.entry(held.kind.list).or_default().insert(name, Arc::new(held));
+        let (name, id): (Arc<str>, Arc<str>) = (held.parsed.name.as_str().into(), held.id.as_str().into());
+        let list = self.lists.entry(held.kind.list).or_default();
+        list.names.insert(id, Arc::clone(&name));
+        list.by_name.insert(name, Arc::new(held));
     }
 
     /// Takes an asset out by its id, whatever its name was.
     pub(crate) fn remove(&mut self, kind: &Kind, id: &str) {
-        if let Some(list) = self.lists.get_mut(kind.list) {
-            list.retain(|_, held| held.id != id);
+        if let Some(list) = self.lists.get_mut(kind.list)
+            && let Some(name) = list.names.remove(id)
+            // Another one may have taken the name meanwhile.
+            && list.by_name.get(&name).is_some_and(|held| held.id == id)
+        {
+            list.by_name.remove(&name);
         }
     }
 
@@ -109,12 +125,12 @@ impl Assets {
     /// An asset by its name, or by its id.
     pub fn get(&self, kind: &Kind, name: &str) -> Option<&Arc<Held>> {
         let list = self.lists.get(kind.list)?;
-        list.get(name).or_else(|| list.values().find(|held| held.id == name))
+        list.by_name.get(name).or_else(|| list.by_name.get(list.names.get(name)?))
     }
 
     /// The assets of a kind, by name.
     pub fn list(&self, kind: &Kind) -> impl Iterator<Item = &Arc<Held>> {
-        self.lists.get(kind.list).into_iter().flat_map(BTreeMap::values)
+        self.lists.get(kind.list).into_iter().flat_map(|list| list.by_name.values())
     }
 
     /// All assets, in the order of their kinds.
@@ -127,5 +143,46 @@ impl Assets {
         for held in self.all() {
             held.kind.append(config, &*held.parsed.typed);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(id: &str, name: &str, document: Option<&str>) -> AssetVersion {
+        AssetVersion {
+            kind: "application".into(),
+            id: id.into(),
+            name: name.into(),
+            revision: 1,
+            created_at: 0,
+            changed_at: 0,
+            author: String::new(),
+            reason: None,
+            document: document.map(Into::into),
+        }
+    }
+
+    #[test]
+    fn what_others_changed_is_taken_over_in_any_order() {
+        let kind = kind("application").unwrap();
+        let (a, b) = (r#"{"name": "a"}"#, r#"{"name": "b"}"#);
+        let mut assets = Assets::default();
+        assets.apply(version("1", "a", Some(a))).unwrap();
+        // One was deleted and another one has its name; the new one is heard of first.
+        assets.apply(version("2", "a", Some(a))).unwrap();
+        assets.apply(version("1", "a", None)).unwrap();
+        assert_eq!(assets.get(kind, "a").unwrap().id, "2");
+        // Renamed: found by the new name and by its id, and by the old name no more.
+        assets.apply(version("2", "b", Some(b))).unwrap();
+        assert!(assets.get(kind, "a").is_none() && assets.get(kind, "1").is_none());
+        assert_eq!(assets.get(kind, "2").unwrap().parsed.name, "b");
+        assert_eq!(assets.list(kind).count(), 1);
+        // What this version does not know is told, and nothing else is lost.
+        let unknown = AssetVersion { kind: "planet".into(), ..version("3", "x", Some("{}")) };
+        assert!(assets.apply(unknown).unwrap_err().to_string().contains("planet x"));
+        assert!(assets.apply(version("4", "c", Some("{"))).is_err());
+        assert_eq!(assets.all().count(), 1);
     }
 }
