@@ -2,10 +2,11 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
-    AliasDoc, ApiDoc, ApplicationDoc, DestinationDoc, GlobalPolicyDoc, GroupDoc, ListenerDoc, PolicyFiles,
-    PolicyTemplateDoc, Settings, UpstreamDoc, UrlAliasDoc, UserDoc, secret::ResolvedSecrets,
+    AliasDoc, ApiDoc, ApplicationDoc, DestinationDoc, GlobalPolicyDoc, GroupDoc, ListenerDoc, PolicyDoc,
+    PolicyFiles, PolicyTemplateDoc, Settings, UpstreamDoc, UrlAliasDoc, UserDoc, secret::ResolvedSecrets,
 };
 
 /// Configuration of a gateway: one file, or a folder of files that are added up.
@@ -54,4 +55,56 @@ pub struct ConfigDoc {
     /// What is in the files that policies name.
     #[serde(skip)]
     pub files: PolicyFiles,
+}
+
+/// A policy, of whatever level.
+pub struct AnyPolicy<'a> {
+    pub kind: &'a str,
+    pub disabled: bool,
+    pub config: &'a Value,
+    /// Writes down where it is. Few are asked.
+    pub path: &'a dyn Fn() -> String,
+}
+
+impl ConfigDoc {
+    /// Goes through the policies of all levels.
+    pub fn each_policy(&self, visit: &mut dyn FnMut(AnyPolicy<'_>)) {
+        for (index, policy) in self.policies.iter().enumerate() {
+            let path = || format!("policies[{index}]");
+            visit(AnyPolicy {
+                kind: &policy.kind,
+                disabled: policy.disabled,
+                config: &policy.config,
+                path: &path,
+            });
+        }
+        for (index, template) in self.policy_templates.iter().enumerate() {
+            each(&template.policies, &|| format!("policyTemplates[{index}]"), visit);
+        }
+        for (index, api) in self.apis.iter().enumerate() {
+            let own = || format!("apis[{index}]");
+            each(&api.policies, &own, visit);
+            for (index, resource) in api.resources.iter().enumerate() {
+                each(&resource.policies, &|| format!("{}.resources[{index}]", own()), visit);
+            }
+            for (index, scope) in api.scopes.iter().enumerate() {
+                each(&scope.policies, &|| format!("{}.scopes[{index}]", own()), visit);
+            }
+            for (index, operation) in api.operation_policies.iter().enumerate() {
+                each(&operation.policies, &|| format!("{}.operationPolicies[{index}]", own()), visit);
+            }
+        }
+    }
+}
+
+fn each(policies: &[PolicyDoc], place: &dyn Fn() -> String, visit: &mut dyn FnMut(AnyPolicy<'_>)) {
+    for (index, policy) in policies.iter().enumerate() {
+        let path = || format!("{}.policies[{index}]", place());
+        visit(AnyPolicy {
+            kind: &policy.kind,
+            disabled: policy.disabled,
+            config: &policy.config,
+            path: &path,
+        });
+    }
 }

@@ -60,10 +60,12 @@ pub(super) fn policy_files(
     directory: &Path,
     problems: &mut Diagnostics,
 ) -> Vec<PathBuf> {
-    // Whatever the level, a policy is an object with its type and its configuration.
-    let Ok(document) = serde_json::to_value(&*config) else { return Vec::new() };
     let mut named = Vec::new();
-    named_files(&document, "", &mut named);
+    config.each_policy(&mut |policy| {
+        if !policy.disabled {
+            files_of(policy.kind, policy.config, policy.path, &mut named);
+        }
+    });
     let mut files = Vec::new();
     for (path, name) in named {
         let file = directory.join(&name);
@@ -86,26 +88,8 @@ pub(super) fn policy_files(
 pub(super) fn named_files(value: &Value, path: &str, found: &mut Vec<(String, String)>) {
     match value {
         Value::Object(object) => {
-            let kind = object.get("type").and_then(Value::as_str);
-            let kind = kind.and_then(|kind| policies::POLICIES.iter().find(|known| known.type_name == kind));
-            let disabled = object.get("disabled") == Some(&Value::Bool(true));
-            if let Some(kind) = kind.filter(|_| !disabled) {
-                for key in kind.files {
-                    let Some(config) = object.get("config") else { continue };
-                    let mut named = |value: &Value, key: &str| {
-                        if let Some(name) = value.as_str() {
-                            found.push((join(path, &format!("config.{key}")), name.to_owned()));
-                        }
-                    };
-                    match key.split_once("[].") {
-                        None => named(&config[key], key),
-                        Some((list, key)) => {
-                            for (index, entry) in config[list].as_array().into_iter().flatten().enumerate() {
-                                named(&entry[key], &format!("{list}[{index}].{key}"));
-                            }
-                        }
-                    }
-                }
+            if let (Some(Value::String(kind)), Some(config)) = (object.get("type"), object.get("config")) {
+                files_of(kind, config, &|| path.to_owned(), found);
             }
             for (key, value) in object.iter().filter(|(key, _)| *key != "config") {
                 named_files(value, &join(path, key), found);
@@ -117,6 +101,26 @@ pub(super) fn named_files(value: &Value, path: &str, found: &mut Vec<(String, St
             }
         }
         _ => {}
+    }
+}
+
+/// The files that a policy at a path names.
+fn files_of(kind: &str, config: &Value, path: &dyn Fn() -> String, found: &mut Vec<(String, String)>) {
+    let known = policies::POLICIES.iter().find(|known| known.type_name == kind);
+    for key in known.map_or(&[][..], |kind| kind.files) {
+        let mut named = |value: &Value, key: &str| {
+            if let Some(name) = value.as_str() {
+                found.push((join(&path(), &format!("config.{key}")), name.to_owned()));
+            }
+        };
+        match key.split_once("[].") {
+            None => named(&config[key], key),
+            Some((list, key)) => {
+                for (index, entry) in config[list].as_array().into_iter().flatten().enumerate() {
+                    named(&entry[key], &format!("{list}[{index}].{key}"));
+                }
+            }
+        }
     }
 }
 
@@ -173,10 +177,16 @@ pub(super) fn secrets(config: &mut ConfigDoc, given: &BTreeMap<String, String>, 
 
 /// Reads what policies and destinations refer to.
 fn policy_secrets(config: &mut ConfigDoc, problems: &mut Diagnostics) {
-    // Whatever the level, policies are found by the name of their list; destinations have one list.
-    let Ok(document) = serde_json::to_value(&*config) else { return };
     let mut found = Vec::new();
-    references(&document, "", false, &mut found);
+    config.each_policy(&mut |policy| {
+        if mentions_secrets(policy.config) {
+            references(policy.config, &join(&(policy.path)(), "config"), &mut found);
+        }
+    });
+    for (index, destination) in config.destinations.iter().enumerate() {
+        let document = serde_json::to_value(destination).unwrap_or_default();
+        references(&document, &format!("destinations[{index}]"), &mut found);
+    }
     for (path, reference) in found {
         let Ok(secret) = serde_json::from_value::<Secret>(reference.clone().into()) else { continue };
         match read(&secret) {
@@ -186,30 +196,34 @@ fn policy_secrets(config: &mut ConfigDoc, problems: &mut Diagnostics) {
     }
 }
 
-fn references(value: &Value, path: &str, in_policy: bool, found: &mut Vec<(String, String)>) {
+/// Most policies mention none, and need no path to say where.
+fn mentions_secrets(value: &Value) -> bool {
+    match value {
+        Value::Object(object) => object.values().any(mentions_secrets),
+        Value::Array(list) => list.iter().any(mentions_secrets),
+        Value::String(text) => is_reference(text),
+        _ => false,
+    }
+}
+
+fn is_reference(text: &str) -> bool {
+    let begins = text.starts_with("${env:") || text.starts_with("${file:");
+    begins && text.find('}') == Some(text.len() - 1)
+}
+
+fn references(value: &Value, path: &str, found: &mut Vec<(String, String)>) {
     match value {
         Value::Object(object) => {
             for (key, value) in object {
-                let below = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                references(
-                    value,
-                    &below,
-                    in_policy || matches!(key.as_str(), "policies" | "destinations"),
-                    found,
-                );
+                references(value, &join(path, key), found);
             }
         }
         Value::Array(list) => {
             for (index, value) in list.iter().enumerate() {
-                references(value, &format!("{path}[{index}]"), in_policy, found);
+                references(value, &format!("{path}[{index}]"), found);
             }
         }
-        Value::String(text) if in_policy => {
-            let is_reference = text.starts_with("${env:") || text.starts_with("${file:");
-            if is_reference && text.find('}') == Some(text.len() - 1) {
-                found.push((path.to_owned(), text.clone()));
-            }
-        }
+        Value::String(text) if is_reference(text) => found.push((path.to_owned(), text.clone())),
         _ => {}
     }
 }
