@@ -128,6 +128,11 @@ impl Assets {
         list.by_name.get(name).or_else(|| list.by_name.get(list.names.get(name)?))
     }
 
+    /// Whether an asset has this name; an id is none.
+    pub fn has_name(&self, kind: &Kind, name: &str) -> bool {
+        self.lists.get(kind.list).is_some_and(|list| list.by_name.contains_key(name))
+    }
+
     /// The assets of a kind, by name.
     pub fn list(&self, kind: &Kind) -> impl Iterator<Item = &Arc<Held>> {
         self.lists.get(kind.list).into_iter().flat_map(|list| list.by_name.values())

@@ -15,8 +15,6 @@ pub trait AssetDoc: Clone + Serialize + DeserializeOwned + JsonSchema + Send + S
     const KIND: &'static str;
     /// The key of its list in a configuration, which is its place in the REST API, too.
     const LIST: &'static str;
-    /// What people call it, with an article: `an API`.
-    const CALLED: &'static str;
     /// What is needed to change one.
     const PRIVILEGE: Privilege;
 
@@ -40,7 +38,6 @@ pub struct Parsed {
 pub struct Kind {
     pub name: &'static str,
     pub list: &'static str,
-    pub called: &'static str,
     pub privilege: Privilege,
     parse: fn(Value) -> Result<Parsed, Diagnostics>,
     append: fn(&mut ConfigDoc, &(dyn Any + Send + Sync)),
@@ -52,7 +49,6 @@ impl Kind {
         Self {
             name: T::KIND,
             list: T::LIST,
-            called: T::CALLED,
             privilege: T::PRIVILEGE,
             parse: |value| {
                 let typed: T = check::parse(value)?;

@@ -178,6 +178,7 @@ impl Manager {
                     payload: None,
                 })
                 .collect();
+            let former_users = former_users(&before, &worked.assets);
             let commit = Commit {
                 base: before.revision,
                 at,
@@ -185,6 +186,7 @@ impl Manager {
                 reason,
                 changes: &worked.changes,
                 audit: &audit,
+                former_users: &former_users,
             };
             match self.store.commit(&commit).await {
                 Ok(revision) => {
@@ -353,6 +355,13 @@ impl Manager {
 const SHORTEST_PASSWORD: usize = 12;
 /// What somebody typed as a name is kept up to here.
 const LONGEST_NAME: usize = 200;
+
+/// Names that users had and nobody has any more.
+fn former_users(before: &Assets, after: &Assets) -> Vec<String> {
+    let Some(user) = kind("user") else { return Vec::new() };
+    let names = before.list(user).map(|held| &held.parsed.name);
+    names.filter(|name| !after.has_name(user, name)).cloned().collect()
+}
 
 /// Kind, action, name, and what happened, for each thing that changes.
 fn messages(worked: &Worked) -> Vec<(&'static str, &'static str, String, String)> {

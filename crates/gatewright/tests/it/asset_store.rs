@@ -36,7 +36,7 @@ fn change(name: &str, expected: Expected, document: Option<&str>) -> Change {
 }
 
 fn commit<'a>(base: u64, changes: &'a [Change], audit: &'a [AuditEntry<'a>]) -> Commit<'a> {
-    Commit { base, at: 1_000 + base, author: "ada", reason: Some("a try"), changes, audit }
+    Commit { base, at: 1_000 + base, author: "ada", reason: Some("a try"), changes, audit, former_users: &[] }
 }
 
 const ENTRY: AuditEntry<'static> = AuditEntry {

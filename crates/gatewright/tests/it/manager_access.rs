@@ -145,3 +145,21 @@ async fn assets_refer_to_secrets_and_files_of_the_node_only_where_that_is_allowe
     let outside = folder.path().join("../secret");
     assert_eq!(code(&admin.put("/apis/s:1.0", &with_secret(&outside)).await, 422), "invalid");
 }
+
+#[tokio::test]
+async fn whoever_gets_the_name_of_a_former_user_gets_nothing_else() {
+    let gateway = Gateway::serving(managed()).await;
+    let admin = gateway.administrator();
+    let pat = json!({ "name": "pat", "groups": ["API-Gateway-Providers"] });
+    expect(&admin.post("/users", &pat).await, 201);
+    let set = json_request("PUT", "/users/pat/password", &json!({ "password": "correct horse" }));
+    assert_eq!(admin.send(set).await.status(), 204);
+    let first = gateway.admin("pat", "correct horse");
+    let token = expect(&first.post("/tokens", &json!({ "name": "t" })).await, 201)["token"].clone();
+    let token = format!("Bearer {}", token.as_str().expect("it is shown once"));
+    expect(&admin.delete("/users/pat").await, 200);
+    expect(&admin.post("/users", &pat).await, 201);
+    assert_eq!(code(&first.get("/whoami").await, 401), "credentials_invalid");
+    let with_token = request("GET", "/api/v1/whoami").header("authorization", &token);
+    assert_eq!(code(&admin.send_as_it_is(with_token).await, 401), "credentials_invalid");
+}

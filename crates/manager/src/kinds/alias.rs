@@ -8,7 +8,6 @@ use crate::{AssetDoc, Privilege};
 impl AssetDoc for AliasDoc {
     const KIND: &'static str = "alias";
     const LIST: &'static str = "aliases";
-    const CALLED: &'static str = "an alias";
     const PRIVILEGE: Privilege = Privilege::ManageAliases;
 
     fn name(&self) -> Result<String, Diagnostics> {

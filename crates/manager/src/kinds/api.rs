@@ -8,7 +8,6 @@ use crate::{AssetDoc, DOCUMENT, Privilege};
 impl AssetDoc for ApiDoc {
     const KIND: &'static str = "api";
     const LIST: &'static str = "apis";
-    const CALLED: &'static str = "an API";
     const PRIVILEGE: Privilege = Privilege::ManageApis;
 
     /// As in `Orders:1.0`.

@@ -8,7 +8,6 @@ use crate::{AssetDoc, Privilege};
 impl AssetDoc for ApplicationDoc {
     const KIND: &'static str = "application";
     const LIST: &'static str = "applications";
-    const CALLED: &'static str = "an application";
     const PRIVILEGE: Privilege = Privilege::ManageApplications;
 
     fn name(&self) -> Result<String, Diagnostics> {

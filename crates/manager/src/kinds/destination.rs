@@ -8,7 +8,6 @@ use crate::{AssetDoc, Privilege};
 impl AssetDoc for DestinationDoc {
     const KIND: &'static str = "destination";
     const LIST: &'static str = "destinations";
-    const CALLED: &'static str = "a destination";
     const PRIVILEGE: Privilege = Privilege::ManageDestinations;
 
     fn name(&self) -> Result<String, Diagnostics> {

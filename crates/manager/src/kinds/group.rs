@@ -8,7 +8,6 @@ use crate::{AssetDoc, Privilege};
 impl AssetDoc for GroupDoc {
     const KIND: &'static str = "group";
     const LIST: &'static str = "groups";
-    const CALLED: &'static str = "a group";
     const PRIVILEGE: Privilege = Privilege::ManageUsers;
 
     fn name(&self) -> Result<String, Diagnostics> {

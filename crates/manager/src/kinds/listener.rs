@@ -8,7 +8,6 @@ use crate::{AssetDoc, Privilege};
 impl AssetDoc for ListenerDoc {
     const KIND: &'static str = "listener";
     const LIST: &'static str = "listeners";
-    const CALLED: &'static str = "a listener";
     const PRIVILEGE: Privilege = Privilege::ManageSystemSettings;
 
     fn name(&self) -> Result<String, Diagnostics> {

@@ -8,7 +8,6 @@ use crate::{AssetDoc, Privilege};
 impl AssetDoc for GlobalPolicyDoc {
     const KIND: &'static str = "policy";
     const LIST: &'static str = "policies";
-    const CALLED: &'static str = "a global policy";
     const PRIVILEGE: Privilege = Privilege::ManageGlobalPolicies;
 
     /// Its type, unless it has a name of its own.

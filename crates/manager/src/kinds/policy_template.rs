@@ -8,7 +8,6 @@ use crate::{AssetDoc, Privilege};
 impl AssetDoc for PolicyTemplateDoc {
     const KIND: &'static str = "policyTemplate";
     const LIST: &'static str = "policyTemplates";
-    const CALLED: &'static str = "a policy template";
     const PRIVILEGE: Privilege = Privilege::ManagePolicyTemplates;
 
     fn name(&self) -> Result<String, Diagnostics> {

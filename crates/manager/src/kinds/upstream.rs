@@ -8,7 +8,6 @@ use crate::{AssetDoc, Privilege};
 impl AssetDoc for UpstreamDoc {
     const KIND: &'static str = "upstream";
     const LIST: &'static str = "upstreams";
-    const CALLED: &'static str = "an upstream";
     const PRIVILEGE: Privilege = Privilege::ManageAliases;
 
     fn name(&self) -> Result<String, Diagnostics> {

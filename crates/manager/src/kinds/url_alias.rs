@@ -8,7 +8,6 @@ use crate::{AssetDoc, Privilege};
 impl AssetDoc for UrlAliasDoc {
     const KIND: &'static str = "urlAlias";
     const LIST: &'static str = "urlAliases";
-    const CALLED: &'static str = "a URL alias";
     const PRIVILEGE: Privilege = Privilege::ManageAliases;
 
     fn name(&self) -> Result<String, Diagnostics> {

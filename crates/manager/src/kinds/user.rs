@@ -8,7 +8,6 @@ use crate::{AssetDoc, Privilege};
 impl AssetDoc for UserDoc {
     const KIND: &'static str = "user";
     const LIST: &'static str = "users";
-    const CALLED: &'static str = "a user";
     const PRIVILEGE: Privilege = Privilege::ManageUsers;
 
     fn name(&self) -> Result<String, Diagnostics> {

@@ -38,6 +38,8 @@ pub struct Commit<'a> {
     pub reason: Option<&'a str>,
     pub changes: &'a [Change],
     pub audit: &'a [AuditEntry<'a>],
+    /// Users who are no more: whoever gets their name later gets neither their password nor their tokens.
+    pub former_users: &'a [String],
 }
 
 /// Why nothing was committed.
@@ -148,6 +150,10 @@ async fn commit_or_stop(database: &Database, commit: &Commit<'_>) -> Result<u64,
             .bind(&change.document)
             .execute(&mut *transaction)
             .await?;
+        }
+        for user in commit.former_users {
+            query("DELETE FROM credential WHERE username = $1").bind(user).execute(&mut *transaction).await?;
+            query("DELETE FROM token WHERE username = $1").bind(user).execute(&mut *transaction).await?;
         }
         let mut chain = audit::Chain { number, hash };
         for entry in commit.audit {
