@@ -125,7 +125,7 @@ pub(crate) struct Inner {
     pub(crate) outputs: watch::Sender<Arc<Outputs>>,
     /// One change at a time.
     pub(crate) reloading: Arc<AsyncMutex<()>>,
-    manager: Option<Arc<manager::Manager>>,
+    pub manager: Option<Arc<manager::Manager>>,
     /// `None` once it is stopping.
     desk: Mutex<Option<Desk>>,
     pub(crate) alerts: Alerts,
@@ -338,10 +338,14 @@ impl Inner {
 
     async fn reload(self: &Arc<Self>, source: &Source) -> Result<u64, Diagnostics> {
         let assets = self.manager.as_ref().map(|manager| manager.assets());
-        let result = match self.make_ready(source, assets).await {
+        let result = match self.make_ready(source, assets.clone()).await {
             Ok(ready) => ready.serve(),
             Err(problems) => Err(problems),
         };
+        // What assets were waiting for may have been in the files.
+        if let (Ok(_), Some(manager), Some(assets)) = (&result, &self.manager, &assets) {
+            manager.served(assets);
+        }
         if let Err(problems) = &result {
             self.failed(problems.clone());
         }

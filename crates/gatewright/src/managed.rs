@@ -1,14 +1,19 @@
 //! The manager on this node: its store is opened, its changes are compiled and served here, and its API listens.
 
 use std::{
+    fs, io,
     net::SocketAddr,
-    path::PathBuf,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
     sync::{Arc, Weak},
 };
 
-use manager::{Assets, Manager, Node, Prepared, Preparing};
+use manager::{Assets, Identity, Manager, ManagerError, Node, Prepared, Preparing};
 use model::{Diagnostic, Diagnostics, Settings};
-use store::assets::{AssetStore, StoreUrl};
+use store::{
+    StoreError,
+    assets::{AssetStore, StoreUrl, snapshot},
+};
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{
@@ -25,6 +30,10 @@ pub(crate) struct Opened {
     pub first_password: Option<String>,
     listener: TcpListener,
     address: SocketAddr,
+    /// Stays when the node is started again.
+    id: String,
+    /// Where it keeps what it serves, when the store is somewhere else.
+    snapshot: Option<PathBuf>,
 }
 
 /// A manager that is served.
@@ -32,7 +41,7 @@ pub(crate) struct Managed {
     pub manager: Arc<Manager>,
     pub first_password: Option<String>,
     pub address: SocketAddr,
-    tasks: [JoinHandle<()>; 2],
+    tasks: Vec<JoinHandle<()>>,
 }
 
 /// Opens the manager, when the settings ask for one.
@@ -40,45 +49,97 @@ pub(crate) async fn open(settings: &Settings, source: &Source) -> Result<Option<
     if !settings.manager.enabled {
         return Ok(None);
     }
-    let url = match &settings.store.url {
-        Some(secret) => StoreUrl::Postgres(secret.expose().unwrap_or_default().to_owned()),
-        None => StoreUrl::File(file(data_directory(settings, source))?),
-    };
+    let directory = data_directory(settings, source);
+    let failed = |error: StoreError| StartError::Manager(error.into());
+    fs::create_dir_all(&directory)
+        .map_err(|cause| failed(StoreError::Io { action: "create", path: directory.clone(), cause }))?;
+    let id = node_id(&directory.join("node")).map_err(failed)?;
     let wanted = settings.manager.address;
     let bound = TcpListener::bind(wanted).await;
     let listener = bound.map_err(|error| StartError::Admin { address: wanted, error })?;
-    let store = AssetStore::open(&url).await.map_err(|error| StartError::Manager(error.into()))?;
-    let (manager, first_password) = Manager::open(store, node_name()).await.map_err(StartError::Manager)?;
     let address = listener.local_addr().unwrap_or(wanted);
-    Ok(Some(Opened { manager, first_password, listener, address }))
+    let folder = directory.join("snapshot");
+    let url = match &settings.store.url {
+        Some(secret) => StoreUrl::Postgres(secret.expose().unwrap_or_default().to_owned()),
+        None => StoreUrl::File(directory.join("assets.db")),
+    };
+    let (manager, first_password) = match (open_store(&url).await, &url) {
+        (Err(ManagerError::Store(why)), StoreUrl::Postgres(url)) if why.is_away() => {
+            (open_snapshot(url, &why, &folder).await.map_err(StartError::Manager)?, None)
+        }
+        (opened, _) => opened.map_err(StartError::Manager)?,
+    };
+    let snapshot = matches!(url, StoreUrl::Postgres(_)).then_some(folder);
+    Ok(Some(Opened { manager, first_password, listener, address, id, snapshot }))
 }
 
-fn file(directory: PathBuf) -> Result<PathBuf, StartError> {
-    std::fs::create_dir_all(&directory).map_err(|cause| {
-        let store = store::StoreError::Io { action: "create", path: directory.clone(), cause };
-        StartError::Manager(store.into())
-    })?;
-    Ok(directory.join("assets.db"))
+async fn open_store(url: &StoreUrl) -> Result<(Arc<Manager>, Option<String>), ManagerError> {
+    let store = AssetStore::open(url).await?;
+    Manager::open(store, node_name()).await
+}
+
+/// What this node served last, until the database is there again.
+async fn open_snapshot(url: &str, why: &StoreError, folder: &Path) -> Result<Arc<Manager>, ManagerError> {
+    let away = why.to_string();
+    let (kept, documents) = match snapshot::read(folder) {
+        Ok(Some(kept)) => kept,
+        Ok(None) => return Err(ManagerError::NoSnapshot { away }),
+        Err(error) => {
+            let help = format!(
+                "nothing of it is used; start the node when the database is there again, or put {} back from another node",
+                folder.display()
+            );
+            let problem = Diagnostic::error("", error.to_string()).help(help);
+            return Err(ManagerError::Snapshot { away, problems: problem.into() });
+        }
+    };
+    let revision = kept.head.revision;
+    tracing::warn!(error = %why, revision, "the database is away; this node serves what it served last, and nothing can be changed");
+    let store = AssetStore::open_later(url, kept.head, why)?;
+    Manager::open_snapshot(store, node_name(), kept, documents).await
+}
+
+/// The id of this node: made once, and kept beside what else it has to remember.
+fn node_id(file: &Path) -> Result<String, StoreError> {
+    let failed = |action| move |cause| StoreError::Io { action, path: file.to_owned(), cause };
+    match fs::read_to_string(file) {
+        Ok(id) if !id.trim().is_empty() => return Ok(id.trim().to_owned()),
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(cause) => return Err(failed("read")(cause)),
+    }
+    let id = manager::new_id();
+    let written = fs::OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(file)
+        .and_then(|mut new| io::Write::write_all(&mut new, id.as_bytes()));
+    written.map(|()| id).map_err(failed("write"))
 }
 
 impl Opened {
     /// Changes are compiled and served by this node from now on, and may be asked for.
     pub(crate) fn serve(self, inner: &Arc<Inner>) -> Managed {
         self.manager.serve_on(Arc::new(ThisNode(Arc::downgrade(inner))));
-        let follow = self.manager.follow();
+        let clock = inner.clock.clone();
+        let identity = Identity {
+            id: self.id,
+            address: self.address.to_string(),
+            version: env!("CARGO_PKG_VERSION"),
+            clock: Arc::new(move || clock.now().0 / 1_000),
+        };
+        let mut tasks = vec![self.manager.follow(), self.manager.join(identity)];
+        tasks.extend(self.snapshot.map(|folder| self.manager.keep_snapshot(folder)));
         let router = manager::router(Arc::clone(&self.manager));
-        let answer = tokio::spawn(async move {
+        tasks.push(tokio::spawn(async move {
             let service = router.into_make_service_with_connect_info::<SocketAddr>();
             if let Err(error) = axum::serve(self.listener, service).await {
                 tracing::error!(%error, "the admin API ended");
             }
-        });
-        Managed {
-            manager: self.manager,
-            first_password: self.first_password,
-            address: self.address,
-            tasks: [follow, answer],
-        }
+        }));
+        Managed { manager: self.manager, first_password: self.first_password, address: self.address, tasks }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The operations listener: health, readiness, metrics, status, explanations and events, for operators and for the
 //! command line. It has no login and is bound to loopback unless the settings say otherwise.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -11,6 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use manager::Manager;
 use model::event::{EventType, TransactionEvent, TransactionStatus};
 use proxy::DryRun;
 use serde::{Deserialize, Serialize};
@@ -59,16 +60,42 @@ fn problem(status: StatusCode, code: &str, detail: &str) -> Response {
     response
 }
 
-/// `green`, or `yellow` when the latest configuration could not be taken up, or `red` when nothing is served.
+/// `green`, or `yellow` when the latest configuration could not be taken up or the database is away, or `red` when
+/// nothing is served.
 async fn health_engine(State(inner): Gateway) -> Response {
     let status = inner.status();
-    let colour = match (&status.failure, inner.server().is_some() && !status.stopping) {
+    let away = inner.manager.as_ref().is_some_and(|manager| manager.store_away().is_some());
+    let colour = match (status.failure.is_some() || away, inner.server().is_some() && !status.stopping) {
         (_, false) => "red",
-        (Some(_), true) => "yellow",
-        (None, true) => "green",
+        (true, true) => "yellow",
+        (false, true) => "green",
     };
     let code = if colour == "red" { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
-    (code, Json(json!({ "status": colour, "configuration": configuration(&inner) }))).into_response()
+    let mut body = json!({ "status": colour, "configuration": configuration(&inner) });
+    if let Some(manager) = &inner.manager {
+        body["manager"] = managed(manager);
+    }
+    (code, Json(body)).into_response()
+}
+
+/// What is served of the assets, and whether they can be changed.
+fn managed(manager: &Manager) -> Value {
+    let away = manager.store_away();
+    json!({ "revision": manager.serves(), "store": { "reachable": away.is_none(), "problem": away } })
+}
+
+/// Longest wait for the database when somebody wants to know how things are.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The same with what other nodes serve, as far as that is known.
+async fn managed_by_all(manager: &Manager) -> Value {
+    let mut status = managed(manager);
+    if status["store"]["reachable"] == true
+        && let Ok(Ok(nodes)) = tokio::time::timeout(PATIENCE, manager.nodes()).await
+    {
+        status["nodes"] = nodes.iter().map(manager::describe_node).collect();
+    }
+    status
 }
 
 /// True only while everything configured is live.
@@ -112,6 +139,10 @@ async fn status(State(inner): Gateway) -> Response {
         .into_iter()
         .map(|l| json!({ "name": l.name, "address": l.address.to_string(), "tls": l.tls }))
         .collect();
+    let managed = match &inner.manager {
+        Some(manager) => managed_by_all(manager).await,
+        None => Value::Null,
+    };
     let now = inner.clock.now();
     let upstreams: Vec<Value> = snapshot
         .upstreams
@@ -126,6 +157,7 @@ async fn status(State(inner): Gateway) -> Response {
     Json(json!({
         "version": env!("CARGO_PKG_VERSION"),
         "configuration": configuration(&inner),
+        "manager": managed,
         "listeners": listeners,
         "apis": snapshot.apis.len(),
         "applications": snapshot.applications.list.len(),

@@ -7,7 +7,7 @@ use std::{
 
 use definition::Definition;
 use model::{ConfigDoc, Diagnostics};
-use store::assets::{Asset, AssetVersion};
+use store::assets::{Asset, AssetVersion, Head};
 
 use crate::{
     KINDS, Kind, Parsed,
@@ -37,6 +37,8 @@ impl std::fmt::Debug for Parsed {
 #[derive(Debug, Clone, Default)]
 pub struct Assets {
     pub revision: u64,
+    /// The epoch of the store that they are of.
+    pub epoch: u64,
     lists: BTreeMap<&'static str, List>,
     /// What they refer to in the store.
     pub(crate) definitions: Definitions,
@@ -52,8 +54,8 @@ struct List {
 
 impl Assets {
     /// What was read from the store. Documents that this version does not understand are left out and told.
-    pub fn read(revision: u64, assets: Vec<Asset>) -> (Self, Diagnostics) {
-        let mut whole = Self { revision, ..Self::default() };
+    pub fn read(head: Head, assets: Vec<Asset>) -> (Self, Diagnostics) {
+        let mut whole = Self { revision: head.revision, epoch: head.epoch, ..Self::default() };
         let mut problems = Diagnostics::default();
         for asset in assets {
             let version = AssetVersion {

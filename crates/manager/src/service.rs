@@ -2,23 +2,27 @@
 
 use std::{
     fmt,
-    sync::{Arc, PoisonError, RwLock},
-    time::{SystemTime, UNIX_EPOCH},
+    sync::{Arc, OnceLock, PoisonError, RwLock},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use arc_swap::ArcSwap;
 use model::{Diagnostic, Diagnostics};
 use store::{
     StoreError,
-    assets::{AssetStore, AuditEntry, Commit, CommitError},
+    assets::{AssetStore, AuditEntry, Commit, CommitError, Head, snapshot::Snapshot},
 };
-use tokio::{sync::Mutex, task::JoinHandle};
+use tokio::{
+    sync::{Mutex, watch},
+    task::JoinHandle,
+};
 
 use crate::{
     Assets, ChangeError, Changed, Condition, Edit, Node, Prepared, Who, Write,
     access::{self, Access},
     change::{Worked, work_out},
-    definitions, kind,
+    definitions, keep, kind,
+    nodes::{Identity, Serving},
     rights::{ADMINISTRATORS, PREDEFINED},
 };
 
@@ -26,6 +30,8 @@ use crate::{
 const ADMINISTRATOR: &str = "Administrator";
 /// How often a change is worked out again because other nodes were faster.
 const ATTEMPTS: usize = 8;
+/// How soon it is tried again to read what other nodes have changed.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Why the manager did not start.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +40,12 @@ pub enum ManagerError {
     Store(#[from] StoreError),
     #[error("the first administrator could not be made: {0}")]
     First(String),
+    #[error("the database is away ({away}), and what this node served last cannot be used:\n{problems}")]
+    Snapshot { away: String, problems: Diagnostics },
+    #[error(
+        "the database is away ({away}), and this node has served nothing before that it could start from"
+    )]
+    NoSnapshot { away: String },
 }
 
 /// The control plane of a node.
@@ -45,7 +57,9 @@ pub struct Manager {
     /// One change at a time; other nodes are kept out by the store.
     changing: Mutex<()>,
     /// Name of this node, for the audit log.
-    machine: String,
+    pub(crate) machine: String,
+    pub(crate) serving: watch::Sender<Serving>,
+    pub(crate) identity: OnceLock<Identity>,
 }
 
 impl fmt::Debug for Manager {
@@ -61,8 +75,8 @@ impl Manager {
         store: AssetStore,
         machine: String,
     ) -> Result<(Arc<Self>, Option<String>), ManagerError> {
-        let (revision, assets) = store.assets().await?;
-        let (mut assets, mut problems) = Assets::read(revision, assets);
+        let (head, assets) = store.assets().await?;
+        let (mut assets, mut problems) = Assets::read(head, assets);
         match definitions::complete(&store, &mut assets).await {
             Err(ChangeError::Invalid(found)) => problems.0.extend(found.0),
             Err(ChangeError::Store(error)) => return Err(error.into()),
@@ -71,16 +85,41 @@ impl Manager {
         for problem in &problems.0 {
             tracing::error!("{problem}");
         }
-        let manager = Self {
+        let manager = Self::of(store, machine, assets);
+        if !problems.is_empty() {
+            manager.serving.send_modify(|serving| serving.refuse(head.revision, &problems));
+        }
+        let password = if head.revision == 0 { Some(manager.make_first().await?) } else { None };
+        Ok((Arc::new(manager), password))
+    }
+
+    /// Takes the assets from what this node served last, since the database is away. It catches up when the database
+    /// is there again.
+    pub async fn open_snapshot(
+        store: AssetStore,
+        machine: String,
+        snapshot: Snapshot,
+        documents: Vec<Vec<u8>>,
+    ) -> Result<Arc<Self>, ManagerError> {
+        let away = store.away().unwrap_or_default();
+        let assets = keep::assets_of(snapshot, documents).await;
+        let assets = assets.map_err(|problems| ManagerError::Snapshot { away, problems })?;
+        Ok(Arc::new(Self::of(store, machine, assets)))
+    }
+
+    fn of(store: AssetStore, machine: String, assets: Assets) -> Self {
+        let assets = Arc::new(assets);
+        let serving = Serving { assets: Arc::clone(&assets), refused: None };
+        Self {
             store,
             access: Access::default(),
             node: RwLock::default(),
-            assets: ArcSwap::from_pointee(assets),
+            assets: ArcSwap::new(assets),
             changing: Mutex::default(),
             machine,
-        };
-        let password = if revision == 0 { Some(manager.make_first().await?) } else { None };
-        Ok((Arc::new(manager), password))
+            serving: watch::Sender::new(serving),
+            identity: OnceLock::new(),
+        }
     }
 
     async fn make_first(&self) -> Result<String, ManagerError> {
@@ -181,6 +220,7 @@ impl Manager {
             let former_users = former_users(&before, &worked.assets);
             let commit = Commit {
                 base: before.revision,
+                epoch: before.epoch,
                 at,
                 author: user,
                 reason,
@@ -195,7 +235,11 @@ impl Manager {
                     tracing::info!(revision, user, "{}", messages.first().map_or("", |m| &m.3));
                     return Ok(outcome(&worked, revision, warnings));
                 }
-                Err(CommitError::Behind { .. }) => self.catch_up().await?,
+                Err(CommitError::Behind { .. }) => {
+                    // Who keeps something prepared keeps all others from preparing anything.
+                    drop(prepared);
+                    self.catch_up().await?;
+                }
                 Err(CommitError::Conflict { .. }) => return Err(ChangeError::Busy),
                 Err(CommitError::Store(error)) => return Err(ChangeError::Store(error)),
             }
@@ -212,13 +256,17 @@ impl Manager {
     }
 
     fn serve(&self, assets: Assets, prepared: Option<Box<dyn Prepared>>) {
-        self.assets.store(Arc::new(assets));
-        if let Some(Err(problems)) = prepared.map(Prepared::serve) {
-            self.report(problems);
+        let assets = Arc::new(assets);
+        self.assets.store(Arc::clone(&assets));
+        match prepared.map(Prepared::serve) {
+            Some(Err(problems)) => self.report(assets.revision, problems),
+            _ => self.served(&assets),
         }
     }
 
-    fn report(&self, problems: Diagnostics) {
+    /// Says that a revision could not be served, or not whole.
+    fn report(&self, revision: u64, problems: Diagnostics) {
+        self.serving.send_modify(|serving| serving.refuse(revision, &problems));
         let node = self.node.read().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(node) = node {
             node.failed(problems);
@@ -229,28 +277,46 @@ impl Manager {
     async fn catch_up(&self) -> Result<(), ChangeError> {
         let before = self.assets();
         let (head, versions) = self.store.changed_since(before.revision).await.map_err(ChangeError::Store)?;
-        if head == before.revision {
+        if head == (Head { revision: before.revision, epoch: before.epoch }) {
             return Ok(());
         }
-        let mut assets = (*before).clone();
-        assets.revision = head;
-        for version in versions {
-            if let Err(problems) = assets.apply(version) {
-                self.report(problems);
+        let (mut assets, mut problems) = if head.epoch == before.epoch {
+            let mut assets = (*before).clone();
+            assets.revision = head.revision;
+            let mut problems = Diagnostics::default();
+            for version in versions {
+                if let Err(found) = assets.apply(version) {
+                    problems.0.extend(found.0);
+                }
             }
-        }
+            (assets, problems)
+        } else if head.revision == 0 {
+            // Nobody empties a store that is served from on purpose.
+            let problem = Diagnostic::error("", "the store is empty, and was not before")
+                .help("this node goes on serving what it has; restore a backup, or start the node again");
+            self.report(before.revision, problem.into());
+            return Ok(());
+        } else {
+            tracing::warn!(revision = head.revision, "everything in the store was replaced");
+            let (head, assets) = self.store.assets().await.map_err(ChangeError::Store)?;
+            Assets::read(head, assets)
+        };
         match definitions::complete(&self.store, &mut assets).await {
-            Err(ChangeError::Invalid(problems)) => self.report(problems),
+            Err(ChangeError::Invalid(found)) => problems.0.extend(found.0),
             completed => completed?,
         }
+        let revision = assets.revision;
         match self.prepare(Arc::new(assets.clone())).await {
             Ok(prepared) => self.serve(assets, prepared),
             // Another node's configuration may have what this one lacks. What others committed is known all the same.
-            Err(ChangeError::Invalid(problems)) => {
-                self.report(problems);
-                self.serve(assets, None);
+            Err(ChangeError::Invalid(found)) => {
+                problems.0.extend(found.0);
+                self.assets.store(Arc::new(assets));
             }
             Err(error) => return Err(error),
+        }
+        if !problems.is_empty() {
+            self.report(revision, problems);
         }
         Ok(())
     }
@@ -262,14 +328,18 @@ impl Manager {
             let mut head = manager.store.follow();
             loop {
                 let newest = *head.borrow_and_update();
-                if newest > manager.assets().revision {
+                let known = manager.assets();
+                let mut read = true;
+                if newest.revision > known.revision || newest.epoch != known.epoch {
                     let _one_at_a_time = manager.changing.lock().await;
                     if let Err(error) = manager.catch_up().await {
                         tracing::warn!(%error, "what another node changed could not be read");
+                        read = false;
                     }
                 }
-                if head.changed().await.is_err() {
-                    return;
+                tokio::select! {
+                    changed = head.changed() => if changed.is_err() { return },
+                    () = tokio::time::sleep(AGAIN), if !read => {}
                 }
             }
         })
@@ -348,6 +418,7 @@ impl Manager {
 
     /// Gives the store back.
     pub async fn close(&self) {
+        self.leave().await;
         self.store.close().await;
     }
 }
@@ -385,7 +456,7 @@ pub(crate) fn now() -> u64 {
 }
 
 /// An id of a new asset: 128 random bits, as a UUID (RFC 9562, version 4).
-pub(crate) fn new_id() -> String {
+pub fn new_id() -> String {
     let mut bytes = [0_u8; 16];
     // Without randomness nothing else would have started.
     let _ = getrandom::fill(&mut bytes);

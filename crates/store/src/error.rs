@@ -26,6 +26,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether a database somewhere else does not answer now, and may do so later.
+    pub fn is_away(&self) -> bool {
+        matches!(self, Self::Remote { cause, .. } if crate::assets::is_away(cause))
+    }
+
     /// Sorts an error of SQLite by its primary result code.
     pub(crate) fn database(action: &'static str, file: PathBuf, cause: sqlx::Error) -> Self {
         const READ_ONLY: u32 = 8;

@@ -111,9 +111,14 @@ fn print(text: impl std::fmt::Display) {
 
 /// Says on standard error what went wrong.
 fn fail(message: impl std::fmt::Display) -> ExitCode {
+    complain(message);
+    ExitCode::FAILURE
+}
+
+/// Writes to standard error.
+fn complain(message: impl std::fmt::Display) {
     use std::io::Write;
     let _ = writeln!(std::io::stderr(), "{message}");
-    ExitCode::FAILURE
 }
 
 /// A number and its noun, in the plural unless there is one.

@@ -346,6 +346,7 @@ fn print_status(status: &Value) {
             ));
         }
     }
+    print_nodes(&status["manager"]);
     for warning in configuration["warnings"].as_array().into_iter().flatten() {
         print(format_args!("warning   {}", diagnostic(warning)));
     }
@@ -354,6 +355,31 @@ fn print_status(status: &Value) {
         for problem in problems {
             print(format_args!("  {}", diagnostic(problem)));
         }
+    }
+}
+
+/// Which node serves which revision of the assets.
+fn print_nodes(manager: &Value) {
+    let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
+    for node in manager["nodes"].as_array().into_iter().flatten() {
+        let state = match (node["live"] == true, node["problem"].as_str()) {
+            (false, _) => format!(", not heard of since {}", text(&node["seenAt"])),
+            (true, Some(problem)) => format!(", not revision {}: {problem}", node["refused"]),
+            (true, None) => String::new(),
+        };
+        let revision = &node["revision"];
+        print(format_args!(
+            "node      {:<12} {} serves revision {revision}{state}",
+            text(&node["name"]),
+            text(&node["address"])
+        ));
+    }
+    if manager["store"]["reachable"] == false {
+        print(format_args!(
+            "store     away: {}\n          revision {} of the assets is served; nothing can be changed until it is there again",
+            text(&manager["store"]["problem"]),
+            manager["revision"]
+        ));
     }
 }
 

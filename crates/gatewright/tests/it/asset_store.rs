@@ -1,6 +1,8 @@
 //! The asset store keeps what was committed, whole, in order, and the same on both engines.
 
-use store::assets::{AssetStore, AuditEntry, AuditFilter, Change, Commit, CommitError, Expected, StoreUrl};
+use store::assets::{
+    AssetStore, AuditEntry, AuditFilter, Change, Commit, CommitError, Expected, Head, StoreUrl,
+};
 use testkit::Postgres;
 
 /// A store on one of the engines, and what has to live as long.
@@ -35,8 +37,14 @@ fn change(name: &str, expected: Expected, document: Option<&str>) -> Change {
     }
 }
 
-fn commit<'a>(base: u64, changes: &'a [Change], audit: &'a [AuditEntry<'a>]) -> Commit<'a> {
-    Commit { base, at: 1_000 + base, author: "ada", reason: Some("a try"), changes, audit, former_users: &[] }
+fn commit<'a>(
+    store: &AssetStore,
+    base: u64,
+    changes: &'a [Change],
+    audit: &'a [AuditEntry<'a>],
+) -> Commit<'a> {
+    let (epoch, at) = (store.follow().borrow().epoch, 1_000 + base);
+    Commit { base, epoch, at, author: "ada", reason: Some("a try"), changes, audit, former_users: &[] }
 }
 
 const ENTRY: AuditEntry<'static> = AuditEntry {
@@ -54,15 +62,15 @@ const ENTRY: AuditEntry<'static> = AuditEntry {
 #[tokio::test]
 async fn every_version_stays_and_any_revision_can_be_read_again() {
     for Bed { store, .. } in beds().await {
-        assert_eq!(store.head().await.expect("reads"), 0);
+        assert_eq!(store.head().await.expect("reads").revision, 0);
         let (a, b) = (change("a", Expected::Absent, Some("1")), change("b", Expected::Absent, Some("1")));
-        assert_eq!(store.commit(&commit(0, &[a, b], &[ENTRY])).await.expect("commits"), 1);
+        assert_eq!(store.commit(&commit(&store, 0, &[a, b], &[ENTRY])).await.expect("commits"), 1);
         let second = [change("a", Expected::At(1), Some("2"))];
-        assert_eq!(store.commit(&commit(1, &second, &[])).await.expect("commits"), 2);
+        assert_eq!(store.commit(&commit(&store, 1, &second, &[])).await.expect("commits"), 2);
         let third = [change("b", Expected::At(1), None)];
-        assert_eq!(store.commit(&commit(2, &third, &[])).await.expect("commits"), 3);
+        assert_eq!(store.commit(&commit(&store, 2, &third, &[])).await.expect("commits"), 3);
 
-        let (revision, assets) = store.assets().await.expect("reads");
+        let (Head { revision, .. }, assets) = store.assets().await.expect("reads");
         let seen: Vec<_> =
             assets.iter().map(|a| (&*a.name, a.revision, &*a.document, a.created_at)).collect();
         assert_eq!((revision, seen), (3, vec![("a", 2, "2", 1_000)]));
@@ -71,7 +79,7 @@ async fn every_version_stays_and_any_revision_can_be_read_again() {
         let seen: Vec<_> = at_one.iter().map(|a| (&*a.name, a.document.as_deref())).collect();
         assert_eq!(seen, [("a", Some("1")), ("b", Some("1"))]);
 
-        let (head, since) = store.changed_since(1).await.expect("reads");
+        let (Head { revision: head, .. }, since) = store.changed_since(1).await.expect("reads");
         let seen: Vec<_> = since.iter().map(|a| (&*a.name, a.revision, a.document.as_deref())).collect();
         assert_eq!((head, seen), (3, vec![("a", 2, Some("2")), ("b", 3, None)]));
 
@@ -88,9 +96,10 @@ async fn every_version_stays_and_any_revision_can_be_read_again() {
 async fn a_commit_that_does_not_fit_leaves_nothing_behind() {
     for Bed { store, .. } in beds().await {
         let first = [change("a", Expected::Absent, Some("1"))];
-        store.commit(&commit(0, &first, &[])).await.expect("commits");
+        store.commit(&commit(&store, 0, &first, &[])).await.expect("commits");
         // Made from an older revision.
-        let late = store.commit(&commit(0, &[change("b", Expected::Absent, Some("1"))], &[ENTRY])).await;
+        let late =
+            store.commit(&commit(&store, 0, &[change("b", Expected::Absent, Some("1"))], &[ENTRY])).await;
         assert!(matches!(late, Err(CommitError::Behind { head: 1 })), "{late:?}");
         // The second change of each does not fit; the first one would.
         let misfits = [
@@ -102,10 +111,10 @@ async fn a_commit_that_does_not_fit_leaves_nothing_behind() {
         ];
         for misfit in misfits {
             let changes = [change("b", Expected::Absent, Some("1")), misfit];
-            let refused = store.commit(&commit(1, &changes, &[ENTRY])).await;
+            let refused = store.commit(&commit(&store, 1, &changes, &[ENTRY])).await;
             assert!(matches!(refused, Err(CommitError::Conflict { .. })), "{changes:?}: {refused:?}");
         }
-        let (revision, assets) = store.assets().await.expect("reads");
+        let (Head { revision, .. }, assets) = store.assets().await.expect("reads");
         assert_eq!((revision, assets.len()), (1, 1));
         assert_eq!(store.verify_audit().await.expect("reads"), Ok(0));
     }
@@ -120,12 +129,12 @@ async fn only_one_of_two_who_commit_at_once_gets_through() {
         for round in 0..20 {
             let mine = [change(&format!("a{round}"), Expected::Absent, Some("1"))];
             let theirs = [change(&format!("b{round}"), Expected::Absent, Some("1"))];
-            let (mine, theirs) = (commit(round, &mine, &[]), commit(round, &theirs, &[]));
+            let (mine, theirs) = (commit(&store, round, &mine, &[]), commit(&other, round, &theirs, &[]));
             let (mine, theirs) = tokio::join!(store.commit(&mine), other.commit(&theirs));
             assert!(mine.is_ok() != theirs.is_ok(), "{mine:?} {theirs:?}");
-            seen.wait_for(|head| *head == round + 1).await.expect("the store is open");
+            seen.wait_for(|head| head.revision == round + 1).await.expect("the store is open");
         }
-        let (revision, assets) = store.assets().await.expect("reads");
+        let (Head { revision, .. }, assets) = store.assets().await.expect("reads");
         assert_eq!((revision, assets.len()), (20, 20));
         other.close().await;
     }
@@ -135,7 +144,7 @@ async fn only_one_of_two_who_commit_at_once_gets_through() {
 async fn the_audit_log_shows_what_was_done_to_it() {
     for Bed { store, url, postgres: _postgres, .. } in beds().await {
         let changes = [change("a", Expected::Absent, Some("1"))];
-        store.commit(&commit(0, &changes, &[ENTRY, ENTRY])).await.expect("commits");
+        store.commit(&commit(&store, 0, &changes, &[ENTRY, ENTRY])).await.expect("commits");
         let login = AuditEntry { event_type: "Access management", user: "eve", ..ENTRY };
         store.record(7, &[login]).await.expect("records");
         assert_eq!(store.verify_audit().await.expect("reads"), Ok(3));
@@ -194,7 +203,7 @@ async fn execute(url: &StoreUrl, statement: &'static str) {
 async fn a_store_is_found_again_as_it_was_left() {
     for Bed { store, url, mut postgres, .. } in beds().await {
         let changes = [change("a", Expected::Absent, Some("1"))];
-        store.commit(&commit(0, &changes, &[ENTRY])).await.expect("commits");
+        store.commit(&commit(&store, 0, &changes, &[ENTRY])).await.expect("commits");
         store.close().await;
         if let Some(postgres) = &mut postgres {
             postgres.halt();
@@ -202,7 +211,7 @@ async fn a_store_is_found_again_as_it_was_left() {
             postgres.resume();
         }
         let store = AssetStore::open(&url).await.expect("opens");
-        let (revision, assets) = store.assets().await.expect("reads");
+        let (Head { revision, .. }, assets) = store.assets().await.expect("reads");
         assert_eq!((revision, &*assets[0].document), (1, "1"));
         assert_eq!(store.verify_audit().await.expect("reads"), Ok(1));
     }

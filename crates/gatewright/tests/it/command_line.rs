@@ -8,20 +8,21 @@ use std::{
 use testkit::{Config, Gateway, Upstream, json};
 
 /// Somebody with the binary, a password and a folder.
-struct Shell<'a> {
-    gateway: &'a Gateway,
-    folder: &'a Path,
-    password: String,
+pub(crate) struct Shell<'a> {
+    pub gateway: &'a Gateway,
+    pub folder: &'a Path,
+    pub password: String,
 }
 
 impl Shell<'_> {
-    async fn run(&self, arguments: &[&str]) -> Output {
+    pub async fn run(&self, arguments: &[&str]) -> Output {
         let manager = format!("http://{}", self.gateway.inner().admin().expect("there is a manager"));
         let mut command = Command::new(env!("CARGO_BIN_EXE_gatewright"));
         command
             .args(arguments)
             .current_dir(self.folder)
             .env("GATEWRIGHT_MANAGER", manager)
+            .env("GATEWRIGHT_GATEWAY", format!("http://{}", self.gateway.inner().operations()))
             .env("GATEWRIGHT_PASSWORD", &self.password)
             .env("GATEWRIGHT_LOG", "off");
         // The manager answers on this thread.
@@ -30,14 +31,14 @@ impl Shell<'_> {
     }
 
     /// What is printed when it goes well.
-    async fn good(&self, arguments: &[&str]) -> String {
+    pub async fn good(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments).await;
         assert!(output.status.success(), "{arguments:?}: {output:?}");
         String::from_utf8(output.stdout).expect("text")
     }
 
     /// What is said when it does not.
-    async fn bad(&self, arguments: &[&str]) -> String {
+    pub async fn bad(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments).await;
         assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
         String::from_utf8(output.stderr).expect("text")

@@ -26,6 +26,7 @@ mod logging;
 mod manager;
 mod manager_access;
 mod monitoring;
+mod nodes;
 mod panics;
 mod policies;
 mod process;

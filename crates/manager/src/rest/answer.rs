@@ -77,6 +77,15 @@ impl From<ChangeError> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         tracing::error!(%error, "the store failed");
+        if error.is_away() {
+            return Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "store_failed",
+                "The database of settings.store.url does not answer, so that nobody can log in and nothing can be changed. \
+                 This node goes on serving what it serves, and takes changes again by itself when the database is back; \
+                 `gatewright status` and the log of the node say what is wrong with it.",
+            );
+        }
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "store_failed",

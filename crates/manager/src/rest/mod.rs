@@ -6,8 +6,11 @@ mod definition;
 mod history;
 mod list;
 mod login;
+mod nodes;
 mod sets;
 mod tokens;
+
+pub use nodes::describe_node;
 
 use std::sync::Arc;
 
@@ -32,6 +35,8 @@ pub fn router(manager: Arc<Manager>) -> Router {
         .route("/export", get(sets::export))
         .route("/revisions", get(history::revisions))
         .route("/revisions/{revision}/restore", post(history::restore))
+        .route("/revisions/{revision}/nodes", get(nodes::serving))
+        .route("/nodes", get(nodes::list))
         .route("/audit", get(history::audit))
         .route("/audit/verify", post(history::verify))
         .route("/tokens", get(tokens::list).post(tokens::create))

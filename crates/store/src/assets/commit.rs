@@ -33,6 +33,8 @@ pub struct Change {
 pub struct Commit<'a> {
     /// Revision that the changes were made from and checked against.
     pub base: u64,
+    /// The epoch of the store that it is of.
+    pub epoch: u64,
     pub at: u64,
     pub author: &'a str,
     pub reason: Option<&'a str>,
@@ -79,12 +81,12 @@ async fn commit_or_stop(database: &Database, commit: &Commit<'_>) -> Result<u64,
     let at = bigint(commit.at);
     in_transaction!(database, |transaction| {
         // Locks the row, and with it out everybody else who commits.
-        let (revision, number, hash): (i64, i64, String) = sqlx::query_as(
-            "UPDATE head SET revision = revision + 1 WHERE only_row = 1 RETURNING revision, audit, audit_hash",
+        let (revision, epoch, number, hash): (i64, i64, i64, String) = sqlx::query_as(
+            "UPDATE head SET revision = revision + 1 WHERE only_row = 1 RETURNING revision, epoch, audit, audit_hash",
         )
         .fetch_one(&mut *transaction)
         .await?;
-        if unsigned(revision) != commit.base + 1 {
+        if unsigned(revision) != commit.base + 1 || unsigned(epoch) != commit.epoch {
             return Err(Stop::Refused(CommitError::Behind { head: unsigned(revision).saturating_sub(1) }));
         }
         query("INSERT INTO revision (revision, at, author, reason) VALUES ($1, $2, $3, $4)")

@@ -12,7 +12,10 @@ use sqlx::{
 use crate::StoreError;
 
 /// Statements that bring the tables up to date, oldest first. What was released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "assets", include_str!("../../migrations/0001_assets.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "assets", include_str!("../../migrations/0001_assets.sql")),
+    (2, "nodes", include_str!("../../migrations/0002_nodes.sql")),
+];
 
 /// Connections of one node to PostgreSQL.
 const CONNECTIONS: u32 = 8;
@@ -88,19 +91,44 @@ impl Database {
             StoreUrl::File(file) => Self::open_file(file.clone()).await?,
             StoreUrl::Postgres(url) => Self::connect(url).await?,
         };
+        database.bring_up_to_date().await?;
+        Ok(database)
+    }
+
+    /// Opens a database that does not answer now; its tables are brought up to date when it does.
+    pub(super) fn open_later(url: &str) -> Result<Self, StoreError> {
+        Ok(Self::Postgres(pool_options().connect_lazy_with(postgres_options(url)?)))
+    }
+
+    /// Brings the tables up to date.
+    pub(super) async fn bring_up_to_date(&self) -> Result<(), StoreError> {
         let migrations = MIGRATIONS.map(|(version, name, statements)| {
             let statements = SqlStr::from_static(statements);
             Migration::new(version, name.into(), MigrationType::Simple, statements, false)
         });
         let migrator = Migrator::with_migrations(migrations.into());
-        let migrated = match &database {
+        let migrated = match self {
             Self::Sqlite { writer, .. } => migrator.run(writer).await,
             Self::Postgres(pool) => migrator.run(pool).await,
         };
         match migrated {
-            Ok(()) => Ok(database),
+            Ok(()) => self.name_once().await.map_err(|cause| self.failed("write to", cause)),
+            Err(sqlx::migrate::MigrateError::Execute(cause)) if is_away(&cause) => {
+                Err(self.failed("connect to", cause))
+            }
             Err(cause) => Err(StoreError::Migration { cause }),
         }
+    }
+
+    /// Gives a new store the number that tells it from others.
+    async fn name_once(&self) -> Result<(), sqlx::Error> {
+        let number = random_number();
+        in_transaction!(self, |transaction| {
+            sqlx::query("UPDATE head SET epoch = $1 WHERE epoch = 0")
+                .bind(number)
+                .execute(&mut *transaction)
+                .await?;
+        })
     }
 
     async fn open_file(file: PathBuf) -> Result<Self, StoreError> {
@@ -125,12 +153,7 @@ impl Database {
     }
 
     async fn connect(url: &str) -> Result<Self, StoreError> {
-        let options = PgConnectOptions::from_str(url)
-            .map_err(|cause| StoreError::Remote { action: "understand the URL of", cause })?
-            .application_name("gatewright")
-            .disable_statement_logging();
-        let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE);
-        let pool = pool.connect_with(options).await;
+        let pool = pool_options().connect_with(postgres_options(url)?).await;
         pool.map(Self::Postgres).map_err(|cause| StoreError::Remote { action: "connect to", cause })
     }
 
@@ -150,6 +173,36 @@ impl Database {
             Self::Postgres(pool) => pool.close().await,
         }
     }
+}
+
+fn postgres_options(url: &str) -> Result<PgConnectOptions, StoreError> {
+    let options = PgConnectOptions::from_str(url)
+        .map_err(|cause| StoreError::Remote { action: "understand the URL of", cause })?;
+    Ok(options.application_name("gatewright").disable_statement_logging())
+}
+
+fn pool_options() -> PgPoolOptions {
+    PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(PATIENCE)
+}
+
+/// Whether nobody answered, or only to say that nobody is let in now.
+pub(crate) fn is_away(cause: &sqlx::Error) -> bool {
+    match cause {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => true,
+        // Starting, shutting down, recovering, too many connections, or a password that is no longer right.
+        sqlx::Error::Database(error) => error
+            .code()
+            .is_some_and(|code| code.starts_with("57P") || code.starts_with("53") || code.starts_with("28")),
+        _ => false,
+    }
+}
+
+/// Any number but zero.
+pub(super) fn random_number() -> i64 {
+    let mut bytes = [0_u8; 8];
+    // Without randomness nothing else would have started.
+    let _ = getrandom::fill(&mut bytes);
+    (i64::from_be_bytes(bytes) & i64::MAX).max(1)
 }
 
 /// A number as both engines store it.

@@ -8,22 +8,36 @@ mod credential;
 mod database;
 mod document;
 mod feed;
+mod node;
 mod read;
+pub mod snapshot;
 mod token;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::{sync::watch, task::JoinHandle};
 
 pub use audit::{AuditEntry, AuditFilter, AuditRecord, Tampered};
 pub use commit::{Change, Commit, CommitError, Expected};
 pub use database::StoreUrl;
+pub(crate) use database::is_away;
+pub use node::Node;
 pub use token::Token;
 
 use crate::StoreError;
 use database::Database;
+use feed::Feed;
+
+/// The newest revision of a store. Two revisions can be compared when they are of one epoch.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    pub revision: u64,
+    /// Another one when everything in the store was replaced.
+    pub epoch: u64,
+}
 
 /// An asset as it is now.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Asset {
     pub kind: String,
     /// Stays when the asset is renamed.
@@ -72,7 +86,7 @@ pub struct Revision {
 /// Assets, their versions, and the audit log.
 pub struct AssetStore {
     database: Database,
-    head: watch::Sender<u64>,
+    feed: Feed,
     listening: Option<JoinHandle<()>>,
 }
 
@@ -80,36 +94,54 @@ impl AssetStore {
     /// Opens the store and brings its tables up to date.
     pub async fn open(url: &StoreUrl) -> Result<Self, StoreError> {
         let database = Database::open(url).await?;
-        let head = watch::Sender::new(read::head(&database).await?);
-        let listening = feed::listen(&database, &head);
-        Ok(Self { database, head, listening })
+        let feed = Feed::new(read::head(&database).await?, None);
+        let listening = feed::listen(&database, &feed, true);
+        Ok(Self { database, feed, listening })
+    }
+
+    /// Opens a store on PostgreSQL that is away, and of which this much is known. It is connected to when it comes back.
+    pub fn open_later(url: &str, known: Head, why: &StoreError) -> Result<Self, StoreError> {
+        let database = Database::open_later(url)?;
+        let feed = Feed::new(known, Some(why.to_string()));
+        let listening = feed::listen(&database, &feed, false);
+        Ok(Self { database, feed, listening })
+    }
+
+    /// Whether other processes may use it, too.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.database, Database::Postgres(_))
+    }
+
+    /// Why the database does not answer, when it does not.
+    pub fn away(&self) -> Option<String> {
+        self.feed.away.borrow().clone()
     }
 
     /// The revision that was committed last.
-    pub async fn head(&self) -> Result<u64, StoreError> {
+    pub async fn head(&self) -> Result<Head, StoreError> {
         read::head(&self.database).await
     }
 
     /// Changes whenever a revision was committed, by this process or by another one.
-    pub fn follow(&self) -> watch::Receiver<u64> {
-        self.head.subscribe()
+    pub fn follow(&self) -> watch::Receiver<Head> {
+        self.feed.head.subscribe()
     }
 
     /// Commits changes as one revision: all of them, with their audit records, or none.
     pub async fn commit(&self, commit: &Commit<'_>) -> Result<u64, CommitError> {
         let revision = commit::commit(&self.database, commit).await?;
-        feed::announce(&self.head, revision);
+        self.feed.announce_own(revision);
         feed::notify(&self.database, revision).await;
         Ok(revision)
     }
 
     /// All assets, and the revision that they are of.
-    pub async fn assets(&self) -> Result<(u64, Vec<Asset>), StoreError> {
+    pub async fn assets(&self) -> Result<(Head, Vec<Asset>), StoreError> {
         read::assets(&self.database).await
     }
 
     /// What became of assets after a revision, each as the newest revision left it, and that revision.
-    pub async fn changed_since(&self, revision: u64) -> Result<(u64, Vec<AssetVersion>), StoreError> {
+    pub async fn changed_since(&self, revision: u64) -> Result<(Head, Vec<AssetVersion>), StoreError> {
         read::changed_since(&self.database, revision).await
     }
 
@@ -170,6 +202,21 @@ impl AssetStore {
     /// Deletes an access token; says whether there was one.
     pub async fn delete_token(&self, user: &str, id: &str) -> Result<bool, StoreError> {
         token::delete(&self.database, user, id).await
+    }
+
+    /// What is known of all nodes.
+    pub async fn nodes(&self) -> Result<Vec<Node>, StoreError> {
+        node::list(&self.database).await
+    }
+
+    /// Writes down what a node says of itself, and forgets those that were not heard of since a time.
+    pub async fn put_node(&self, node: &Node, forget_before: u64) -> Result<(), StoreError> {
+        node::put(&self.database, node, forget_before).await
+    }
+
+    /// Forgets a node.
+    pub async fn delete_node(&self, id: &str) -> Result<(), StoreError> {
+        node::delete(&self.database, id).await
     }
 
     /// Audit records, newest first.

@@ -3,7 +3,7 @@
 use sqlx::query_as;
 
 use super::{
-    Asset, AssetVersion, Revision,
+    Asset, AssetVersion, Head, Revision,
     database::{Database, bigint, reading, unsigned},
 };
 use crate::StoreError;
@@ -11,16 +11,16 @@ use crate::StoreError;
 type AssetRow = (String, String, String, i64, i64, i64, String);
 type VersionRow = (String, String, String, i64, i64, i64, String, Option<String>, Option<String>);
 
-pub(super) async fn head(database: &Database) -> Result<u64, StoreError> {
-    let (revision,) = reading!(database, "read", |pool| {
-        query_as::<_, (i64,)>("SELECT revision FROM head").fetch_one(pool)
+pub(super) async fn head(database: &Database) -> Result<Head, StoreError> {
+    let (revision, epoch) = reading!(database, "read", |pool| {
+        query_as::<_, (i64, i64)>("SELECT revision, epoch FROM head").fetch_one(pool)
     })?;
-    Ok(unsigned(revision))
+    Ok(Head { revision: unsigned(revision), epoch: unsigned(epoch) })
 }
 
-pub(super) async fn assets(database: &Database) -> Result<(u64, Vec<Asset>), StoreError> {
+pub(super) async fn assets(database: &Database) -> Result<(Head, Vec<Asset>), StoreError> {
     // What is read first decides which revision it is: what is committed meanwhile is seen again by `changed_since`.
-    let revision = head(database).await?;
+    let head = head(database).await?;
     let rows = reading!(database, "read", |pool| {
         query_as::<_, AssetRow>(
             "SELECT kind, id, name, revision, created_at, changed_at, document FROM asset ORDER BY kind, name",
@@ -36,13 +36,13 @@ pub(super) async fn assets(database: &Database) -> Result<(u64, Vec<Asset>), Sto
         changed_at: unsigned(changed_at),
         document,
     });
-    Ok((revision, assets.collect()))
+    Ok((head, assets.collect()))
 }
 
 pub(super) async fn changed_since(
     database: &Database,
     since: u64,
-) -> Result<(u64, Vec<AssetVersion>), StoreError> {
+) -> Result<(Head, Vec<AssetVersion>), StoreError> {
     let head = head(database).await?;
     let rows = reading!(database, "read changes of", |pool| {
         query_as::<_, VersionRow>(
@@ -52,7 +52,7 @@ pub(super) async fn changed_since(
              WHERE n.kind = v.kind AND n.id = v.id AND n.revision <= $2) ORDER BY v.kind, v.name",
         )
         .bind(bigint(since))
-        .bind(bigint(head))
+        .bind(bigint(head.revision))
         .fetch_all(pool)
     })?;
     Ok((head, rows.into_iter().map(version).collect()))

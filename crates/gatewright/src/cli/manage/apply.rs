@@ -1,13 +1,20 @@
 //! `gatewright plan` and `gatewright apply`.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::PathBuf,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use clap::Args;
 use model::ConfigDoc;
 use serde_json::Value;
 
 use super::{Outcome, Output, Target, print, query, show};
-use crate::{cli::count, config};
+use crate::{
+    cli::{complain, count},
+    config,
+};
 
 /// Documents, as in a configuration.
 #[derive(Debug, Args)]
@@ -39,7 +46,15 @@ pub struct Apply {
     /// Why, for the history.
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    /// Wait until all nodes serve what was applied, 30 seconds if nothing is said. Exit code 3 when some do not.
+    #[arg(long, value_name = "TIME", num_args = 0..=1, default_missing_value = "30s", require_equals = true)]
+    wait: Option<model::Duration>,
 }
+
+/// Exit code of an apply that is committed, and not served by all nodes.
+const NOT_EVERYWHERE: u8 = 3;
+/// Longest wait of one question.
+const QUESTION: Duration = Duration::from_secs(10);
 
 /// Exit code of a plan that would change something.
 const WOULD_CHANGE: u8 = 2;
@@ -57,7 +72,42 @@ impl Apply {
     pub async fn run(self) -> Outcome {
         let answer = self.documents.send("/apply", self.reason.as_deref()).await?;
         self.documents.show(&answer, "changed");
-        Ok(ExitCode::SUCCESS)
+        match (self.wait, answer["revision"].as_u64()) {
+            (Some(wait), Some(revision)) => self.wait_for_nodes(revision, wait.get()).await,
+            _ => Ok(ExitCode::SUCCESS),
+        }
+    }
+
+    async fn wait_for_nodes(&self, revision: u64, wait: Duration) -> Outcome {
+        let end = Instant::now() + wait;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let path = format!("/revisions/{revision}/nodes?wait={}ms", left.min(QUESTION).as_millis());
+            let nodes = self.documents.target.get(&path).await?;
+            let behind = nodes["behind"].as_array().cloned().unwrap_or_default();
+            if behind.is_empty() {
+                if self.documents.output == Output::Table {
+                    let serving = nodes["serving"].as_array().map_or(0, Vec::len);
+                    print(format_args!("served by {}", count(serving, "node")));
+                }
+                return Ok(ExitCode::SUCCESS);
+            }
+            // Those that could not serve it do not serve it a moment later, either.
+            let has_ended = behind.iter().all(|node| node["problem"].is_string());
+            if has_ended || Instant::now() >= end {
+                for node in &behind {
+                    let text = |key: &str| node[key].as_str().unwrap_or("");
+                    let why = node["problem"].as_str().unwrap_or("it has not caught up yet");
+                    complain(format_args!(
+                        "node {} ({}) serves revision {}, not {revision}: {why}",
+                        text("name"),
+                        text("address"),
+                        node["revision"]
+                    ));
+                }
+                return Ok(ExitCode::from(NOT_EVERYWHERE));
+            }
+        }
     }
 }
 
