@@ -82,9 +82,8 @@ impl Plans {
         for (index, doc) in config.destinations.iter().enumerate() {
             let plan = match doc {
                 DestinationDoc::Log(doc) => Ok(Plan::Log(doc.level)),
-                DestinationDoc::Webhook(doc) => {
-                    webhook::Plan::compile(doc, &config.secrets).map(|plan| Plan::Webhook(Box::new(plan)))
-                }
+                DestinationDoc::Webhook(doc) => webhook::Plan::compile(doc, &config.resolved_secrets)
+                    .map(|plan| Plan::Webhook(Box::new(plan))),
             };
             match plan {
                 Ok(plan) => plans.push((doc.name().to_owned(), plan)),

@@ -13,6 +13,7 @@ mod collector;
 mod explain;
 pub mod gateway;
 mod managed;
+mod master_key;
 mod metrics;
 mod ops;
 pub mod ready;

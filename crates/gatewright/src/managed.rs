@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use manager::{Assets, Identity, Manager, ManagerError, Node, Prepared, Preparing};
+use manager::{Assets, Identity, Manager, ManagerError, Node, Prepared, Preparing, Vault};
 use model::{Diagnostic, Diagnostics, Settings};
 use store::{
     StoreError,
@@ -20,6 +20,7 @@ use crate::{
     Source, StartError,
     config::references,
     gateway::{Inner, data_directory, node_name},
+    master_key,
     ready::Ready,
 };
 
@@ -63,9 +64,12 @@ pub(crate) async fn open(settings: &Settings, source: &Source) -> Result<Option<
         Some(secret) => StoreUrl::Postgres(secret.expose().unwrap_or_default().to_owned()),
         None => StoreUrl::File(directory.join("assets.db")),
     };
-    let (manager, first_password) = match (open_store(&url).await, &url) {
+    let is_file = matches!(url, StoreUrl::File(_));
+    let vault = master_key::vault(&settings.store.master_key, is_file.then_some(&directory)).await;
+    let vault = Arc::new(vault.map_err(|problem| StartError::Config(problem.into()))?);
+    let (manager, first_password) = match (open_store(&url, &vault).await, &url) {
         (Err(ManagerError::Store(why)), StoreUrl::Postgres(url)) if why.is_away() => {
-            (open_snapshot(url, &why, &folder).await.map_err(StartError::Manager)?, None)
+            (open_snapshot(url, &vault, &why, &folder).await.map_err(StartError::Manager)?, None)
         }
         (opened, _) => opened.map_err(StartError::Manager)?,
     };
@@ -73,13 +77,21 @@ pub(crate) async fn open(settings: &Settings, source: &Source) -> Result<Option<
     Ok(Some(Opened { manager, first_password, listener, address, id, snapshot }))
 }
 
-async fn open_store(url: &StoreUrl) -> Result<(Arc<Manager>, Option<String>), ManagerError> {
+async fn open_store(
+    url: &StoreUrl,
+    vault: &Arc<Vault>,
+) -> Result<(Arc<Manager>, Option<String>), ManagerError> {
     let store = AssetStore::open(url).await?;
-    Manager::open(store, node_name()).await
+    Manager::open(store, node_name(), Arc::clone(vault)).await
 }
 
 /// What this node served last, until the database is there again.
-async fn open_snapshot(url: &str, why: &StoreError, folder: &Path) -> Result<Arc<Manager>, ManagerError> {
+async fn open_snapshot(
+    url: &str,
+    vault: &Arc<Vault>,
+    why: &StoreError,
+    folder: &Path,
+) -> Result<Arc<Manager>, ManagerError> {
     let away = why.to_string();
     let (kept, documents) = match snapshot::read(folder) {
         Ok(Some(kept)) => kept,
@@ -96,7 +108,7 @@ async fn open_snapshot(url: &str, why: &StoreError, folder: &Path) -> Result<Arc
     let revision = kept.head.revision;
     tracing::warn!(error = %why, revision, "the database is away; this node serves what it served last, and nothing can be changed");
     let store = AssetStore::open_later(url, kept.head, why)?;
-    Manager::open_snapshot(store, node_name(), kept, documents).await
+    Manager::open_snapshot(store, node_name(), Arc::clone(vault), kept, documents).await
 }
 
 /// The id of this node: made once, and kept beside what else it has to remember.

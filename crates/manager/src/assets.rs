@@ -13,6 +13,7 @@ use crate::{
     KINDS, Kind, Parsed,
     definitions::{DOCUMENT, Definitions},
     kind,
+    vault::Vault,
 };
 
 /// An asset.
@@ -25,6 +26,20 @@ pub struct Held {
     pub created_at: u64,
     pub changed_at: u64,
     pub parsed: Parsed,
+    /// What of it is secret, encrypted.
+    pub(crate) sealed: Option<String>,
+}
+
+impl Held {
+    /// Whether it has a secret that is not shown.
+    pub fn has_secret(&self) -> bool {
+        self.sealed.is_some()
+    }
+
+    /// What its secret is bound to.
+    pub(crate) fn bound_to(&self) -> [&str; 3] {
+        [self.kind.name, &self.id, &self.parsed.name]
+    }
 }
 
 impl std::fmt::Debug for Parsed {
@@ -42,6 +57,7 @@ pub struct Assets {
     lists: BTreeMap<&'static str, List>,
     /// What they refer to in the store.
     pub(crate) definitions: Definitions,
+    pub(crate) vault: Arc<Vault>,
 }
 
 /// The assets of a kind. A set of thousands looks each of them up.
@@ -68,6 +84,7 @@ impl Assets {
                 author: String::new(),
                 reason: None,
                 document: Some(asset.document),
+                sealed: asset.sealed,
             };
             if let Err(found) = whole.apply(version) {
                 problems.0.extend(found.0);
@@ -97,6 +114,7 @@ impl Assets {
             created_at: version.created_at,
             changed_at: version.changed_at,
             parsed,
+            sealed: version.sealed,
         });
         Ok(())
     }
@@ -145,6 +163,27 @@ impl Assets {
         KINDS.iter().flat_map(|kind| self.list(kind))
     }
 
+    /// Whether something was encrypted under a key that was not there when keys were read.
+    pub(crate) fn has_unknown_keys(&self) -> bool {
+        let secrets = kind("secret").into_iter().flat_map(|kind| self.list(kind));
+        secrets.filter_map(|held| held.sealed.as_ref()).any(|sealed| !self.vault.knows(sealed))
+    }
+
+    /// The value of a secret, for whoever compiles what refers to it.
+    pub fn secret(&self, name: &str) -> Result<String, String> {
+        let held =
+            kind("secret").and_then(|kind| self.get(kind, name)).filter(|held| held.parsed.name == name);
+        let held = held.ok_or_else(|| {
+            format!("there is no secret `{name}`; make it with POST /api/v1/secrets, or in `secrets` of what you apply")
+        })?;
+        let sealed = held.sealed.as_ref().ok_or_else(|| {
+            format!("the secret `{name}` has no value yet; PATCH /api/v1/secrets/{name} with a `value` gives it one")
+        })?;
+        self.vault
+            .open(held.bound_to(), sealed)
+            .map_err(|error| format!("the secret `{name}` cannot be read: {error}"))
+    }
+
     /// Adds them to a configuration, kind by kind, by name.
     pub fn add_to(&self, config: &mut ConfigDoc) {
         for held in self.all() {
@@ -168,6 +207,7 @@ mod tests {
             author: String::new(),
             reason: None,
             document: document.map(Into::into),
+            sealed: None,
         }
     }
 

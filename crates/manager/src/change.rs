@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
-use model::{Diagnostic, Diagnostics};
+use model::{ClearText, Diagnostic, Diagnostics};
 use serde_json::Value;
 use store::{
     StoreError,
     assets::{Change, Expected},
 };
 
-use crate::{Assets, Held, Kind};
+use crate::{
+    Assets, Held, Kind,
+    vault::{Vault, VaultError},
+};
 
 /// What an asset has to be like for an edit to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +34,21 @@ pub enum Write {
     Put(Value),
     /// These keys are changed (RFC 7396).
     Merge(Value),
+    /// This version takes its place, with the secret that it had.
+    Restore {
+        document: Value,
+        sealed: Option<Sealed>,
+    },
     Delete,
+}
+
+/// A secret as an earlier revision left it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed {
+    /// What it is bound to.
+    pub id: String,
+    pub name: String,
+    pub text: String,
 }
 
 /// A change of one asset, as it is asked for.
@@ -50,6 +67,8 @@ pub struct Changed {
     pub revision: u64,
     /// The assets as they are now, in the order of the edits; `None` where one was deleted.
     pub assets: Vec<Option<Arc<Held>>>,
+    /// What was done with each, in a word; `None` where nothing is different.
+    pub actions: Vec<Option<&'static str>>,
     /// Whether anything is different from before.
     pub different: bool,
     pub warnings: Vec<Diagnostic>,
@@ -121,7 +140,7 @@ fn work_out_one(
 ) -> Result<Done, ChangeError> {
     let kind = edit.kind;
     let document = match &edit.write {
-        Write::Put(document) => Some(document.clone()),
+        Write::Put(document) | Write::Restore { document, .. } => Some(document.clone()),
         Write::Merge(_) | Write::Delete => None,
     };
     let mut parsed = document.map(|document| parse(kind, edit.name.as_deref(), document)).transpose()?;
@@ -161,10 +180,14 @@ fn work_out_one(
             name: held.parsed.name.clone(),
             expected: Expected::At(held.revision),
             document: None,
+            sealed: None,
         });
         return Ok(Done { kind, name: held.parsed.name.clone(), action: Some("delete") });
     };
-    if held.as_ref().is_some_and(|held| held.parsed.document == parsed.document) {
+    let sealed = Sealing { vault: &before.vault, kind, write: &edit.write, held: held.as_deref() };
+    if held.as_ref().is_some_and(|held| held.parsed.document == parsed.document)
+        && sealed.is_same(parsed.secret.as_ref())
+    {
         return Ok(Done { kind, name: parsed.name, action: None });
     }
     if held.as_ref().is_none_or(|held| held.parsed.name != parsed.name)
@@ -176,12 +199,18 @@ fn work_out_one(
     let name = parsed.name.clone();
     let action = if held.is_some() { "update" } else { "create" };
     let id = held.as_ref().map_or_else(new_id, |held| held.id.clone());
+    let mut parsed = parsed;
+    let sealed = sealed.seal(parsed.secret.take(), &id, &name).map_err(|error| {
+        let problem = Diagnostic::error("value", error.to_string());
+        ChangeError::Invalid(problem.in_file(format!("{} {name}", kind.name), None).into())
+    })?;
     worked.changes.push(Change {
         kind: kind.name.into(),
         id: id.clone(),
         name: name.clone(),
         expected: held.as_ref().map_or(Expected::Absent, |held| Expected::At(held.revision)),
         document: Some(parsed.document.to_string()),
+        sealed: sealed.clone(),
     });
     worked.assets.remove(kind, &id);
     worked.assets.put(Held {
@@ -191,8 +220,56 @@ fn work_out_one(
         created_at: held.as_ref().map_or(at, |held| held.created_at),
         changed_at: at,
         parsed,
+        sealed,
     });
     Ok(Done { kind, name, action: Some(action) })
+}
+
+/// What becomes of the secret of an asset.
+struct Sealing<'a> {
+    vault: &'a Vault,
+    kind: &'static Kind,
+    write: &'a Write,
+    held: Option<&'a Held>,
+}
+
+impl Sealing<'_> {
+    /// The secret as it is, or as an earlier revision left it, where none is given.
+    fn kept(&self) -> Option<([&str; 3], &str)> {
+        match (self.write, self.held) {
+            (Write::Restore { sealed, .. }, _) => {
+                sealed.as_ref().map(|sealed| ([self.kind.name, &*sealed.id, &*sealed.name], &*sealed.text))
+            }
+            (_, Some(held)) => held.sealed.as_deref().map(|sealed| (held.bound_to(), sealed)),
+            (_, None) => None,
+        }
+    }
+
+    /// Whether the secret stays what it is.
+    fn is_same(&self, given: Option<&ClearText>) -> bool {
+        let held = self.held.and_then(|held| Some((held.bound_to(), held.sealed.as_deref()?)));
+        match (given, held) {
+            (Some(given), Some((of, sealed))) => {
+                self.vault.open(of, sealed).is_ok_and(|known| known == given.expose())
+            }
+            (Some(_), None) => false,
+            (None, held) => self.kept().map(|(_, text)| text) == held.map(|(_, text)| text),
+        }
+    }
+
+    fn seal(&self, given: Option<ClearText>, id: &str, name: &str) -> Result<Option<String>, VaultError> {
+        let of = [self.kind.name, id, name];
+        match (given, self.kept()) {
+            (Some(given), _) => self.vault.seal(of, given.expose()).map(Some),
+            (None, Some((bound_to, sealed))) if bound_to == of => Ok(Some(sealed.to_owned())),
+            // It has another name, or is made again.
+            (None, Some((bound_to, sealed))) => {
+                let secret = self.vault.open(bound_to, sealed)?;
+                self.vault.seal(of, &secret).map(Some)
+            }
+            (None, None) => Ok(None),
+        }
+    }
 }
 
 /// Checks a document; problems say which asset they are in.

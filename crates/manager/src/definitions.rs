@@ -28,8 +28,12 @@ pub(crate) async fn import(name: &str, content: Vec<u8>) -> Result<Definition, D
     }
 }
 
-/// Sees to it that all definitions that assets refer to are there, and no others.
+/// Sees to it that everything that assets refer to in the store is there: keys of secrets, and all definitions, and no
+/// others.
 pub(crate) async fn complete(store: &AssetStore, assets: &mut Assets) -> Result<(), ChangeError> {
+    if assets.has_unknown_keys() {
+        assets.vault.load(store).await.map_err(ChangeError::Store)?;
+    }
     let Some(api) = kind("api") else { return Ok(()) };
     let mut wanted = Definitions::new();
     let mut problems = Diagnostics::default();

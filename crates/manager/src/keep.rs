@@ -9,7 +9,7 @@ use store::assets::{
 };
 use tokio::task::JoinHandle;
 
-use crate::{Assets, Manager, definitions};
+use crate::{Assets, Manager, definitions, vault::Vault};
 
 /// Shortest time between two snapshots: many changes in a row make one.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -54,18 +54,26 @@ fn write(folder: &std::path::Path, assets: &Assets) -> Result<(), store::StoreEr
         created_at: held.created_at,
         changed_at: held.changed_at,
         document: held.parsed.document.to_string(),
+        sealed: held.sealed.clone(),
     });
     let snapshot = Snapshot {
         head: Head { revision: assets.revision, epoch: assets.epoch },
         assets: rows.collect(),
         documents: assets.definitions.keys().map(|hash| hash.to_string()).collect(),
+        keys: assets.vault.written(),
     };
     snapshot::write(folder, &snapshot, |hash| Some(&*assets.definitions.get(hash)?.documents.first()?.bytes))
 }
 
 /// The assets of a snapshot, with everything that they refer to, or everything that is wrong with them.
-pub(crate) async fn assets_of(snapshot: Snapshot, documents: Vec<Vec<u8>>) -> Result<Assets, Diagnostics> {
+pub(crate) async fn assets_of(
+    snapshot: Snapshot,
+    documents: Vec<Vec<u8>>,
+    vault: Arc<Vault>,
+) -> Result<Assets, Diagnostics> {
     let (mut assets, mut problems) = Assets::read(snapshot.head, snapshot.assets);
+    vault.take(snapshot.keys);
+    assets.vault = vault;
     for (hash, content) in snapshot.documents.iter().zip(documents) {
         match definitions::import(hash, content).await {
             Ok(definition) => {

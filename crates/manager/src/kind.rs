@@ -2,7 +2,7 @@
 
 use std::{any::Any, sync::Arc};
 
-use model::{ConfigDoc, Diagnostics, check};
+use model::{ClearText, ConfigDoc, Diagnostics, check};
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -23,6 +23,11 @@ pub trait AssetDoc: Clone + Serialize + DeserializeOwned + JsonSchema + Send + S
 
     /// Its list in a configuration.
     fn list(config: &mut ConfigDoc) -> &mut Vec<Self>;
+
+    /// Takes out what is not to be seen again.
+    fn take_secret(&mut self) -> Option<ClearText> {
+        None
+    }
 }
 
 /// A document that was checked.
@@ -32,6 +37,8 @@ pub struct Parsed {
     /// Without what is as it would be anyway.
     pub document: Value,
     pub typed: Arc<dyn Any + Send + Sync>,
+    /// What was in it that is not to be seen again.
+    pub secret: Option<ClearText>,
 }
 
 /// A kind of asset.
@@ -51,12 +58,13 @@ impl Kind {
             list: T::LIST,
             privilege: T::PRIVILEGE,
             parse: |value| {
-                let typed: T = check::parse(value)?;
+                let mut typed: T = check::parse(value)?;
                 let name = typed.name()?;
+                let secret = typed.take_secret();
                 // What has been read can be written.
                 let mut document = serde_json::to_value(&typed).unwrap_or_default();
                 check::strip_defaults(&check::known_schema::<T>(), &mut document);
-                Ok(Parsed { name, document, typed: Arc::new(typed) })
+                Ok(Parsed { name, document, typed: Arc::new(typed), secret })
             },
             append: |config, typed| {
                 if let Some(typed) = typed.downcast_ref::<T>() {

@@ -97,6 +97,7 @@ impl Manager {
             revision: serving.assets.revision,
             refused,
             problem,
+            master_keys: serving.assets.vault.master_keys(),
             seen_at: now,
         }
     }

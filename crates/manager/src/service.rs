@@ -24,6 +24,7 @@ use crate::{
     definitions, keep, kind,
     nodes::{Identity, Serving},
     rights::{ADMINISTRATORS, PREDEFINED},
+    vault::Vault,
 };
 
 /// The user that the first start makes.
@@ -55,7 +56,7 @@ pub struct Manager {
     node: RwLock<Option<Arc<dyn Node>>>,
     assets: ArcSwap<Assets>,
     /// One change at a time; other nodes are kept out by the store.
-    changing: Mutex<()>,
+    pub(crate) changing: Mutex<()>,
     /// Name of this node, for the audit log.
     pub(crate) machine: String,
     pub(crate) serving: watch::Sender<Serving>,
@@ -74,9 +75,11 @@ impl Manager {
     pub async fn open(
         store: AssetStore,
         machine: String,
+        vault: Arc<Vault>,
     ) -> Result<(Arc<Self>, Option<String>), ManagerError> {
         let (head, assets) = store.assets().await?;
         let (mut assets, mut problems) = Assets::read(head, assets);
+        assets.vault = vault;
         match definitions::complete(&store, &mut assets).await {
             Err(ChangeError::Invalid(found)) => problems.0.extend(found.0),
             Err(ChangeError::Store(error)) => return Err(error.into()),
@@ -98,11 +101,12 @@ impl Manager {
     pub async fn open_snapshot(
         store: AssetStore,
         machine: String,
+        vault: Arc<Vault>,
         snapshot: Snapshot,
         documents: Vec<Vec<u8>>,
     ) -> Result<Arc<Self>, ManagerError> {
         let away = store.away().unwrap_or_default();
-        let assets = keep::assets_of(snapshot, documents).await;
+        let assets = keep::assets_of(snapshot, documents, vault).await;
         let assets = assets.map_err(|problems| ManagerError::Snapshot { away, problems })?;
         Ok(Arc::new(Self::of(store, machine, assets)))
     }
@@ -177,6 +181,7 @@ impl Manager {
 
     /// What a change would come to. Nothing is changed.
     async fn plan(&self, edits: &[Edit]) -> Result<Changed, ChangeError> {
+        self.make_room_for_secrets(edits).await?;
         let before = self.assets();
         let mut worked = work_out(&before, edits, now(), new_id)?;
         definitions::complete(&self.store, &mut worked.assets).await?;
@@ -193,6 +198,7 @@ impl Manager {
         reason: Option<&str>,
     ) -> Result<Changed, ChangeError> {
         let _one_at_a_time = self.changing.lock().await;
+        self.make_room_for_secrets(edits).await?;
         for _ in 0..ATTEMPTS {
             let before = self.assets();
             let at = now();
@@ -247,6 +253,16 @@ impl Manager {
         Err(ChangeError::Busy)
     }
 
+    /// Sees to it that secrets can be encrypted; that they cannot is told where one is.
+    async fn make_room_for_secrets(&self, edits: &[Edit]) -> Result<(), ChangeError> {
+        if edits.iter().any(|edit| edit.kind.name == "secret") {
+            let vault = Arc::clone(&self.assets().vault);
+            // Why it is not possible is said by whoever encrypts.
+            let _ = vault.prepare(&self.store, now()).await.map_err(ChangeError::Store)?;
+        }
+        Ok(())
+    }
+
     async fn prepare(&self, assets: Arc<Assets>) -> Result<Option<Box<dyn Prepared>>, ChangeError> {
         let node = self.node.read().unwrap_or_else(PoisonError::into_inner).clone();
         match node {
@@ -255,7 +271,7 @@ impl Manager {
         }
     }
 
-    fn serve(&self, assets: Assets, prepared: Option<Box<dyn Prepared>>) {
+    pub(crate) fn serve(&self, assets: Assets, prepared: Option<Box<dyn Prepared>>) {
         let assets = Arc::new(assets);
         self.assets.store(Arc::clone(&assets));
         match prepared.map(Prepared::serve) {
@@ -274,7 +290,7 @@ impl Manager {
     }
 
     /// Takes over what other nodes have committed. Held by whoever changes something.
-    async fn catch_up(&self) -> Result<(), ChangeError> {
+    pub(crate) async fn catch_up(&self) -> Result<(), ChangeError> {
         let before = self.assets();
         let (head, versions) = self.store.changed_since(before.revision).await.map_err(ChangeError::Store)?;
         if head == (Head { revision: before.revision, epoch: before.epoch }) {
@@ -299,8 +315,12 @@ impl Manager {
         } else {
             tracing::warn!(revision = head.revision, "everything in the store was replaced");
             let (head, assets) = self.store.assets().await.map_err(ChangeError::Store)?;
-            Assets::read(head, assets)
+            let (mut assets, problems) = Assets::read(head, assets);
+            assets.vault = Arc::clone(&before.vault);
+            (assets, problems)
         };
+        // Data keys may be encrypted under another master key; what is written down has to be, too.
+        assets.vault.load(&self.store).await.map_err(ChangeError::Store)?;
         match definitions::complete(&self.store, &mut assets).await {
             Err(ChangeError::Invalid(found)) => problems.0.extend(found.0),
             completed => completed?,
@@ -446,7 +466,8 @@ fn messages(worked: &Worked) -> Vec<(&'static str, &'static str, String, String)
 
 fn outcome(worked: &Worked, revision: u64, warnings: Vec<Diagnostic>) -> Changed {
     let assets = worked.edits.iter().map(|done| worked.assets.get(done.kind, &done.name).cloned()).collect();
-    Changed { revision, assets, different: !worked.changes.is_empty(), warnings }
+    let actions = worked.edits.iter().map(|done| done.action).collect();
+    Changed { revision, assets, actions, different: !worked.changes.is_empty(), warnings }
 }
 
 /// Microseconds since 1970.

@@ -217,7 +217,7 @@ impl<'s> Walk<'s> {
             return;
         }
         if !words::fits(&parts, value) {
-            let hide = self.may_hold_secret(&parts);
+            let hide = self.may_hold_secret(&parts) || parts.iter().any(|part| union::is_secret(part));
             let message = format!(
                 "found {}, expected {}",
                 words::found(value, hide),
@@ -299,9 +299,8 @@ impl<'s> Walk<'s> {
 
     /// Whether a secret is expected here or just below, so that what was found instead might be one.
     fn may_hold_secret(&self, parts: &[&'s Map<String, Value>]) -> bool {
-        let secret = |schema: &'s Value| {
-            self::parts(self.root, schema).iter().any(|part| Scalar::of(part) == Some(Scalar::Secret))
-        };
+        let secret =
+            |schema: &'s Value| self::parts(self.root, schema).iter().any(|part| union::is_secret(part));
         parts.iter().any(|part| {
             let properties = part.get("properties").and_then(Value::as_object);
             let unions = ["oneOf", "anyOf"].into_iter().filter_map(|key| part.get(key)?.as_array()).flatten();

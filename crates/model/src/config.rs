@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::{
     AliasDoc, ApiDoc, ApplicationDoc, DestinationDoc, GlobalPolicyDoc, GroupDoc, ListenerDoc, PolicyDoc,
-    PolicyFiles, PolicyTemplateDoc, Settings, UpstreamDoc, UrlAliasDoc, UserDoc, secret::ResolvedSecrets,
+    PolicyFiles, PolicyTemplateDoc, SecretDoc, Settings, UpstreamDoc, UrlAliasDoc, UserDoc,
+    secret::ResolvedSecrets,
 };
 
 /// Configuration of a gateway: one file, or a folder of files that are added up.
@@ -47,11 +48,14 @@ pub struct ConfigDoc {
     /// Other addresses of APIs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub url_aliases: Vec<UrlAliasDoc>,
+    /// Secrets that the manager keeps. They are for `gatewright apply`; in the file of a node there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<SecretDoc>,
     /// What holds for the whole gateway. Only one file of a folder may have it.
     pub settings: Settings,
     /// What the policies' references to secrets stand for, once they have been read.
     #[serde(skip)]
-    pub secrets: ResolvedSecrets,
+    pub resolved_secrets: ResolvedSecrets,
     /// What is in the files that policies name.
     #[serde(skip)]
     pub files: PolicyFiles,

@@ -38,7 +38,7 @@ pub use listener::{ListenerDoc, TlsDoc};
 pub use policy::{GlobalPolicyDoc, PolicyDoc, PolicyTemplateDoc};
 pub use policy_file::PolicyFiles;
 pub use scalar::{ByteSize, Duration, Percent};
-pub use secret::Secret;
+pub use secret::{ClearText, Secret, SecretDoc};
 pub use settings::Settings;
 pub use test_file::TestFile;
 pub use upstream::{EndpointDoc, UpstreamDoc};

@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A value that must not appear in any output: `${env:NAME}` or `${file:/path}`.
+/// A value that must not appear in any output: `${env:NAME}`, `${file:/path}`, or in an asset `${secret:NAME}`.
 ///
 /// What is serialised is always the reference; the value lives in memory only.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -19,6 +19,8 @@ pub struct Secret {
 pub enum SecretSource<'a> {
     Env(&'a str),
     File(&'a str),
+    /// One that the manager keeps, by its name.
+    Kept(&'a str),
 }
 
 impl Secret {
@@ -28,6 +30,7 @@ impl Secret {
         match inner.split_once(':')? {
             ("env", name) if !name.is_empty() => Some(SecretSource::Env(name)),
             ("file", path) if !path.is_empty() => Some(SecretSource::File(path)),
+            ("secret", name) if !name.is_empty() => Some(SecretSource::Kept(name)),
             _ => None,
         }
     }
@@ -103,10 +106,62 @@ impl JsonSchema for Secret {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string",
-            "description": "A reference to a secret: ${env:NAME} or ${file:/path}.",
-            "pattern": "^\\$\\{(env|file):.+\\}$",
+            "description": "A reference to a secret: ${env:NAME} or ${file:/path}; in an asset also ${secret:NAME}.",
+            "pattern": "^\\$\\{(env|file|secret):.+\\}$",
             "examples": ["${env:ORDERS_KEY}", "${file:/run/secrets/orders-key}"],
         })
+    }
+}
+
+/// A secret that the manager keeps for assets, which refer to it as `${secret:NAME}`. It is encrypted before it is
+/// stored, and never shown again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SecretDoc {
+    /// Unique name.
+    pub name: String,
+    /// What the secret is for, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The secret itself, at most 64 KiB. It can be written and not be read; without it, the value stays as it is. In a
+    /// file for `gatewright apply` it may be `${env:NAME}` or `${file:/path}`, which is read where the command runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<ClearText>,
+    /// Assets that may refer to it, as `KIND:NAME`, where a `*` at the end stands for any rest: `api:Orders:*`. Default:
+    /// all, so that whoever may change an API can have the secret sent somewhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub usable_by: Vec<String>,
+}
+
+/// A secret in clear, on its way to where it is encrypted. It is not printed.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ClearText(Box<str>);
+
+impl ClearText {
+    pub fn new(text: impl Into<Box<str>>) -> Self {
+        Self(text.into())
+    }
+
+    /// Never log or print it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ClearText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClearText(…)")
+    }
+}
+
+impl JsonSchema for ClearText {
+    fn schema_name() -> Cow<'static, str> {
+        "ClearText".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "writeOnly": true, "minLength": 1, "maxLength": 65536 })
     }
 }
 

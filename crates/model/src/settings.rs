@@ -97,6 +97,31 @@ pub struct StoreSettings {
     /// Default: the file `assets.db` in the data directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<Secret>,
+    /// What secrets in the store are encrypted under.
+    #[serde(skip_serializing_if = "MasterKeySettings::is_default")]
+    pub master_key: MasterKeySettings,
+}
+
+/// The key that secrets in the store are encrypted under, from one place or the other. All nodes on a database need the
+/// same. Default: with SQLite, the file `master.key` in the data directory, which the first start makes; with PostgreSQL
+/// there is none, and no secret can be kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct MasterKeySettings {
+    /// References to keys of 64 hexadecimal digits each, as `openssl rand -hex 32` makes them. The first one encrypts;
+    /// the others decrypt what was encrypted before, until `gatewright secrets rotate`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<Secret>,
+    /// A program and its arguments that prints the keys, each on a line, such as one that asks a key management
+    /// service. It is run when the node starts, and has 30 seconds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<String>,
+}
+
+impl MasterKeySettings {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl StoreSettings {

@@ -51,7 +51,7 @@ pub(super) fn shared_fingerprint(config: &ConfigDoc, environment: &Environment<'
         destination.name().hash(&mut hasher);
     }
     // A secret that was exchanged is a change, too.
-    config.secrets.hash(&mut hasher);
+    config.resolved_secrets.hash(&mut hasher);
     config.files.hash(&mut hasher);
     environment.workers.hash(&mut hasher);
     hasher.finish()

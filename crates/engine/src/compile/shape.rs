@@ -39,7 +39,7 @@ impl<'a> ApiShape<'a> {
         sources: Option<&'a Sources>,
         config: &'a ConfigDoc,
     ) -> Self {
-        let (upstreams, secrets) = (&*config.upstreams, Some(&config.secrets));
+        let (upstreams, secrets) = (&*config.upstreams, Some(&config.resolved_secrets));
         let files = Some(&config.files);
         let language = super::aliases::language(&config.aliases);
         let destinations = &*config.destinations;

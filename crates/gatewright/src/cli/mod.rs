@@ -61,6 +61,8 @@ enum Command {
     Rollback(manage::Rollback),
     /// List what was done, or check that the log is as it was written.
     Audit(manage::Audit),
+    /// Look at the master keys that secrets are encrypted under, and change them.
+    Secrets(manage::Secrets),
     /// Make an API key and its hash.
     Key,
 }
@@ -98,6 +100,7 @@ pub fn main(release_memory: Option<fn()>) -> ExitCode {
             Command::History(command) => manage::exit(command.run().await),
             Command::Rollback(command) => manage::exit(command.run().await),
             Command::Audit(command) => manage::exit(command.run().await),
+            Command::Secrets(command) => manage::exit(command.run().await),
             Command::Key => key::run(),
         }
     })

@@ -197,6 +197,7 @@ fn read_file(path: &Path, in_folder: bool, read: &mut Read) -> Result<(), Diagno
     append(entries, "aliases", file, &mut read.config.aliases, document.aliases);
     append(entries, "destinations", file, &mut read.config.destinations, document.destinations);
     append(entries, "urlAliases", file, &mut read.config.url_aliases, document.url_aliases);
+    append(entries, "secrets", file, &mut read.config.secrets, document.secrets);
     let templates = &mut read.config.policy_templates;
     append(entries, "policyTemplates", file, templates, document.policy_templates);
     Ok(())

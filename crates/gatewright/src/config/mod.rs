@@ -3,7 +3,7 @@
 pub mod definitions;
 mod files;
 pub(crate) mod references;
-mod resolve;
+pub(crate) mod resolve;
 
 use std::{
     collections::BTreeMap,
@@ -79,6 +79,7 @@ async fn load_whole(
         }
     };
     let mut problems = Diagnostics::default();
+    resolve::secrets_in_files(&config, &mut problems);
     if let Some(assets) = assets {
         assets.add_to(&mut config);
         for held in assets.all() {
@@ -89,7 +90,7 @@ async fn load_whole(
     config.apis.retain(|api| !api.inactive);
     origins.retain("apis", &served);
     resolve::paths(&mut config, &directory);
-    resolve::secrets(&mut config, secrets, &mut problems);
+    resolve::secrets(&mut config, secrets, assets, &mut problems);
     files.append(&mut resolve::policy_files(&mut config, &directory, &mut problems));
     if config.listeners.is_empty() {
         config.listeners.push(default_listener());

@@ -2,7 +2,7 @@
 //! environment variable of the gateway, and send it somewhere.
 
 use manager::Assets;
-use model::{Diagnostic, Diagnostics, diagnostic::join};
+use model::{Diagnostic, Diagnostics, SecretDoc, diagnostic::join};
 use serde_json::Value;
 
 use super::resolve;
@@ -10,6 +10,7 @@ use super::resolve;
 /// Every reference of an asset that the settings do not allow.
 pub(crate) fn refused(assets: &Assets, allowed: &[String]) -> Diagnostics {
     let mut problems = Diagnostics::default();
+    let secrets = manager::kind("secret");
     for held in assets.all() {
         let mut found = Vec::new();
         references(&held.parsed.document, "", &mut found);
@@ -17,6 +18,25 @@ pub(crate) fn refused(assets: &Assets, allowed: &[String]) -> Diagnostics {
         resolve::named_files(&held.parsed.document, "", &mut files);
         found.extend(files.into_iter().map(|(path, name)| (path, format!("file:{name}"))));
         for (path, reference) in found {
+            if let Some(name) = reference.strip_prefix("secret:") {
+                // That there is none is told by whoever reads it.
+                let secret = secrets.and_then(|kind| assets.get(kind, name));
+                let doc = secret.and_then(|secret| secret.parsed.typed.downcast_ref::<SecretDoc>());
+                let user = format!("{}:{}", held.kind.name, held.parsed.name);
+                let may = |doc: &SecretDoc| {
+                    doc.usable_by.is_empty() || doc.usable_by.iter().any(|pattern| fits(pattern, &user))
+                };
+                if !doc.is_none_or(may) {
+                    let problem = Diagnostic::error(
+                        path,
+                        format!("found `{reference}`, which `{user}` may not refer to"),
+                    )
+                    .help("who may is in usableBy of the secret")
+                    .in_file(format!("{} {}", held.kind.name, held.parsed.name), None);
+                    problems.push(problem);
+                }
+                continue;
+            }
             if allowed.iter().any(|pattern| fits(pattern, &reference)) {
                 continue;
             }
@@ -45,7 +65,9 @@ fn references(value: &Value, path: &str, found: &mut Vec<(String, String)>) {
         }
         Value::String(text) => {
             let inner = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
-            if let Some(inner) = inner.filter(|i| i.starts_with("env:") || i.starts_with("file:")) {
+            let is_reference =
+                |inner: &&str| ["env:", "file:", "secret:"].iter().any(|kind| inner.starts_with(kind));
+            if let Some(inner) = inner.filter(is_reference) {
                 found.push((path.to_owned(), inner.to_owned()));
             }
         }

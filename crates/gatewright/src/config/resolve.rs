@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use manager::DOCUMENT;
+use manager::{Assets, DOCUMENT};
 use model::{ConfigDoc, Diagnostic, Diagnostics, Secret, diagnostic::join, secret::SecretSource};
 use serde_json::Value;
 
@@ -138,12 +138,17 @@ fn read_file(path: &Path) -> Result<Vec<u8>, String> {
 }
 
 /// Reads every secret that is not given. What cannot be read is named by its reference, never by its value.
-pub(super) fn secrets(config: &mut ConfigDoc, given: &BTreeMap<String, String>, problems: &mut Diagnostics) {
+pub(super) fn secrets(
+    config: &mut ConfigDoc,
+    given: &BTreeMap<String, String>,
+    assets: Option<&Assets>,
+    problems: &mut Diagnostics,
+) {
     let read = |secret: &Secret| match secret.source() {
         Some(SecretSource::Env(place) | SecretSource::File(place)) if given.contains_key(place) => {
             usable(given[place].clone())
         }
-        _ => read(secret),
+        _ => read(secret, assets),
     };
     for (index, application) in config.applications.iter_mut().enumerate() {
         for (place, key) in application.api_keys.iter_mut().enumerate() {
@@ -172,11 +177,61 @@ pub(super) fn secrets(config: &mut ConfigDoc, given: &BTreeMap<String, String>, 
             Err(problem) => problems.push(Diagnostic::error("settings.store.url", problem)),
         }
     }
-    policy_secrets(config, problems);
+    for (index, secret) in config.settings.store.master_key.keys.iter_mut().enumerate() {
+        match read(secret) {
+            Ok(value) => *secret = secret.resolved(value),
+            Err(problem) => {
+                problems.push(Diagnostic::error(format!("settings.store.masterKey.keys[{index}]"), problem));
+            }
+        }
+    }
+    policy_secrets(config, assets, problems);
 }
 
+/// Says of files that refer to what the manager keeps: it is there for assets, and files are read before it is there.
+pub(super) fn secrets_in_files(config: &ConfigDoc, problems: &mut Diagnostics) {
+    if !config.secrets.is_empty() {
+        let help =
+            "give the file to `gatewright apply`; a file of a node refers to ${env:NAME} or ${file:/path}";
+        problems.push(
+            Diagnostic::error("secrets", "are kept by the manager, not in a file of a node").help(help),
+        );
+    }
+    let mut found = Vec::new();
+    config.each_policy(&mut |policy| {
+        if mentions_secrets(policy.config) {
+            references(policy.config, &join(&(policy.path)(), "config"), &mut found);
+        }
+    });
+    for (index, destination) in config.destinations.iter().enumerate() {
+        let document = serde_json::to_value(destination).unwrap_or_default();
+        references(&document, &format!("destinations[{index}]"), &mut found);
+    }
+    let mut kept: Vec<(String, Secret)> = found
+        .into_iter()
+        .filter_map(|(path, reference)| Some((path, serde_json::from_value(reference.into()).ok()?)))
+        .collect();
+    for (index, application) in config.applications.iter().enumerate() {
+        let values = application.api_keys.iter().enumerate();
+        kept.extend(values.filter_map(|(place, key)| {
+            Some((format!("applications[{index}].apiKeys[{place}].value"), key.value.clone()?))
+        }));
+    }
+    let users = config.users.iter().enumerate();
+    kept.extend(
+        users.filter_map(|(index, user)| Some((format!("users[{index}].password"), user.password.clone()?))),
+    );
+    for (path, secret) in kept {
+        if matches!(secret.source(), Some(SecretSource::Kept(_))) {
+            problems.push(Diagnostic::error(path, FOR_ASSETS));
+        }
+    }
+}
+
+const FOR_ASSETS: &str = "found a reference to a secret of the manager, which only assets can have; in a file refer to ${env:NAME} or ${file:/path}";
+
 /// Reads what policies and destinations refer to.
-fn policy_secrets(config: &mut ConfigDoc, problems: &mut Diagnostics) {
+fn policy_secrets(config: &mut ConfigDoc, assets: Option<&Assets>, problems: &mut Diagnostics) {
     let mut found = Vec::new();
     config.each_policy(&mut |policy| {
         if mentions_secrets(policy.config) {
@@ -189,8 +244,8 @@ fn policy_secrets(config: &mut ConfigDoc, problems: &mut Diagnostics) {
     }
     for (path, reference) in found {
         let Ok(secret) = serde_json::from_value::<Secret>(reference.clone().into()) else { continue };
-        match read(&secret) {
-            Ok(value) => config.secrets.insert(&reference, value),
+        match read(&secret, assets) {
+            Ok(value) => config.resolved_secrets.insert(&reference, value),
             Err(problem) => problems.push(Diagnostic::error(path, problem)),
         }
     }
@@ -207,7 +262,7 @@ fn mentions_secrets(value: &Value) -> bool {
 }
 
 fn is_reference(text: &str) -> bool {
-    let begins = text.starts_with("${env:") || text.starts_with("${file:");
+    let begins = ["${env:", "${file:", "${secret:"].iter().any(|kind| text.starts_with(kind));
     begins && text.find('}') == Some(text.len() - 1)
 }
 
@@ -228,7 +283,7 @@ fn references(value: &Value, path: &str, found: &mut Vec<(String, String)>) {
     }
 }
 
-fn read(secret: &Secret) -> Result<String, String> {
+fn read(secret: &Secret, assets: Option<&Assets>) -> Result<String, String> {
     let value = match secret.source() {
         Some(SecretSource::Env(name)) => std::env::var(name).map_err(|_| {
             format!("the environment variable {name} is not set, or is no text; set it before starting")
@@ -236,9 +291,18 @@ fn read(secret: &Secret) -> Result<String, String> {
         Some(SecretSource::File(path)) => {
             fs::read_to_string(path).map_err(|error| format!("the file {path} cannot be read: {error}"))?
         }
+        // Byte for byte: whoever wrote it said what it is.
+        Some(SecretSource::Kept(name)) => {
+            return assets.map_or_else(|| Err(FOR_ASSETS.to_owned()), |assets| assets.secret(name));
+        }
         None => return Err("expected a reference such as ${env:NAME} or ${file:/path}".to_owned()),
     };
     usable(value)
+}
+
+/// A secret of the environment or of a file, for a command.
+pub(crate) fn read_here(secret: &Secret) -> Result<String, String> {
+    read(secret, None)
 }
 
 fn usable(value: String) -> Result<String, String> {

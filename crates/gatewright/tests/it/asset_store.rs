@@ -34,6 +34,7 @@ fn change(name: &str, expected: Expected, document: Option<&str>) -> Change {
         name: name.into(),
         expected,
         document: document.map(Into::into),
+        sealed: None,
     }
 }
 

@@ -33,6 +33,7 @@ mod process;
 mod reload;
 mod routing;
 mod scripts;
+mod secrets;
 mod streaming;
 mod tap;
 mod testing;

@@ -8,19 +8,21 @@ mod group;
 mod listener;
 mod policy;
 mod policy_template;
+mod secret;
 mod upstream;
 mod url_alias;
 mod user;
 
 use model::{
     AliasDoc, ApiDoc, ApplicationDoc, DestinationDoc, GlobalPolicyDoc, GroupDoc, ListenerDoc,
-    PolicyTemplateDoc, UpstreamDoc, UrlAliasDoc, UserDoc,
+    PolicyTemplateDoc, SecretDoc, UpstreamDoc, UrlAliasDoc, UserDoc,
 };
 
 use crate::Kind;
 
 /// All kinds, in the order in which one refers to another: what comes first stands by itself.
-pub static KINDS: [Kind; 11] = [
+pub static KINDS: [Kind; 12] = [
+    Kind::of::<SecretDoc>(),
     Kind::of::<AliasDoc>(),
     Kind::of::<ListenerDoc>(),
     Kind::of::<UpstreamDoc>(),

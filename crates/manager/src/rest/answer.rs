@@ -113,7 +113,7 @@ pub(super) fn time(us: u64) -> String {
 
 /// An asset, with what there is to know about it.
 pub(super) fn asset(held: &Held) -> Value {
-    json!({
+    let mut asset = json!({
         "kind": held.kind.name,
         "id": held.id,
         "name": held.parsed.name,
@@ -121,7 +121,11 @@ pub(super) fn asset(held: &Held) -> Value {
         "createdAt": time(held.created_at),
         "changedAt": time(held.changed_at),
         "spec": held.parsed.document,
-    })
+    });
+    if held.kind.name == "secret" {
+        asset["hasValue"] = held.has_secret().into();
+    }
+    asset
 }
 
 /// The same with its version in `ETag`.

@@ -15,7 +15,7 @@ use super::{
     answer::{Problem, time},
     assets::find_kind,
 };
-use crate::{ChangeError, Condition, Edit, Manager, Privilege, Who, Write, kind};
+use crate::{ChangeError, Condition, Edit, Manager, Privilege, Sealed, Who, Write, kind};
 
 /// Longest page.
 const LONGEST: u32 = 1_000;
@@ -117,7 +117,13 @@ pub(super) async fn restore(
         // One that was renamed since is found by its id.
         let name =
             now.get(kind, &version.id).map_or_else(|| version.name.clone(), |held| held.parsed.name.clone());
-        edits.push(Edit { kind, name: Some(name), condition: Condition::Any, write: Write::Put(document) });
+        let sealed = version.sealed.clone().map(|text| Sealed {
+            id: version.id.clone(),
+            name: version.name.clone(),
+            text,
+        });
+        let write = Write::Restore { document, sealed };
+        edits.push(Edit { kind, name: Some(name), condition: Condition::Any, write });
     }
     for held in now.all() {
         let was_there = then.iter().any(|version| version.kind == held.kind.name && version.id == held.id);

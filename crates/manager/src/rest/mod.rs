@@ -4,6 +4,7 @@ mod answer;
 mod assets;
 mod definition;
 mod history;
+mod keys;
 mod list;
 mod login;
 mod nodes;
@@ -37,6 +38,8 @@ pub fn router(manager: Arc<Manager>) -> Router {
         .route("/revisions/{revision}/restore", post(history::restore))
         .route("/revisions/{revision}/nodes", get(nodes::serving))
         .route("/nodes", get(nodes::list))
+        .route("/masterKeys", get(keys::list))
+        .route("/masterKeys/rotate", post(keys::rotate))
         .route("/audit", get(history::audit))
         .route("/audit/verify", post(history::verify))
         .route("/tokens", get(tokens::list).post(tokens::create))

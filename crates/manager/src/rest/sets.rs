@@ -54,10 +54,13 @@ async fn run(
     })?;
     let before = manager.assets();
     let edits = edits(&before, set, options.prune)?;
-    let Changed { revision, different, warnings, .. } =
+    let Changed { revision, different, warnings, actions, .. } =
         manager.change(who, &edits, options.reason.as_deref(), dry_run).await?;
     let after = if dry_run { None } else { Some(manager.assets()) };
-    let changes = edits.iter().filter_map(|edit| summary(&before, edit)).collect::<Vec<_>>();
+    let changes = edits.iter().zip(actions).filter_map(|(edit, action)| {
+        Some(json!({ "kind": edit.kind.name, "name": edit.name.as_deref()?, "action": action? }))
+    });
+    let changes = changes.collect::<Vec<_>>();
     let revision = after.map_or(revision, |after| after.revision);
     Ok(Json(
         json!({ "revision": revision, "different": different, "changes": changes, "warnings": warnings }),
@@ -118,23 +121,6 @@ fn edits(before: &Assets, set: Value, prune: bool) -> Result<Vec<Edit>, Problem>
         problems.push(problem.help(format!("lists of assets are {}", known.join(", "))));
     }
     if problems.is_empty() { Ok(edits) } else { Err(ChangeError::Invalid(problems).into()) }
-}
-
-/// What an edit does, in a word.
-fn summary(before: &Assets, edit: &Edit) -> Option<Value> {
-    let name = edit.name.as_deref()?;
-    let held = before.get(edit.kind, name);
-    let (action, document) = match (&edit.write, held) {
-        (Write::Delete, _) => ("delete", None),
-        (Write::Put(document), None) => ("create", Some(document)),
-        (Write::Put(document) | Write::Merge(document), _) => ("update", Some(document)),
-    };
-    if let (Some(held), Some(document)) = (held, document)
-        && edit.kind.parse(document.clone()).is_ok_and(|parsed| parsed.document == held.parsed.document)
-    {
-        return None;
-    }
-    Some(json!({ "kind": edit.kind.name, "name": name, "action": action }))
 }
 
 /// Everything, as a configuration that `apply` takes again.

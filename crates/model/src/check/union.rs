@@ -144,8 +144,10 @@ impl<'s> Walk<'s> {
     }
 }
 
-fn is_secret(part: &Map<String, Value>) -> bool {
+/// A reference to a secret, or the secret itself.
+pub(super) fn is_secret(part: &Map<String, Value>) -> bool {
     super::Scalar::of(part) == Some(super::Scalar::Secret)
+        || part.get("writeOnly") == Some(&Value::Bool(true))
 }
 
 fn properties<'a, 's>(

@@ -26,6 +26,8 @@ pub struct Change {
     pub expected: Expected,
     /// JSON; `None` deletes the asset.
     pub document: Option<String>,
+    /// What of it is secret, encrypted.
+    pub sealed: Option<String>,
 }
 
 /// Changes that belong together.
@@ -100,8 +102,8 @@ async fn commit_or_stop(database: &Database, commit: &Commit<'_>) -> Result<u64,
             let affected = match (change.expected, &change.document) {
                 (Expected::Absent, None) => 0,
                 (Expected::Absent, Some(document)) => query(
-                    "INSERT INTO asset (kind, id, name, revision, created_at, changed_at, document) \
-                     VALUES ($1, $2, $3, $4, $5, $5, $6) ON CONFLICT DO NOTHING",
+                    "INSERT INTO asset (kind, id, name, revision, created_at, changed_at, document, sealed) \
+                     VALUES ($1, $2, $3, $4, $5, $5, $6, $7) ON CONFLICT DO NOTHING",
                 )
                 .bind(&change.kind)
                 .bind(&change.id)
@@ -109,17 +111,19 @@ async fn commit_or_stop(database: &Database, commit: &Commit<'_>) -> Result<u64,
                 .bind(revision)
                 .bind(at)
                 .bind(document)
+                .bind(&change.sealed)
                 .execute(&mut *transaction)
                 .await?
                 .rows_affected(),
                 (Expected::At(expected), Some(document)) => query(
-                    "UPDATE asset SET name = $1, revision = $2, changed_at = $3, document = $4 \
-                     WHERE kind = $5 AND id = $6 AND revision = $7",
+                    "UPDATE asset SET name = $1, revision = $2, changed_at = $3, document = $4, sealed = $5 \
+                     WHERE kind = $6 AND id = $7 AND revision = $8",
                 )
                 .bind(&change.name)
                 .bind(revision)
                 .bind(at)
                 .bind(document)
+                .bind(&change.sealed)
                 .bind(&change.kind)
                 .bind(&change.id)
                 .bind(bigint(expected))
@@ -141,8 +145,9 @@ async fn commit_or_stop(database: &Database, commit: &Commit<'_>) -> Result<u64,
                 return Err(Stop::Refused(CommitError::Conflict { kind, name }));
             }
             query(
-                "INSERT INTO asset_version (kind, id, revision, name, created_at, document) VALUES ($1, $2, $3, $4, \
-                 COALESCE((SELECT created_at FROM asset_version WHERE kind = $1 AND id = $2 ORDER BY revision DESC LIMIT 1), $5), $6)",
+                "INSERT INTO asset_version (kind, id, revision, name, created_at, document, sealed) VALUES ($1, $2, $3, $4, \
+                 COALESCE((SELECT created_at FROM asset_version WHERE kind = $1 AND id = $2 ORDER BY revision DESC LIMIT 1), $5), \
+                 $6, $7)",
             )
             .bind(&change.kind)
             .bind(&change.id)
@@ -150,6 +155,7 @@ async fn commit_or_stop(database: &Database, commit: &Commit<'_>) -> Result<u64,
             .bind(&change.name)
             .bind(at)
             .bind(&change.document)
+            .bind(&change.sealed)
             .execute(&mut *transaction)
             .await?;
         }

@@ -12,9 +12,10 @@ use sqlx::{
 use crate::StoreError;
 
 /// Statements that bring the tables up to date, oldest first. What was released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 2] = [
+const MIGRATIONS: [(i64, &str, &str); 3] = [
     (1, "assets", include_str!("../../migrations/0001_assets.sql")),
     (2, "nodes", include_str!("../../migrations/0002_nodes.sql")),
+    (3, "secrets", include_str!("../../migrations/0003_secrets.sql")),
 ];
 
 /// Connections of one node to PostgreSQL.

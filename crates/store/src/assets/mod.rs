@@ -5,6 +5,7 @@
 mod audit;
 mod commit;
 mod credential;
+mod data_key;
 mod database;
 mod document;
 mod feed;
@@ -18,6 +19,7 @@ use tokio::{sync::watch, task::JoinHandle};
 
 pub use audit::{AuditEntry, AuditFilter, AuditRecord, Tampered};
 pub use commit::{Change, Commit, CommitError, Expected};
+pub use data_key::DataKey;
 pub use database::StoreUrl;
 pub(crate) use database::is_away;
 pub use node::Node;
@@ -51,6 +53,9 @@ pub struct Asset {
     pub changed_at: u64,
     /// JSON.
     pub document: String,
+    /// What of it is secret, encrypted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<String>,
 }
 
 /// An asset as one revision left it.
@@ -67,6 +72,7 @@ pub struct AssetVersion {
     pub reason: Option<String>,
     /// `None` where it was deleted.
     pub document: Option<String>,
+    pub sealed: Option<String>,
 }
 
 /// A revision of everything.
@@ -202,6 +208,16 @@ impl AssetStore {
     /// Deletes an access token; says whether there was one.
     pub async fn delete_token(&self, user: &str, id: &str) -> Result<bool, StoreError> {
         token::delete(&self.database, user, id).await
+    }
+
+    /// Keys that secrets are encrypted under, encrypted themselves, oldest first.
+    pub async fn data_keys(&self) -> Result<Vec<DataKey>, StoreError> {
+        data_key::list(&self.database).await
+    }
+
+    /// Writes data keys down, all or none, in the place of those of the same id.
+    pub async fn put_data_keys(&self, keys: &[DataKey]) -> Result<(), StoreError> {
+        data_key::put(&self.database, keys).await
     }
 
     /// What is known of all nodes.

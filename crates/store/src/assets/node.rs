@@ -28,23 +28,25 @@ pub struct Node {
     /// Why not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+    /// The master keys that it has; the first one encrypts.
+    pub master_keys: Vec<String>,
     /// When it was heard of last.
     #[serde(skip)]
     pub seen_at: u64,
 }
 
-type Row = (String, String, String, String, i64, i64, Option<i64>, Option<String>, i64);
+type Row = (String, String, String, String, i64, i64, Option<i64>, Option<String>, String, i64);
 
 pub(super) async fn list(database: &Database) -> Result<Vec<Node>, StoreError> {
     let rows = reading!(database, "read nodes in", |pool| {
         query_as::<_, Row>(
-            "SELECT id, name, address, version, started_at, revision, refused, problem, seen_at FROM node \
+            "SELECT id, name, address, version, started_at, revision, refused, problem, master_keys, seen_at FROM node \
              ORDER BY name, id",
         )
         .fetch_all(pool)
     })?;
     let nodes = rows.into_iter().map(
-        |(id, name, address, version, started_at, revision, refused, problem, seen_at)| Node {
+        |(id, name, address, version, started_at, revision, refused, problem, master_keys, seen_at)| Node {
             id,
             name,
             address,
@@ -53,6 +55,7 @@ pub(super) async fn list(database: &Database) -> Result<Vec<Node>, StoreError> {
             revision: unsigned(revision),
             refused: refused.map(unsigned),
             problem,
+            master_keys: master_keys.split_terminator(',').map(str::to_owned).collect(),
             seen_at: unsigned(seen_at),
         },
     );
@@ -66,10 +69,10 @@ pub(super) async fn put(database: &Database, node: &Node, forget_before: u64) ->
 async fn put_now(database: &Database, node: &Node, forget_before: i64) -> Result<(), sqlx::Error> {
     in_transaction!(database, |transaction| {
         query(
-            "INSERT INTO node (id, name, address, version, started_at, revision, refused, problem, seen_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (id) DO UPDATE SET name = excluded.name, \
+            "INSERT INTO node (id, name, address, version, started_at, revision, refused, problem, \
+             master_keys, seen_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (id) DO UPDATE SET name = excluded.name, \
              address = excluded.address, version = excluded.version, started_at = excluded.started_at, \
-             revision = excluded.revision, refused = excluded.refused, problem = excluded.problem, \
+             revision = excluded.revision, refused = excluded.refused, problem = excluded.problem, master_keys = excluded.master_keys, \
              seen_at = excluded.seen_at",
         )
         .bind(&node.id)
@@ -80,6 +83,7 @@ async fn put_now(database: &Database, node: &Node, forget_before: i64) -> Result
         .bind(bigint(node.revision))
         .bind(node.refused.map(bigint))
         .bind(&node.problem)
+        .bind(node.master_keys.join(","))
         .bind(bigint(node.seen_at))
         .execute(&mut *transaction)
         .await?;

@@ -8,8 +8,9 @@ use super::{
 };
 use crate::StoreError;
 
-type AssetRow = (String, String, String, i64, i64, i64, String);
-type VersionRow = (String, String, String, i64, i64, i64, String, Option<String>, Option<String>);
+type AssetRow = (String, String, String, i64, i64, i64, String, Option<String>);
+type VersionRow =
+    (String, String, String, i64, i64, i64, String, Option<String>, Option<String>, Option<String>);
 
 pub(super) async fn head(database: &Database) -> Result<Head, StoreError> {
     let (revision, epoch) = reading!(database, "read", |pool| {
@@ -23,19 +24,21 @@ pub(super) async fn assets(database: &Database) -> Result<(Head, Vec<Asset>), St
     let head = head(database).await?;
     let rows = reading!(database, "read", |pool| {
         query_as::<_, AssetRow>(
-            "SELECT kind, id, name, revision, created_at, changed_at, document FROM asset ORDER BY kind, name",
+            "SELECT kind, id, name, revision, created_at, changed_at, document, sealed FROM asset ORDER BY kind, name",
         )
         .fetch_all(pool)
     })?;
-    let assets = rows.into_iter().map(|(kind, id, name, revision, created_at, changed_at, document)| Asset {
-        kind,
-        id,
-        name,
-        revision: unsigned(revision),
-        created_at: unsigned(created_at),
-        changed_at: unsigned(changed_at),
-        document,
-    });
+    let assets =
+        rows.into_iter().map(|(kind, id, name, revision, created_at, changed_at, document, sealed)| Asset {
+            kind,
+            id,
+            name,
+            revision: unsigned(revision),
+            created_at: unsigned(created_at),
+            changed_at: unsigned(changed_at),
+            document,
+            sealed,
+        });
     Ok((head, assets.collect()))
 }
 
@@ -46,7 +49,7 @@ pub(super) async fn changed_since(
     let head = head(database).await?;
     let rows = reading!(database, "read changes of", |pool| {
         query_as::<_, VersionRow>(
-            "SELECT v.kind, v.id, v.name, v.revision, v.created_at, r.at, r.author, r.reason, v.document \
+            "SELECT v.kind, v.id, v.name, v.revision, v.created_at, r.at, r.author, r.reason, v.document, v.sealed \
              FROM asset_version v JOIN revision r ON r.revision = v.revision \
              WHERE v.revision > $1 AND v.revision <= $2 AND v.revision = (SELECT MAX(n.revision) FROM asset_version n \
              WHERE n.kind = v.kind AND n.id = v.id AND n.revision <= $2) ORDER BY v.kind, v.name",
@@ -65,7 +68,7 @@ pub(super) async fn history(
 ) -> Result<Vec<AssetVersion>, StoreError> {
     let rows = reading!(database, "read the history in", |pool| {
         query_as::<_, VersionRow>(
-            "SELECT v.kind, v.id, v.name, v.revision, v.created_at, r.at, r.author, r.reason, v.document \
+            "SELECT v.kind, v.id, v.name, v.revision, v.created_at, r.at, r.author, r.reason, v.document, v.sealed \
              FROM asset_version v JOIN revision r ON r.revision = v.revision \
              WHERE v.kind = $1 AND v.id = $2 ORDER BY v.revision DESC",
         )
@@ -79,7 +82,7 @@ pub(super) async fn history(
 pub(super) async fn assets_at(database: &Database, revision: u64) -> Result<Vec<AssetVersion>, StoreError> {
     let rows = reading!(database, "read the history in", |pool| {
         query_as::<_, VersionRow>(
-            "SELECT v.kind, v.id, v.name, v.revision, v.created_at, r.at, r.author, r.reason, v.document \
+            "SELECT v.kind, v.id, v.name, v.revision, v.created_at, r.at, r.author, r.reason, v.document, v.sealed \
              FROM asset_version v JOIN revision r ON r.revision = v.revision \
              WHERE v.revision = (SELECT MAX(n.revision) FROM asset_version n \
              WHERE n.kind = v.kind AND n.id = v.id AND n.revision <= $1) AND v.document IS NOT NULL \
@@ -92,7 +95,7 @@ pub(super) async fn assets_at(database: &Database, revision: u64) -> Result<Vec<
 }
 
 fn version(row: VersionRow) -> AssetVersion {
-    let (kind, id, name, revision, created_at, changed_at, author, reason, document) = row;
+    let (kind, id, name, revision, created_at, changed_at, author, reason, document, sealed) = row;
     AssetVersion {
         kind,
         id,
@@ -103,6 +106,7 @@ fn version(row: VersionRow) -> AssetVersion {
         author,
         reason,
         document,
+        sealed,
     }
 }
 

@@ -14,7 +14,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Asset, Head};
+use super::{Asset, DataKey, Head};
 use crate::StoreError;
 
 /// What the file of assets begins with; the checksum of all that comes after it follows.
@@ -28,6 +28,8 @@ pub struct Snapshot {
     pub assets: Vec<Asset>,
     /// Definitions that the assets refer to, by their hashes.
     pub documents: Vec<String>,
+    /// Keys of the secrets, encrypted as they are in the store.
+    pub keys: Vec<DataKey>,
 }
 
 /// Replaces the snapshot in a folder. Only the owner may read it.
@@ -132,9 +134,10 @@ mod tests {
             created_at: 1,
             changed_at: 2,
             document: "{}".into(),
+            sealed: None,
         };
         let documents = documents.iter().map(|content| format!("{:x}", Sha256::digest(content))).collect();
-        Snapshot { head: Head { revision: 7, epoch: 3 }, assets: vec![asset], documents }
+        Snapshot { head: Head { revision: 7, epoch: 3 }, assets: vec![asset], documents, keys: Vec::new() }
     }
 
     #[test]

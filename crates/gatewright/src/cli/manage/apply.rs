@@ -7,13 +7,13 @@ use std::{
 };
 
 use clap::Args;
-use model::ConfigDoc;
+use model::{ClearText, ConfigDoc, Secret};
 use serde_json::Value;
 
 use super::{Outcome, Output, Target, print, query, show};
 use crate::{
     cli::{complain, count},
-    config,
+    config::{self, resolve::read_here},
 };
 
 /// Documents, as in a configuration.
@@ -111,10 +111,22 @@ impl Apply {
     }
 }
 
+/// Secrets may be references, so that no document has one in clear: they are read here, and not where the manager is.
+fn read_secrets(config: &mut ConfigDoc) -> Result<(), String> {
+    for secret in &mut config.secrets {
+        let Some(value) = &secret.value else { continue };
+        let Ok(reference) = serde_json::from_value::<Secret>(value.expose().into()) else { continue };
+        let text = read_here(&reference).map_err(|problem| format!("secret {}: {problem}", secret.name))?;
+        secret.value = Some(ClearText::new(text));
+    }
+    Ok(())
+}
+
 impl Documents {
     async fn send(&self, path: &str, reason: Option<&str>) -> Result<Value, String> {
         let (mut config, _) = config::read(&self.file).map_err(|problems| problems.to_string())?;
         self.upload_definitions(&mut config).await?;
+        read_secrets(&mut config)?;
         let mut set = serde_json::to_value(&config).map_err(|error| error.to_string())?;
         if let Some(set) = set.as_object_mut() {
             set.shift_remove("settings");

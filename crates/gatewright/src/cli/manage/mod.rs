@@ -3,6 +3,7 @@
 mod apply;
 mod history;
 mod look;
+mod secrets;
 mod table;
 
 use std::process::ExitCode;
@@ -23,6 +24,7 @@ use crate::client;
 pub use apply::{Apply, Plan};
 pub use history::{Audit, History, Rollback};
 pub use look::{Delete, Export, Get};
+pub use secrets::Secrets;
 
 /// The manager that is asked, and who asks.
 #[derive(Debug, Args)]
