@@ -35,6 +35,7 @@ pub(crate) struct Opened {
     id: String,
     /// Where it keeps what it serves, when the store is somewhere else.
     snapshot: Option<PathBuf>,
+    lock: fs::File,
 }
 
 /// A manager that is served.
@@ -43,6 +44,7 @@ pub(crate) struct Managed {
     pub first_password: Option<String>,
     pub address: SocketAddr,
     tasks: Vec<JoinHandle<()>>,
+    _lock: fs::File,
 }
 
 /// Opens the manager, when the settings ask for one.
@@ -50,20 +52,14 @@ pub(crate) async fn open(settings: &Settings, source: &Source) -> Result<Option<
     if !settings.manager.enabled {
         return Ok(None);
     }
-    let directory = data_directory(settings, source);
+    let (url, directory) = store_url(settings, source)?;
     let failed = |error: StoreError| StartError::Manager(error.into());
-    fs::create_dir_all(&directory)
-        .map_err(|cause| failed(StoreError::Io { action: "create", path: directory.clone(), cause }))?;
-    let id = node_id(&directory.join("node")).map_err(failed)?;
+    let (id, lock) = node_id(&directory).map_err(failed)?;
     let wanted = settings.manager.address;
     let bound = TcpListener::bind(wanted).await;
     let listener = bound.map_err(|error| StartError::Admin { address: wanted, error })?;
     let address = listener.local_addr().unwrap_or(wanted);
     let folder = directory.join("snapshot");
-    let url = match &settings.store.url {
-        Some(secret) => StoreUrl::Postgres(secret.expose().unwrap_or_default().to_owned()),
-        None => StoreUrl::File(directory.join("assets.db")),
-    };
     let is_file = matches!(url, StoreUrl::File(_));
     let vault = master_key::vault(&settings.store.master_key, is_file.then_some(&directory)).await;
     let vault = Arc::new(vault.map_err(|problem| StartError::Config(problem.into()))?);
@@ -74,7 +70,20 @@ pub(crate) async fn open(settings: &Settings, source: &Source) -> Result<Option<
         (opened, _) => opened.map_err(StartError::Manager)?,
     };
     let snapshot = matches!(url, StoreUrl::Postgres(_)).then_some(folder);
-    Ok(Some(Opened { manager, first_password, listener, address, id, snapshot }))
+    Ok(Some(Opened { manager, first_password, listener, address, id, snapshot, lock }))
+}
+
+/// Where the store is, and the directory of what else the node keeps, which is made.
+pub(crate) fn store_url(settings: &Settings, source: &Source) -> Result<(StoreUrl, PathBuf), StartError> {
+    let directory = data_directory(settings, source);
+    fs::create_dir_all(&directory).map_err(|cause| {
+        StartError::Manager(StoreError::Io { action: "create", path: directory.clone(), cause }.into())
+    })?;
+    let url = match &settings.store.url {
+        Some(secret) => StoreUrl::Postgres(secret.expose().unwrap_or_default().to_owned()),
+        None => StoreUrl::File(directory.join("assets.db")),
+    };
+    Ok((url, directory))
 }
 
 async fn open_store(
@@ -111,24 +120,31 @@ async fn open_snapshot(
     Manager::open_snapshot(store, node_name(), Arc::clone(vault), kept, documents).await
 }
 
-/// The id of this node: made once, and kept beside what else it has to remember.
-fn node_id(file: &Path) -> Result<String, StoreError> {
-    let failed = |action| move |cause| StoreError::Io { action, path: file.to_owned(), cause };
-    match fs::read_to_string(file) {
-        Ok(id) if !id.trim().is_empty() => return Ok(id.trim().to_owned()),
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(cause) => return Err(failed("read")(cause)),
+/// Keeps other processes away from a directory until the file is dropped.
+pub(crate) fn lock(directory: &Path) -> Result<fs::File, StoreError> {
+    let file = directory.join("node");
+    let failed = |cause| StoreError::Io { action: "open", path: file.clone(), cause };
+    let options =
+        fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&file);
+    let lock = options.map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(fs::TryLockError::WouldBlock) => Err(StoreError::InUse { directory: directory.to_owned() }),
+        Err(fs::TryLockError::Error(cause)) => Err(failed(cause)),
     }
-    let id = manager::new_id();
-    let written = fs::OpenOptions::new()
-        .create(true)
-        .write(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(file)
-        .and_then(|mut new| io::Write::write_all(&mut new, id.as_bytes()));
-    written.map(|()| id).map_err(failed("write"))
+}
+
+/// The id of this node: made once, and kept beside what else it has to remember.
+fn node_id(directory: &Path) -> Result<(String, fs::File), StoreError> {
+    let mut lock = lock(directory)?;
+    let failed = |action| move |cause| StoreError::Io { action, path: directory.join("node"), cause };
+    let mut id = String::new();
+    io::Read::read_to_string(&mut lock, &mut id).map_err(failed("read"))?;
+    if id.trim().is_empty() {
+        id = manager::new_id();
+        io::Write::write_all(&mut lock, id.as_bytes()).map_err(failed("write"))?;
+    }
+    Ok((id.trim().to_owned(), lock))
 }
 
 impl Opened {
@@ -151,7 +167,13 @@ impl Opened {
                 tracing::error!(%error, "the admin API ended");
             }
         }));
-        Managed { manager: self.manager, first_password: self.first_password, address: self.address, tasks }
+        Managed {
+            manager: self.manager,
+            first_password: self.first_password,
+            address: self.address,
+            tasks,
+            _lock: self.lock,
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::{io, path::PathBuf};
 /// Messages are complete: what SQLite or the system said is part of them, not a source to be printed as well.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    #[error("the event store {} is in use by another process", directory.display())]
+    #[error("the data directory {} is in use by another process", directory.display())]
     InUse { directory: PathBuf },
     #[error("the disk is full: {} cannot grow", file.display())]
     Full { file: PathBuf },

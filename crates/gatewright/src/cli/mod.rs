@@ -1,5 +1,6 @@
 //! The command line.
 
+mod backup;
 mod check;
 mod import;
 mod key;
@@ -61,6 +62,10 @@ enum Command {
     Rollback(manage::Rollback),
     /// List what was done, or check that the log is as it was written.
     Audit(manage::Audit),
+    /// Write everything in the store of a node into a file, also while gateways serve from it.
+    Backup(backup::Backup),
+    /// Make the store of a node what a backup has kept. Gateways on the same PostgreSQL database follow.
+    Restore(backup::Restore),
     /// Look at the master keys that secrets are encrypted under, and change them.
     Secrets(manage::Secrets),
     /// Make an API key and its hash.
@@ -100,6 +105,8 @@ pub fn main(release_memory: Option<fn()>) -> ExitCode {
             Command::History(command) => manage::exit(command.run().await),
             Command::Rollback(command) => manage::exit(command.run().await),
             Command::Audit(command) => manage::exit(command.run().await),
+            Command::Backup(command) => command.run().await,
+            Command::Restore(command) => command.run().await,
             Command::Secrets(command) => manage::exit(command.run().await),
             Command::Key => key::run(),
         }

@@ -3,6 +3,7 @@
 //! It keeps documents and knows nothing of what is in them. SQLite and PostgreSQL get the same statements.
 
 mod audit;
+mod backup;
 mod commit;
 mod credential;
 mod data_key;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use tokio::{sync::watch, task::JoinHandle};
 
 pub use audit::{AuditEntry, AuditFilter, AuditRecord, Tampered};
+pub use backup::{BackupError, Summary};
 pub use commit::{Change, Commit, CommitError, Expected};
 pub use data_key::DataKey;
 pub use database::StoreUrl;
@@ -243,6 +245,24 @@ impl AssetStore {
     /// Looks whether the audit log is as it was written: how many records there are, or the first that is not.
     pub async fn verify_audit(&self) -> Result<Result<u64, Tampered>, StoreError> {
         audit::verify(&self.database).await
+    }
+
+    /// Writes everything into a backup, as it is at one moment.
+    pub async fn back_up(&self, out: impl std::io::Write) -> Result<Summary, BackupError> {
+        backup::write(&self.database, out).await
+    }
+
+    /// Replaces everything by what is in a backup, all or nothing, unless there is something and it is not to be
+    /// replaced. The backup is opened twice: it is looked at as a whole before anything is changed.
+    pub async fn restore<R: std::io::BufRead>(
+        &self,
+        open: impl Fn() -> std::io::Result<R>,
+        replace: bool,
+    ) -> Result<Summary, BackupError> {
+        let summary = backup::restore(&self.database, open, replace).await?;
+        self.feed.announce(self.head().await?);
+        feed::notify(&self.database, summary.revision).await;
+        Ok(summary)
     }
 
     /// Gives all connections back.
