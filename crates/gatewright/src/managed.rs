@@ -6,15 +6,19 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use manager::{Assets, Manager, Node, Prepared, Preparing};
+use axum::extract::Request;
+use engine::Clock;
+use manager::{Answering, Assets, Manager, Node, PolicyType, Prepared, Preparing, Setup};
 use model::{Diagnostic, Diagnostics, Settings};
 use store::assets::{AssetStore, StoreUrl};
 use tokio::{net::TcpListener, task::JoinHandle};
+use tower::ServiceExt;
 
 use crate::{
     Source, StartError,
     config::references,
     gateway::{Inner, data_directory, node_name},
+    ops,
     ready::Ready,
 };
 
@@ -36,7 +40,11 @@ pub(crate) struct Managed {
 }
 
 /// Opens the manager, when the settings ask for one.
-pub(crate) async fn open(settings: &Settings, source: &Source) -> Result<Option<Opened>, StartError> {
+pub(crate) async fn open(
+    settings: &Settings,
+    source: &Source,
+    clock: &Clock,
+) -> Result<Option<Opened>, StartError> {
     if !settings.manager.enabled {
         return Ok(None);
     }
@@ -48,7 +56,13 @@ pub(crate) async fn open(settings: &Settings, source: &Source) -> Result<Option<
     let bound = TcpListener::bind(wanted).await;
     let listener = bound.map_err(|error| StartError::Admin { address: wanted, error })?;
     let store = AssetStore::open(&url).await.map_err(|error| StartError::Manager(error.into()))?;
-    let (manager, first_password) = Manager::open(store, node_name()).await.map_err(StartError::Manager)?;
+    let clock = clock.clone();
+    let setup = Setup {
+        settings: settings.manager.clone(),
+        machine: node_name(),
+        now: Box::new(move || clock.now().0 / 1_000),
+    };
+    let (manager, first_password) = Manager::open(store, setup).await.map_err(StartError::Manager)?;
     let address = listener.local_addr().unwrap_or(wanted);
     Ok(Some(Opened { manager, first_password, listener, address }))
 }
@@ -110,6 +124,29 @@ impl Node for ThisNode {
         if let Some(inner) = self.0.upgrade() {
             inner.failed(problems);
         }
+    }
+
+    fn policy_types(&self) -> Vec<PolicyType> {
+        let Some(inner) = self.0.upgrade() else { return Vec::new() };
+        let types = inner.kinds.iter().map(|kind| PolicyType {
+            type_name: kind.type_name,
+            stage: kind.stage.name(),
+            repeatable: kind.repeatable,
+            excludes: kind.excludes,
+            needs_application: kind.needs_application,
+            posture: kind.posture,
+            example: kind.example,
+            schema: (kind.schema)(),
+        });
+        types.collect()
+    }
+
+    fn answer(&self, request: Request) -> Answering<'_> {
+        Box::pin(async move {
+            let Some(inner) = self.0.upgrade() else { return ops::stopping() };
+            let answered = ops::router(inner).oneshot(request).await;
+            answered.unwrap_or_else(|never| match never {})
+        })
     }
 }
 

@@ -28,8 +28,9 @@ pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::bind(address).await
 }
 
-pub async fn serve(listener: TcpListener, inner: Arc<Inner>) {
-    let router = Router::new()
+/// What the node tells about itself.
+pub fn router(inner: Arc<Inner>) -> Router {
+    Router::new()
         .route("/health", get(|| async { StatusCode::OK }))
         .route("/health/engine", get(health_engine))
         .route("/ready", get(ready))
@@ -44,8 +45,11 @@ pub async fn serve(listener: TcpListener, inner: Arc<Inner>) {
         .route("/events", get(events))
         .route("/events/follow", get(follow))
         .route("/tap", get(tap))
-        .with_state(inner);
-    if let Err(error) = axum::serve(listener, router).await {
+        .with_state(inner)
+}
+
+pub async fn serve(listener: TcpListener, inner: Arc<Inner>) {
+    if let Err(error) = axum::serve(listener, router(inner)).await {
         tracing::error!(%error, "the operations listener ended");
     }
 }
@@ -57,6 +61,10 @@ fn problem(status: StatusCode, code: &str, detail: &str) -> Response {
     let mut response = (status, Json(body)).into_response();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     response
+}
+
+pub fn stopping() -> Response {
+    problem(StatusCode::SERVICE_UNAVAILABLE, "stopping", "The gateway is stopping.")
 }
 
 /// `green`, or `yellow` when the latest configuration could not be taken up, or `red` when nothing is served.
@@ -75,7 +83,7 @@ async fn health_engine(State(inner): Gateway) -> Response {
 async fn ready(State(inner): Gateway) -> Response {
     let status = inner.status();
     if inner.server().is_none() || status.stopping {
-        return problem(StatusCode::SERVICE_UNAVAILABLE, "stopping", "The gateway is stopping.");
+        return stopping();
     }
     if status.failure.is_some() {
         let detail = "The latest configuration is not live; GET /status says why.";
@@ -87,7 +95,7 @@ async fn ready(State(inner): Gateway) -> Response {
 async fn metrics(State(inner): Gateway) -> Response {
     match inner.metrics() {
         Some(text) => ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
-        None => problem(StatusCode::SERVICE_UNAVAILABLE, "stopping", "The gateway is stopping."),
+        None => stopping(),
     }
 }
 
@@ -103,7 +111,7 @@ fn configuration(inner: &Inner) -> Value {
 
 async fn status(State(inner): Gateway) -> Response {
     let Some(server) = inner.server() else {
-        return problem(StatusCode::SERVICE_UNAVAILABLE, "stopping", "The gateway is stopping.");
+        return stopping();
     };
     let (connections, requests) = server.load();
     let snapshot = server.snapshot();
@@ -148,7 +156,7 @@ async fn reload(State(inner): Gateway) -> Response {
 
 async fn apis(State(inner): Gateway) -> Response {
     let Some(server) = inner.server() else {
-        return problem(StatusCode::SERVICE_UNAVAILABLE, "stopping", "The gateway is stopping.");
+        return stopping();
     };
     let snapshot = server.snapshot();
     let apis: Vec<Value> = snapshot
@@ -186,7 +194,7 @@ async fn definition(State(inner): Gateway, Path((name, version)): Path<(String, 
 /// Has an API forget the answers that its policies keep.
 async fn purge(State(inner): Gateway, Path((name, version)): Path<(String, String)>) -> Response {
     let Some(server) = inner.server() else {
-        return problem(StatusCode::SERVICE_UNAVAILABLE, "stopping", "The gateway is stopping.");
+        return stopping();
     };
     let snapshot = server.snapshot();
     match snapshot.apis.iter().find(|a| *a.names.name == *name && *a.names.version == *version) {
@@ -240,7 +248,7 @@ async fn dry_run(State(inner): Gateway, Json(question): Json<Question>) -> Respo
     let client = question.client.unwrap_or(std::net::Ipv4Addr::LOCALHOST.into());
     match inner.dry_run(DryRun { head, client }).await {
         Some(explanation) => Json(explanation).into_response(),
-        None => problem(StatusCode::SERVICE_UNAVAILABLE, "stopping", "The gateway is stopping."),
+        None => stopping(),
     }
 }
 

@@ -70,6 +70,8 @@ pub enum ChangeError {
     Invalid(Diagnostics),
     #[error("the privilege `{0}` is needed")]
     Forbidden(&'static str),
+    #[error("the password that it is now was not right")]
+    WrongPassword,
     #[error("{0}")]
     Store(StoreError),
     #[error("others change the configuration all the time; try again")]

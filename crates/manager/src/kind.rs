@@ -3,7 +3,7 @@
 use std::{any::Any, sync::Arc};
 
 use model::{ConfigDoc, Diagnostics, check};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -42,6 +42,8 @@ pub struct Kind {
     parse: fn(Value) -> Result<Parsed, Diagnostics>,
     append: fn(&mut ConfigDoc, &(dyn Any + Send + Sync)),
     schema: fn() -> Value,
+    subschema: fn(&mut SchemaGenerator) -> Schema,
+    type_name: fn() -> String,
 }
 
 impl Kind {
@@ -64,6 +66,8 @@ impl Kind {
                 }
             },
             schema: check::schema_of::<T>,
+            subschema: |generator| generator.subschema_for::<T>(),
+            type_name: || T::schema_name().into_owned(),
         }
     }
 
@@ -80,6 +84,16 @@ impl Kind {
     /// The JSON Schema of its documents.
     pub fn schema(&self) -> Value {
         (self.schema)()
+    }
+
+    /// The same among other schemas.
+    pub(crate) fn subschema(&self, generator: &mut SchemaGenerator) -> Schema {
+        (self.subschema)(generator)
+    }
+
+    /// What the schema of its documents is called there.
+    pub(crate) fn type_name(&self) -> String {
+        (self.type_name)()
     }
 }
 

@@ -2,21 +2,21 @@
 
 use std::{
     fmt,
+    net::IpAddr,
     sync::{Arc, PoisonError, RwLock},
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use arc_swap::ArcSwap;
-use model::{Diagnostic, Diagnostics};
+use model::{Diagnostic, Diagnostics, settings::ManagerSettings};
 use store::{
     StoreError,
-    assets::{AssetStore, AuditEntry, Commit, CommitError},
+    assets::{AssetStore, AuditEntry, Commit, CommitError, Credential},
 };
 use tokio::{sync::Mutex, task::JoinHandle};
 
 use crate::{
-    Assets, ChangeError, Changed, Condition, Edit, Node, Prepared, Who, Write,
-    access::{self, Access},
+    Assets, ChangeError, Changed, Condition, Edit, Node, Prepared, Privilege, Who, Write,
+    access::{Access, Checked, Credentials, Sources, password},
     change::{Worked, work_out},
     definitions, kind,
     rights::{ADMINISTRATORS, PREDEFINED},
@@ -36,6 +36,15 @@ pub enum ManagerError {
     First(String),
 }
 
+/// What a manager is made from, beside its store.
+pub struct Setup {
+    pub settings: ManagerSettings,
+    /// Name of this node, for the audit log.
+    pub machine: String,
+    /// Microseconds since 1970.
+    pub now: Box<dyn Fn() -> u64 + Send + Sync>,
+}
+
 /// The control plane of a node.
 pub struct Manager {
     pub(crate) store: AssetStore,
@@ -44,8 +53,8 @@ pub struct Manager {
     assets: ArcSwap<Assets>,
     /// One change at a time; other nodes are kept out by the store.
     changing: Mutex<()>,
-    /// Name of this node, for the audit log.
     machine: String,
+    now: Box<dyn Fn() -> u64 + Send + Sync>,
 }
 
 impl fmt::Debug for Manager {
@@ -57,10 +66,8 @@ impl fmt::Debug for Manager {
 impl Manager {
     /// Reads all assets. Where there are none, predefined groups and an administrator are made: the second value is
     /// the password.
-    pub async fn open(
-        store: AssetStore,
-        machine: String,
-    ) -> Result<(Arc<Self>, Option<String>), ManagerError> {
+    pub async fn open(store: AssetStore, setup: Setup) -> Result<(Arc<Self>, Option<String>), ManagerError> {
+        let Setup { settings, machine, now } = setup;
         let (revision, assets) = store.assets().await?;
         let (mut assets, mut problems) = Assets::read(revision, assets);
         match definitions::complete(&store, &mut assets).await {
@@ -73,11 +80,12 @@ impl Manager {
         }
         let manager = Self {
             store,
-            access: Access::default(),
+            access: Access::new(settings),
             node: RwLock::default(),
             assets: ArcSwap::from_pointee(assets),
             changing: Mutex::default(),
             machine,
+            now,
         };
         let password = if revision == 0 { Some(manager.make_first().await?) } else { None };
         Ok((Arc::new(manager), password))
@@ -85,9 +93,10 @@ impl Manager {
 
     async fn make_first(&self) -> Result<String, ManagerError> {
         let failed = |what: &str| ManagerError::First(what.to_owned());
-        let password = access::random_password().ok_or_else(|| failed("there is no randomness"))?;
-        let hash = access::hash(&password).ok_or_else(|| failed("the password could not be hashed"))?;
-        self.store.set_password_hash(ADMINISTRATOR, Some(&hash), now()).await?;
+        let password = password::random().ok_or_else(|| failed("there is no randomness"))?;
+        let hash = password::hash(&password).ok_or_else(|| failed("the password could not be hashed"))?;
+        let credential = Credential { password_hash: hash, changed_at: self.now(), temporary: false };
+        self.store.set_credential(ADMINISTRATOR, &credential, None).await?;
         let put = |kind_name: &str, document: serde_json::Value| {
             let kind = kind(kind_name).ok_or_else(|| failed(kind_name))?;
             Ok::<_, ManagerError>(Edit {
@@ -105,6 +114,11 @@ impl Manager {
         let made = self.commit(ADMINISTRATOR, "", &edits, Some("first start")).await;
         made.map_err(|error| ManagerError::First(error.to_string()))?;
         Ok(password)
+    }
+
+    /// Microseconds since 1970.
+    pub(crate) fn now(&self) -> u64 {
+        (self.now)()
     }
 
     /// From now on this node has its say about changes, and serves them.
@@ -139,7 +153,7 @@ impl Manager {
     /// What a change would come to. Nothing is changed.
     async fn plan(&self, edits: &[Edit]) -> Result<Changed, ChangeError> {
         let before = self.assets();
-        let mut worked = work_out(&before, edits, now(), new_id)?;
+        let mut worked = work_out(&before, edits, self.now(), new_id)?;
         definitions::complete(&self.store, &mut worked.assets).await?;
         let prepared = self.prepare(Arc::new(worked.assets.clone())).await?;
         let warnings = prepared.as_ref().map(|prepared| prepared.warnings().to_vec()).unwrap_or_default();
@@ -156,7 +170,7 @@ impl Manager {
         let _one_at_a_time = self.changing.lock().await;
         for _ in 0..ATTEMPTS {
             let before = self.assets();
-            let at = now();
+            let at = self.now();
             let mut worked = work_out(&before, edits, at, new_id)?;
             if worked.changes.is_empty() {
                 return Ok(outcome(&worked, before.revision, Vec::new()));
@@ -203,9 +217,12 @@ impl Manager {
         Err(ChangeError::Busy)
     }
 
+    pub(crate) fn node(&self) -> Option<Arc<dyn Node>> {
+        self.node.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     async fn prepare(&self, assets: Arc<Assets>) -> Result<Option<Box<dyn Prepared>>, ChangeError> {
-        let node = self.node.read().unwrap_or_else(PoisonError::into_inner).clone();
-        match node {
+        match self.node() {
             Some(node) => node.prepare(assets).await.map(Some).map_err(ChangeError::Invalid),
             None => Ok(None),
         }
@@ -219,8 +236,7 @@ impl Manager {
     }
 
     fn report(&self, problems: Diagnostics) {
-        let node = self.node.read().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(node) = node {
+        if let Some(node) = self.node() {
             node.failed(problems);
         }
     }
@@ -275,28 +291,60 @@ impl Manager {
         })
     }
 
-    /// Sets a user's password. Whoever may not manage users may set their own.
-    pub async fn set_password(&self, who: &Who, user: &str, password: &str) -> Result<(), ChangeError> {
-        if user != who.user && !who.may(crate::Privilege::ManageUsers) {
-            return Err(ChangeError::Forbidden(crate::Privilege::ManageUsers.name()));
+    /// Sets a user's password. Whoever may not manage users may set their own, and says the one that it is now.
+    pub async fn set_password(
+        &self,
+        who: &Who,
+        user: &str,
+        password: &str,
+        current: Option<&str>,
+        temporary: bool,
+    ) -> Result<(), ChangeError> {
+        if user != who.user && !who.may(Privilege::ManageUsers) {
+            return Err(ChangeError::Forbidden(Privilege::ManageUsers.name()));
         }
-        let known = kind("user").and_then(|kind| self.assets().get(kind, user).cloned());
-        if known.is_none() {
+        if kind("user").is_none_or(|kind| !self.assets().has_name(kind, user)) {
             return Err(ChangeError::NotFound { kind: "user", name: user.to_owned() });
         }
-        if password.chars().count() < SHORTEST_PASSWORD {
-            let problem =
-                Diagnostic::error("password", format!("expected at least {SHORTEST_PASSWORD} characters"));
-            return Err(ChangeError::Invalid(problem.into()));
+        // Whoever finds a screen that was left open does not get the account.
+        if user == who.user && who.session.is_some() {
+            let current = Credentials::Password {
+                user: user.to_owned(),
+                password: current.unwrap_or_default().to_owned(),
+            };
+            if !matches!(self.check(&current, who.address).await?, Checked::Known(_)) {
+                return Err(ChangeError::WrongPassword);
+            }
+            if current_is(&current, password) {
+                let problem =
+                    Diagnostic::error("password", "expected another password than the one that it is now");
+                return Err(ChangeError::Invalid(problem.into()));
+            }
         }
+        password::check(password, user, &self.access.settings().passwords).map_err(ChangeError::Invalid)?;
         let password = password.to_owned();
-        let hashed = tokio::task::spawn_blocking(move || access::hash(&password)).await.ok().flatten();
-        let Some(hash) = hashed else { return Err(ChangeError::Busy) };
-        let at = now();
-        self.store.set_password_hash(user, Some(&hash), at).await.map_err(ChangeError::Store)?;
+        let hashed = tokio::task::spawn_blocking(move || password::hash(&password)).await.ok().flatten();
+        let Some(password_hash) = hashed else { return Err(ChangeError::Busy) };
+        let credential = Credential { password_hash, changed_at: self.now(), temporary };
+        let session = who.session.as_deref().filter(|_| user == who.user);
+        self.store.set_credential(user, &credential, session).await.map_err(ChangeError::Store)?;
         let message = format!("the password of {user} was changed");
         self.record(who, "Access management", "user", "password", user, &message).await;
         Ok(())
+    }
+
+    /// Who has these credentials.
+    pub(crate) async fn check(
+        &self,
+        credentials: &Credentials,
+        address: IpAddr,
+    ) -> Result<Checked, ChangeError> {
+        let assets = self.assets();
+        self.access.check(self.sources(&assets), credentials, address).await.map_err(ChangeError::Store)
+    }
+
+    pub(crate) fn sources<'a>(&'a self, assets: &'a Assets) -> Sources<'a> {
+        Sources { store: &self.store, assets, now: self.now() }
     }
 
     /// Writes down what is no change of an asset.
@@ -321,7 +369,7 @@ impl Manager {
             client_ip: &address,
             payload: None,
         };
-        if let Err(error) = self.store.record(now(), &[entry]).await {
+        if let Err(error) = self.store.record(self.now(), &[entry]).await {
             tracing::error!(%error, "the audit log could not be written: {message}");
         }
     }
@@ -341,7 +389,7 @@ impl Manager {
             client_ip: &address,
             payload: None,
         };
-        if let Err(error) = self.store.record(now(), &[entry]).await {
+        if let Err(error) = self.store.record(self.now(), &[entry]).await {
             tracing::error!(%error, "the audit log could not be written: failed login of {user:?}");
         }
     }
@@ -352,7 +400,6 @@ impl Manager {
     }
 }
 
-const SHORTEST_PASSWORD: usize = 12;
 /// What somebody typed as a name is kept up to here.
 const LONGEST_NAME: usize = 200;
 
@@ -378,10 +425,9 @@ fn outcome(worked: &Worked, revision: u64, warnings: Vec<Diagnostic>) -> Changed
     Changed { revision, assets, different: !worked.changes.is_empty(), warnings }
 }
 
-/// Microseconds since 1970.
-pub(crate) fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+/// Whether a new password is the one that it is now.
+fn current_is(current: &Credentials, new: &str) -> bool {
+    matches!(current, Credentials::Password { password, .. } if password == new)
 }
 
 /// An id of a new asset: 128 random bits, as a UUID (RFC 9562, version 4).

@@ -25,6 +25,8 @@ mod limits;
 mod logging;
 mod manager;
 mod manager_access;
+mod manager_routes;
+mod manager_sessions;
 mod monitoring;
 mod panics;
 mod policies;

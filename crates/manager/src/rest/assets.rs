@@ -11,17 +11,56 @@ use axum::{
         header::{CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION},
     },
     response::{IntoResponse, Response},
+    routing,
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::answer::{Problem, asset, tagged};
+use super::{
+    answer::{Problem, asset, tagged},
+    route::{self, Content, Right, Route, post, put},
+};
 use crate::{Changed, Condition, Edit, Kind, Manager, Who, Write, kind};
 
+pub(super) const ROUTES: &[Route] = &[
+    post("/{kind}", "create{Kind}", "Makes a {kind}.", Right::Change, || routing::post(create))
+        .query::<Options>()
+        .takes_content(Content::Document)
+        .answers_content(201, Content::Asset),
+    route::get("/{kind}/{name}", "get{Kind}", "A {kind}.", Right::User, || routing::get(get))
+        .answers_content(200, Content::Asset),
+    put("/{kind}/{name}", "put{Kind}", "Replaces a {kind}, or makes it.", Right::Change, || {
+        routing::put(replace)
+    })
+    .query::<Options>()
+    .takes_content(Content::Document)
+    .answers_content(200, Content::Asset)
+    .or_creates(),
+    route::patch("/{kind}/{name}", "patch{Kind}", "Changes keys of a {kind}.", Right::Change, || {
+        routing::patch(patch)
+    })
+    .query::<Options>()
+    .takes_content(Content::MergePatch)
+    .answers_content(200, Content::Asset),
+    route::delete("/{kind}/{name}", "delete{Kind}", "Deletes a {kind}.", Right::Change, || {
+        routing::delete(delete)
+    })
+    .query::<Options>()
+    .answers::<Deleted>(200),
+];
+
+/// What is left of a deleted asset.
+#[derive(serde::Serialize, JsonSchema)]
+struct Deleted {
+    revision: u64,
+    warnings: Vec<model::Diagnostic>,
+}
+
 /// What every change may say.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct Options {
+struct Options {
     /// Only say what would change, and what is wrong.
     #[serde(default)]
     dry_run: bool,
@@ -57,7 +96,7 @@ fn if_match(headers: &HeaderMap) -> Result<Option<Condition>, Problem> {
     })
 }
 
-pub(super) async fn get(
+async fn get(
     State(manager): State<Arc<Manager>>,
     Path((list, name)): Path<(String, String)>,
     headers: HeaderMap,
@@ -76,7 +115,7 @@ pub(super) async fn get(
     Ok(tagged(StatusCode::OK, held, asset(held)))
 }
 
-pub(super) async fn create(
+async fn create(
     State(manager): State<Arc<Manager>>,
     Extension(who): Extension<Who>,
     Path(list): Path<String>,
@@ -88,7 +127,7 @@ pub(super) async fn create(
     change(&manager, &who, edit, &options, StatusCode::CREATED).await
 }
 
-pub(super) async fn replace(
+async fn replace(
     State(manager): State<Arc<Manager>>,
     Extension(who): Extension<Who>,
     Path((list, name)): Path<(String, String)>,
@@ -111,7 +150,7 @@ pub(super) async fn replace(
     change(&manager, &who, Edit { kind, name: Some(name), condition, write }, &options, status).await
 }
 
-pub(super) async fn patch(
+async fn patch(
     State(manager): State<Arc<Manager>>,
     Extension(who): Extension<Who>,
     Path((list, name)): Path<(String, String)>,
@@ -131,7 +170,7 @@ pub(super) async fn patch(
     change(&manager, &who, edit, &options, StatusCode::OK).await
 }
 
-pub(super) async fn delete(
+async fn delete(
     State(manager): State<Arc<Manager>>,
     Extension(who): Extension<Who>,
     Path((list, name)): Path<(String, String)>,
@@ -155,7 +194,7 @@ async fn change(
     let Changed { revision, assets, warnings, .. } =
         manager.change(who, std::slice::from_ref(&edit), options.reason.as_deref(), options.dry_run).await?;
     let Some(held) = assets.into_iter().next().flatten() else {
-        return Ok(Json(json!({ "revision": revision, "warnings": warnings })).into_response());
+        return Ok(Json(Deleted { revision, warnings }).into_response());
     };
     let mut body = asset(&held);
     if !warnings.is_empty() {

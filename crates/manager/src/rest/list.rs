@@ -6,23 +6,31 @@ use axum::{
     Json,
     extract::{Path, Query, State},
     http::StatusCode,
+    routing,
 };
 use base64ct::{Base64UrlUnpadded, Encoding};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
     answer::{Problem, asset},
     assets::find_kind,
+    route::{Content, Right, Route, get},
 };
 use crate::{Held, Manager};
 
 /// Longest page.
 const LONGEST: usize = 1_000;
 
-#[derive(Debug, Deserialize)]
+pub(super) const ROUTES: &[Route] =
+    &[get("/{kind}", "list{Kinds}", "A page of {kinds}.", Right::User, || routing::get(list))
+        .query::<Wanted>()
+        .answers_content(200, Content::Assets)];
+
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct Wanted {
+struct Wanted {
     /// Words that all have to be somewhere in the asset, whatever the case.
     q: Option<String>,
     /// `tags=pets` for each key of the document; several with commas.
@@ -30,13 +38,16 @@ pub(super) struct Wanted {
     /// `name`, `changedAt` or `createdAt`, with `-` before it for the other direction.
     #[serde(default)]
     sort: Sort,
+    /// Longest page. Default 100, at most 1000.
     limit: Option<usize>,
+    /// `next` of the page before.
     after: Option<String>,
     /// Keys of each asset that are wanted, with commas. Default: all.
     fields: Option<String>,
 }
 
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[schemars(inline)]
 enum Sort {
     #[default]
     #[serde(rename = "name")]
@@ -80,7 +91,7 @@ impl Sort {
     }
 }
 
-pub(super) async fn list(
+async fn list(
     State(manager): State<Arc<Manager>>,
     Path(list): Path<String>,
     Query(wanted): Query<Wanted>,

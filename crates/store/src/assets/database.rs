@@ -12,7 +12,10 @@ use sqlx::{
 use crate::StoreError;
 
 /// Statements that bring the tables up to date, oldest first. What was released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "assets", include_str!("../../migrations/0001_assets.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "assets", include_str!("../../migrations/0001_assets.sql")),
+    (2, "access", include_str!("../../migrations/0002_access.sql")),
+];
 
 /// Connections of one node to PostgreSQL.
 const CONNECTIONS: u32 = 8;
