@@ -152,7 +152,7 @@ impl Gateway {
     pub async fn start(options: StartOptions) -> Result<Self, StartError> {
         let mut loaded = config::load(&options.source).await.map_err(StartError::Config)?;
         let settings = loaded.input.config.settings.clone();
-        let opened = managed::open(&settings, &options.source).await?;
+        let opened = managed::open(&settings, &options.source, &options.clock).await?;
         if let Some(opened) = &opened {
             let assets = opened.manager.assets();
             let with_assets = config::load_with_assets(&options.source, Some(&assets)).await;

@@ -8,19 +8,24 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use manager::{Assets, Identity, Manager, ManagerError, Node, Prepared, Preparing, Vault};
+use axum::extract::Request;
+use engine::Clock;
+use manager::{
+    Answering, Assets, Identity, Manager, ManagerError, Node, PolicyType, Prepared, Preparing, Setup,
+};
 use model::{Diagnostic, Diagnostics, Settings};
 use store::{
     StoreError,
     assets::{AssetStore, StoreUrl, snapshot},
 };
 use tokio::{net::TcpListener, task::JoinHandle};
+use tower::ServiceExt;
 
 use crate::{
     Source, StartError,
     config::references,
     gateway::{Inner, data_directory, node_name},
-    master_key,
+    master_key, ops,
     ready::Ready,
 };
 
@@ -48,7 +53,11 @@ pub(crate) struct Managed {
 }
 
 /// Opens the manager, when the settings ask for one.
-pub(crate) async fn open(settings: &Settings, source: &Source) -> Result<Option<Opened>, StartError> {
+pub(crate) async fn open(
+    settings: &Settings,
+    source: &Source,
+    clock: &Clock,
+) -> Result<Option<Opened>, StartError> {
     if !settings.manager.enabled {
         return Ok(None);
     }
@@ -63,9 +72,18 @@ pub(crate) async fn open(settings: &Settings, source: &Source) -> Result<Option<
     let is_file = matches!(url, StoreUrl::File(_));
     let vault = master_key::vault(&settings.store.master_key, is_file.then_some(&directory)).await;
     let vault = Arc::new(vault.map_err(|problem| StartError::Config(problem.into()))?);
-    let (manager, first_password) = match (open_store(&url, &vault).await, &url) {
+    let setup = || {
+        let clock = clock.clone();
+        Setup {
+            settings: settings.manager.clone(),
+            machine: node_name(),
+            now: Box::new(move || clock.now().0 / 1_000),
+            vault: Arc::clone(&vault),
+        }
+    };
+    let (manager, first_password) = match (open_store(&url, setup()).await, &url) {
         (Err(ManagerError::Store(why)), StoreUrl::Postgres(url)) if why.is_away() => {
-            (open_snapshot(url, &vault, &why, &folder).await.map_err(StartError::Manager)?, None)
+            (open_snapshot(url, setup(), &why, &folder).await.map_err(StartError::Manager)?, None)
         }
         (opened, _) => opened.map_err(StartError::Manager)?,
     };
@@ -86,18 +104,15 @@ pub(crate) fn store_url(settings: &Settings, source: &Source) -> Result<(StoreUr
     Ok((url, directory))
 }
 
-async fn open_store(
-    url: &StoreUrl,
-    vault: &Arc<Vault>,
-) -> Result<(Arc<Manager>, Option<String>), ManagerError> {
+async fn open_store(url: &StoreUrl, setup: Setup) -> Result<(Arc<Manager>, Option<String>), ManagerError> {
     let store = AssetStore::open(url).await?;
-    Manager::open(store, node_name(), Arc::clone(vault)).await
+    Manager::open(store, setup).await
 }
 
 /// What this node served last, until the database is there again.
 async fn open_snapshot(
     url: &str,
-    vault: &Arc<Vault>,
+    setup: Setup,
     why: &StoreError,
     folder: &Path,
 ) -> Result<Arc<Manager>, ManagerError> {
@@ -117,7 +132,7 @@ async fn open_snapshot(
     let revision = kept.head.revision;
     tracing::warn!(error = %why, revision, "the database is away; this node serves what it served last, and nothing can be changed");
     let store = AssetStore::open_later(url, kept.head, why)?;
-    Manager::open_snapshot(store, node_name(), Arc::clone(vault), kept, documents).await
+    Manager::open_snapshot(store, setup, kept, documents).await
 }
 
 /// Keeps other processes away from a directory until the file is dropped.
@@ -151,13 +166,8 @@ impl Opened {
     /// Changes are compiled and served by this node from now on, and may be asked for.
     pub(crate) fn serve(self, inner: &Arc<Inner>) -> Managed {
         self.manager.serve_on(Arc::new(ThisNode(Arc::downgrade(inner))));
-        let clock = inner.clock.clone();
-        let identity = Identity {
-            id: self.id,
-            address: self.address.to_string(),
-            version: env!("CARGO_PKG_VERSION"),
-            clock: Arc::new(move || clock.now().0 / 1_000),
-        };
+        let identity =
+            Identity { id: self.id, address: self.address.to_string(), version: env!("CARGO_PKG_VERSION") };
         let mut tasks = vec![self.manager.follow(), self.manager.join(identity)];
         tasks.extend(self.snapshot.map(|folder| self.manager.keep_snapshot(folder)));
         let router = manager::router(Arc::clone(&self.manager));
@@ -205,6 +215,29 @@ impl Node for ThisNode {
         if let Some(inner) = self.0.upgrade() {
             inner.failed(problems);
         }
+    }
+
+    fn policy_types(&self) -> Vec<PolicyType> {
+        let Some(inner) = self.0.upgrade() else { return Vec::new() };
+        let types = inner.kinds.iter().map(|kind| PolicyType {
+            type_name: kind.type_name,
+            stage: kind.stage.name(),
+            repeatable: kind.repeatable,
+            excludes: kind.excludes,
+            needs_application: kind.needs_application,
+            posture: kind.posture,
+            example: kind.example,
+            schema: (kind.schema)(),
+        });
+        types.collect()
+    }
+
+    fn answer(&self, request: Request) -> Answering<'_> {
+        Box::pin(async move {
+            let Some(inner) = self.0.upgrade() else { return ops::stopping() };
+            let answered = ops::router(inner).oneshot(request).await;
+            answered.unwrap_or_else(|never| match never {})
+        })
     }
 }
 

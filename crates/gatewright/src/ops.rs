@@ -29,8 +29,9 @@ pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::bind(address).await
 }
 
-pub async fn serve(listener: TcpListener, inner: Arc<Inner>) {
-    let router = Router::new()
+/// What the node tells about itself.
+pub fn router(inner: Arc<Inner>) -> Router {
+    Router::new()
         .route("/health", get(|| async { StatusCode::OK }))
         .route("/health/engine", get(health_engine))
         .route("/ready", get(ready))
@@ -45,8 +46,11 @@ pub async fn serve(listener: TcpListener, inner: Arc<Inner>) {
         .route("/events", get(events))
         .route("/events/follow", get(follow))
         .route("/tap", get(tap))
-        .with_state(inner);
-    if let Err(error) = axum::serve(listener, router).await {
+        .with_state(inner)
+}
+
+pub async fn serve(listener: TcpListener, inner: Arc<Inner>) {
+    if let Err(error) = axum::serve(listener, router(inner)).await {
         tracing::error!(%error, "the operations listener ended");
     }
 }
@@ -58,6 +62,10 @@ fn problem(status: StatusCode, code: &str, detail: &str) -> Response {
     let mut response = (status, Json(body)).into_response();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     response
+}
+
+pub fn stopping() -> Response {
+    problem(StatusCode::SERVICE_UNAVAILABLE, "stopping", "The gateway is stopping.")
 }
 
 /// `green`, or `yellow` when the latest configuration could not be taken up or the database is away, or `red` when
@@ -93,7 +101,7 @@ async fn managed_by_all(manager: &Manager) -> Value {
     if status["store"]["reachable"] == true
         && let Ok(Ok(nodes)) = tokio::time::timeout(PATIENCE, manager.nodes()).await
     {
-        status["nodes"] = nodes.iter().map(manager::describe_node).collect();
+        status["nodes"] = json!(nodes.iter().map(manager::NodeView::from).collect::<Vec<_>>());
     }
     status
 }
@@ -102,7 +110,7 @@ async fn managed_by_all(manager: &Manager) -> Value {
 async fn ready(State(inner): Gateway) -> Response {
     let status = inner.status();
     if inner.server().is_none() || status.stopping {
-        return problem(StatusCode::SERVICE_UNAVAILABLE, "stopping", "The gateway is stopping.");
+        return stopping();
     }
     if status.failure.is_some() {
         let detail = "The latest configuration is not live; GET /status says why.";
@@ -114,7 +122,7 @@ async fn ready(State(inner): Gateway) -> Response {
 async fn metrics(State(inner): Gateway) -> Response {
     match inner.metrics() {
         Some(text) => ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
-        None => problem(StatusCode::SERVICE_UNAVAILABLE, "stopping", "The gateway is stopping."),
+        None => stopping(),
     }
 }
 
@@ -130,7 +138,7 @@ fn configuration(inner: &Inner) -> Value {
 
 async fn status(State(inner): Gateway) -> Response {
     let Some(server) = inner.server() else {
-        return problem(StatusCode::SERVICE_UNAVAILABLE, "stopping", "The gateway is stopping.");
+        return stopping();
     };
     let (connections, requests) = server.load();
     let snapshot = server.snapshot();
@@ -180,7 +188,7 @@ async fn reload(State(inner): Gateway) -> Response {
 
 async fn apis(State(inner): Gateway) -> Response {
     let Some(server) = inner.server() else {
-        return problem(StatusCode::SERVICE_UNAVAILABLE, "stopping", "The gateway is stopping.");
+        return stopping();
     };
     let snapshot = server.snapshot();
     let apis: Vec<Value> = snapshot
@@ -218,7 +226,7 @@ async fn definition(State(inner): Gateway, Path((name, version)): Path<(String, 
 /// Has an API forget the answers that its policies keep.
 async fn purge(State(inner): Gateway, Path((name, version)): Path<(String, String)>) -> Response {
     let Some(server) = inner.server() else {
-        return problem(StatusCode::SERVICE_UNAVAILABLE, "stopping", "The gateway is stopping.");
+        return stopping();
     };
     let snapshot = server.snapshot();
     match snapshot.apis.iter().find(|a| *a.names.name == *name && *a.names.version == *version) {
@@ -272,7 +280,7 @@ async fn dry_run(State(inner): Gateway, Json(question): Json<Question>) -> Respo
     let client = question.client.unwrap_or(std::net::Ipv4Addr::LOCALHOST.into());
     match inner.dry_run(DryRun { head, client }).await {
         Some(explanation) => Json(explanation).into_response(),
-        None => problem(StatusCode::SERVICE_UNAVAILABLE, "stopping", "The gateway is stopping."),
+        None => stopping(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
 };
 
 use definition::Definition;
@@ -28,6 +28,8 @@ pub struct Held {
     pub parsed: Parsed,
     /// What of it is secret, encrypted.
     pub(crate) sealed: Option<String>,
+    /// This node has looked at what it refers to, and may use all of it. What the node allows does not change.
+    pub looked_at: AtomicBool,
 }
 
 impl Held {
@@ -115,6 +117,7 @@ impl Assets {
             changed_at: version.changed_at,
             parsed,
             sealed: version.sealed,
+            looked_at: AtomicBool::new(false),
         });
         Ok(())
     }
@@ -187,7 +190,7 @@ impl Assets {
     /// Adds them to a configuration, kind by kind, by name.
     pub fn add_to(&self, config: &mut ConfigDoc) {
         for held in self.all() {
-            held.kind.append(config, &*held.parsed.typed);
+            held.kind.append(config, &held.parsed.typed);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Changes of assets: what is asked for, and what comes of it.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicBool};
 
 use model::{ClearText, Diagnostic, Diagnostics};
 use serde_json::Value;
@@ -89,6 +89,10 @@ pub enum ChangeError {
     Invalid(Diagnostics),
     #[error("the privilege `{0}` is needed")]
     Forbidden(&'static str),
+    #[error("only those who are in team `{0}` may assign anything to it")]
+    ForeignTeam(String),
+    #[error("the password that it is now was not right")]
+    WrongPassword,
     #[error("{0}")]
     Store(StoreError),
     #[error("others change the configuration all the time; try again")]
@@ -97,7 +101,7 @@ pub enum ChangeError {
 
 /// Edits, worked out against the assets that they are made from.
 pub(crate) struct Worked {
-    pub assets: Assets,
+    pub assets: Arc<Assets>,
     pub changes: Vec<Change>,
     pub edits: Vec<Done>,
 }
@@ -119,7 +123,7 @@ pub(crate) fn work_out(
 ) -> Result<Worked, ChangeError> {
     let mut assets = before.clone();
     assets.revision += 1;
-    let mut worked = Worked { assets, changes: Vec::new(), edits: Vec::new() };
+    let mut worked = Worked { assets: Arc::new(assets), changes: Vec::new(), edits: Vec::new() };
     let mut problems = Diagnostics::default();
     for edit in edits {
         match work_out_one(&mut worked, before, edit, at, &mut new_id) {
@@ -173,7 +177,7 @@ fn work_out_one(
     }
     let Some(parsed) = parsed else {
         let held = held.ok_or_else(|| ChangeError::NotFound { kind: kind.name, name: name.clone() })?;
-        worked.assets.remove(kind, &held.id);
+        Arc::make_mut(&mut worked.assets).remove(kind, &held.id);
         worked.changes.push(Change {
             kind: kind.name.into(),
             id: held.id.clone(),
@@ -212,15 +216,18 @@ fn work_out_one(
         document: Some(parsed.document.to_string()),
         sealed: sealed.clone(),
     });
-    worked.assets.remove(kind, &id);
-    worked.assets.put(Held {
+    let assets = Arc::make_mut(&mut worked.assets);
+    assets.remove(kind, &id);
+    let revision = assets.revision;
+    assets.put(Held {
         kind,
         id,
-        revision: worked.assets.revision,
+        revision,
         created_at: held.as_ref().map_or(at, |held| held.created_at),
         changed_at: at,
         parsed,
         sealed,
+        looked_at: AtomicBool::new(false),
     });
     Ok(Done { kind, name, action: Some(action) })
 }

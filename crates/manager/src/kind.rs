@@ -3,7 +3,7 @@
 use std::{any::Any, sync::Arc};
 
 use model::{ClearText, ConfigDoc, Diagnostics, check};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -21,8 +21,8 @@ pub trait AssetDoc: Clone + Serialize + DeserializeOwned + JsonSchema + Send + S
     /// Unique among its kind.
     fn name(&self) -> Result<String, Diagnostics>;
 
-    /// Its list in a configuration.
-    fn list(config: &mut ConfigDoc) -> &mut Vec<Self>;
+    /// Adds one to its list in a configuration.
+    fn add_to(doc: &Arc<Self>, config: &mut ConfigDoc);
 
     /// Takes out what is not to be seen again.
     fn take_secret(&mut self) -> Option<ClearText> {
@@ -47,8 +47,10 @@ pub struct Kind {
     pub list: &'static str,
     pub privilege: Privilege,
     parse: fn(Value) -> Result<Parsed, Diagnostics>,
-    append: fn(&mut ConfigDoc, &(dyn Any + Send + Sync)),
+    append: fn(&mut ConfigDoc, &Arc<dyn Any + Send + Sync>),
     schema: fn() -> Value,
+    subschema: fn(&mut SchemaGenerator) -> Schema,
+    type_name: fn() -> String,
 }
 
 impl Kind {
@@ -67,11 +69,13 @@ impl Kind {
                 Ok(Parsed { name, document, typed: Arc::new(typed), secret })
             },
             append: |config, typed| {
-                if let Some(typed) = typed.downcast_ref::<T>() {
-                    T::list(config).push(typed.clone());
+                if let Ok(typed) = Arc::clone(typed).downcast::<T>() {
+                    T::add_to(&typed, config);
                 }
             },
             schema: check::schema_of::<T>,
+            subschema: |generator| generator.subschema_for::<T>(),
+            type_name: || T::schema_name().into_owned(),
         }
     }
 
@@ -81,13 +85,23 @@ impl Kind {
     }
 
     /// Adds a document of this kind to a configuration.
-    pub fn append(&self, config: &mut ConfigDoc, typed: &(dyn Any + Send + Sync)) {
+    pub fn append(&self, config: &mut ConfigDoc, typed: &Arc<dyn Any + Send + Sync>) {
         (self.append)(config, typed);
     }
 
     /// The JSON Schema of its documents.
     pub fn schema(&self) -> Value {
         (self.schema)()
+    }
+
+    /// The same among other schemas.
+    pub(crate) fn subschema(&self, generator: &mut SchemaGenerator) -> Schema {
+        (self.subschema)(generator)
+    }
+
+    /// What the schema of its documents is called there.
+    pub(crate) fn type_name(&self) -> String {
+        (self.type_name)()
     }
 }
 

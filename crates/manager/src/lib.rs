@@ -6,6 +6,7 @@
 
 mod access;
 mod assets;
+mod authorize;
 mod change;
 mod definitions;
 mod keep;
@@ -25,10 +26,10 @@ pub use change::{ChangeError, Changed, Condition, Edit, Sealed, Write};
 pub use definitions::DOCUMENT;
 pub use kind::{AssetDoc, Kind, Parsed};
 pub use kinds::{KINDS, kind};
-pub use node::{Node, Prepared, Preparing};
+pub use model::Privilege;
+pub use node::{Answering, Node, PolicyType, Prepared, Preparing};
 pub use nodes::{Identity, NodeStatus};
-pub use rest::{describe_node, router};
-pub use rights::Privilege;
+pub use rest::{NodeView, openapi, router};
 pub use rotation::RotationError;
-pub use service::{Manager, ManagerError, new_id};
+pub use service::{Manager, ManagerError, Setup, new_id};
 pub use vault::{MasterKey, Vault, VaultError};

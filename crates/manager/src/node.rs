@@ -2,12 +2,19 @@
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
+use axum::{extract::Request, response::Response};
 use model::{Diagnostic, Diagnostics};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::Assets;
 
 /// A configuration that is compiled and not served yet, or what is wrong with it.
 pub type Preparing<'a> = Pin<Box<dyn Future<Output = Result<Box<dyn Prepared>, Diagnostics>> + Send + 'a>>;
+
+/// What a node answers when it is asked about itself.
+pub type Answering<'a> = Pin<Box<dyn Future<Output = Response> + Send + 'a>>;
 
 /// A gateway that serves assets.
 pub trait Node: Send + Sync + 'static {
@@ -17,6 +24,35 @@ pub trait Node: Send + Sync + 'static {
 
     /// Says that a revision could not be served.
     fn failed(&self, problems: Diagnostics);
+
+    /// What policies it knows.
+    fn policy_types(&self) -> Vec<PolicyType>;
+
+    /// Answers a question about itself, whose path is as on its operations listener. Whoever asks may do so.
+    fn answer(&self, request: Request) -> Answering<'_>;
+}
+
+/// A policy that there is, to be used in any API.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicyType {
+    /// As in `type: apiKey`.
+    #[serde(rename = "type")]
+    pub type_name: &'static str,
+    /// When it runs.
+    pub stage: &'static str,
+    /// An operation may have several of it.
+    pub repeatable: bool,
+    /// Types that it does not go together with.
+    pub excludes: &'static [&'static str],
+    /// It needs a policy beside it that identifies the application.
+    pub needs_application: bool,
+    /// What it means for security.
+    pub posture: &'static str,
+    /// A configuration, as YAML.
+    pub example: &'static str,
+    /// JSON Schema of its configuration.
+    pub schema: Value,
 }
 
 /// A configuration that is compiled and not served yet.

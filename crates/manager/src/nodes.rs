@@ -26,8 +26,6 @@ pub struct Identity {
     /// Where its admin API listens.
     pub address: String,
     pub version: &'static str,
-    /// Microseconds since 1970, as this node sees it.
-    pub clock: Arc<dyn Fn() -> u64 + Send + Sync>,
 }
 
 /// What this node serves.
@@ -70,10 +68,10 @@ impl Manager {
         let manager = Arc::clone(self);
         tokio::spawn(async move {
             let Some(identity) = manager.identity.get() else { return };
-            let started_at = (identity.clock)();
+            let started_at = manager.now();
             let mut serving = manager.serving.subscribe();
             loop {
-                let now = (identity.clock)();
+                let now = manager.now();
                 let node = manager.own(identity, &serving.borrow_and_update(), started_at, now);
                 let written = manager.store.put_node(&node, now.saturating_sub(FORGOTTEN)).await;
                 // That the database is away is told by who follows it.
@@ -123,7 +121,7 @@ impl Manager {
     /// All nodes that are known.
     pub async fn nodes(&self) -> Result<Vec<NodeStatus>, StoreError> {
         let own = self.identity.get();
-        let now = own.map_or_else(crate::service::now, |own| (own.clock)());
+        let now = self.now();
         let nodes = self.store.nodes().await?.into_iter().map(|mut node| {
             let is_own = own.is_some_and(|own| own.id == node.id);
             if is_own && let Some(own) = own {

@@ -2,7 +2,7 @@
 
 use store::assets::{AuditEntry, Commit, CommitError};
 
-use crate::{ChangeError, Manager, NodeStatus, VaultError, Who, service::now};
+use crate::{ChangeError, Manager, NodeStatus, VaultError, Who};
 
 /// Why keys were not encrypted anew.
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +59,7 @@ impl Manager {
             let commit = Commit {
                 base: before.revision,
                 epoch: before.epoch,
-                at: now(),
+                at: self.now(),
                 author: &who.user,
                 reason: Some("another master key"),
                 changes: &[],
@@ -70,7 +70,7 @@ impl Manager {
                 Ok(revision) => {
                     let mut assets = (*before).clone();
                     assets.revision = revision;
-                    self.serve(assets, None);
+                    self.serve(std::sync::Arc::new(assets), None);
                     return Ok((count, revision));
                 }
                 Err(CommitError::Behind { .. }) => self.catch_up().await?,

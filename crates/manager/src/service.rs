@@ -2,15 +2,16 @@
 
 use std::{
     fmt,
+    net::IpAddr,
     sync::{Arc, OnceLock, PoisonError, RwLock},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use arc_swap::ArcSwap;
-use model::{Diagnostic, Diagnostics};
+use model::{Diagnostic, Diagnostics, settings::ManagerSettings};
 use store::{
     StoreError,
-    assets::{AssetStore, AuditEntry, Commit, CommitError, Head, snapshot::Snapshot},
+    assets::{AssetStore, AuditEntry, Commit, CommitError, Credential, Head, snapshot::Snapshot},
 };
 use tokio::{
     sync::{Mutex, watch},
@@ -18,8 +19,9 @@ use tokio::{
 };
 
 use crate::{
-    Assets, ChangeError, Changed, Condition, Edit, Node, Prepared, Who, Write,
-    access::{self, Access},
+    Assets, ChangeError, Changed, Condition, Edit, Node, Prepared, Privilege, Who, Write,
+    access::{Access, Checked, Credentials, Sources, password},
+    authorize,
     change::{Worked, work_out},
     definitions, keep, kind,
     nodes::{Identity, Serving},
@@ -49,6 +51,25 @@ pub enum ManagerError {
     NoSnapshot { away: String },
 }
 
+/// Who changes something.
+#[derive(Clone, Copy)]
+enum Author<'a> {
+    Who(&'a Who),
+    /// Nobody is there yet.
+    FirstStart,
+}
+
+/// What a manager is made from, beside its store.
+pub struct Setup {
+    pub settings: ManagerSettings,
+    /// Name of this node, for the audit log.
+    pub machine: String,
+    /// Microseconds since 1970.
+    pub now: Box<dyn Fn() -> u64 + Send + Sync>,
+    /// What secrets are encrypted with.
+    pub vault: Arc<Vault>,
+}
+
 /// The control plane of a node.
 pub struct Manager {
     pub(crate) store: AssetStore,
@@ -57,8 +78,8 @@ pub struct Manager {
     assets: ArcSwap<Assets>,
     /// One change at a time; other nodes are kept out by the store.
     pub(crate) changing: Mutex<()>,
-    /// Name of this node, for the audit log.
     pub(crate) machine: String,
+    now: Box<dyn Fn() -> u64 + Send + Sync>,
     pub(crate) serving: watch::Sender<Serving>,
     pub(crate) identity: OnceLock<Identity>,
 }
@@ -72,14 +93,10 @@ impl fmt::Debug for Manager {
 impl Manager {
     /// Reads all assets. Where there are none, predefined groups and an administrator are made: the second value is
     /// the password.
-    pub async fn open(
-        store: AssetStore,
-        machine: String,
-        vault: Arc<Vault>,
-    ) -> Result<(Arc<Self>, Option<String>), ManagerError> {
+    pub async fn open(store: AssetStore, setup: Setup) -> Result<(Arc<Self>, Option<String>), ManagerError> {
         let (head, assets) = store.assets().await?;
         let (mut assets, mut problems) = Assets::read(head, assets);
-        assets.vault = vault;
+        assets.vault = Arc::clone(&setup.vault);
         match definitions::complete(&store, &mut assets).await {
             Err(ChangeError::Invalid(found)) => problems.0.extend(found.0),
             Err(ChangeError::Store(error)) => return Err(error.into()),
@@ -88,7 +105,7 @@ impl Manager {
         for problem in &problems.0 {
             tracing::error!("{problem}");
         }
-        let manager = Self::of(store, machine, assets);
+        let manager = Self::of(store, setup, assets);
         if !problems.is_empty() {
             manager.serving.send_modify(|serving| serving.refuse(head.revision, &problems));
         }
@@ -100,27 +117,28 @@ impl Manager {
     /// is there again.
     pub async fn open_snapshot(
         store: AssetStore,
-        machine: String,
-        vault: Arc<Vault>,
+        setup: Setup,
         snapshot: Snapshot,
         documents: Vec<Vec<u8>>,
     ) -> Result<Arc<Self>, ManagerError> {
         let away = store.away().unwrap_or_default();
-        let assets = keep::assets_of(snapshot, documents, vault).await;
+        let assets = keep::assets_of(snapshot, documents, Arc::clone(&setup.vault)).await;
         let assets = assets.map_err(|problems| ManagerError::Snapshot { away, problems })?;
-        Ok(Arc::new(Self::of(store, machine, assets)))
+        Ok(Arc::new(Self::of(store, setup, assets)))
     }
 
-    fn of(store: AssetStore, machine: String, assets: Assets) -> Self {
+    fn of(store: AssetStore, setup: Setup, assets: Assets) -> Self {
+        let Setup { settings, machine, now, .. } = setup;
         let assets = Arc::new(assets);
         let serving = Serving { assets: Arc::clone(&assets), refused: None };
         Self {
             store,
-            access: Access::default(),
+            access: Access::new(settings),
             node: RwLock::default(),
             assets: ArcSwap::new(assets),
             changing: Mutex::default(),
             machine,
+            now,
             serving: watch::Sender::new(serving),
             identity: OnceLock::new(),
         }
@@ -128,9 +146,10 @@ impl Manager {
 
     async fn make_first(&self) -> Result<String, ManagerError> {
         let failed = |what: &str| ManagerError::First(what.to_owned());
-        let password = access::random_password().ok_or_else(|| failed("there is no randomness"))?;
-        let hash = access::hash(&password).ok_or_else(|| failed("the password could not be hashed"))?;
-        self.store.set_password_hash(ADMINISTRATOR, Some(&hash), now()).await?;
+        let password = password::random().ok_or_else(|| failed("there is no randomness"))?;
+        let hash = password::hash(&password).ok_or_else(|| failed("the password could not be hashed"))?;
+        let credential = Credential { password_hash: hash, changed_at: self.now(), temporary: false };
+        self.store.set_credential(ADMINISTRATOR, &credential, None).await?;
         let put = |kind_name: &str, document: serde_json::Value| {
             let kind = kind(kind_name).ok_or_else(|| failed(kind_name))?;
             Ok::<_, ManagerError>(Edit {
@@ -145,9 +164,14 @@ impl Manager {
             edits.push(put("group", serde_json::json!({ "name": group }))?);
         }
         edits.push(put("user", serde_json::json!({ "name": ADMINISTRATOR, "groups": [ADMINISTRATORS] }))?);
-        let made = self.commit(ADMINISTRATOR, "", &edits, Some("first start")).await;
+        let made = self.commit(Author::FirstStart, &edits, Some("first start")).await;
         made.map_err(|error| ManagerError::First(error.to_string()))?;
         Ok(password)
+    }
+
+    /// Microseconds since 1970.
+    pub(crate) fn now(&self) -> u64 {
+        (self.now)()
     }
 
     /// From now on this node has its say about changes, and serves them.
@@ -168,46 +192,52 @@ impl Manager {
         reason: Option<&str>,
         dry_run: bool,
     ) -> Result<Changed, ChangeError> {
-        for edit in edits {
-            if !who.may(edit.kind.privilege) {
-                return Err(ChangeError::Forbidden(edit.kind.privilege.name()));
-            }
-        }
         if dry_run {
-            return self.plan(edits).await;
+            return self.plan(who, edits).await;
         }
-        self.commit(&who.user, &who.address.to_string(), edits, reason).await
+        self.commit(Author::Who(who), edits, reason).await
     }
 
     /// What a change would come to. Nothing is changed.
-    async fn plan(&self, edits: &[Edit]) -> Result<Changed, ChangeError> {
+    async fn plan(&self, who: &Who, edits: &[Edit]) -> Result<Changed, ChangeError> {
         self.make_room_for_secrets(edits).await?;
         let before = self.assets();
-        let mut worked = work_out(&before, edits, now(), new_id)?;
-        definitions::complete(&self.store, &mut worked.assets).await?;
-        let prepared = self.prepare(Arc::new(worked.assets.clone())).await?;
+        authorize::asked(who, &before, edits)?;
+        let mut worked = work_out(&before, edits, self.now(), new_id)?;
+        authorize::worked_out(who, &before, &worked)?;
+        definitions::complete(&self.store, Arc::make_mut(&mut worked.assets)).await?;
+        let prepared = self.prepare(Arc::clone(&worked.assets)).await?;
         let warnings = prepared.as_ref().map(|prepared| prepared.warnings().to_vec()).unwrap_or_default();
         Ok(outcome(&worked, before.revision, warnings))
     }
 
     async fn commit(
         &self,
-        user: &str,
-        address: &str,
+        author: Author<'_>,
         edits: &[Edit],
         reason: Option<&str>,
     ) -> Result<Changed, ChangeError> {
+        let (user, address) = match author {
+            Author::Who(who) => (who.user.as_str(), who.address.to_string()),
+            Author::FirstStart => (ADMINISTRATOR, String::new()),
+        };
         let _one_at_a_time = self.changing.lock().await;
         self.make_room_for_secrets(edits).await?;
         for _ in 0..ATTEMPTS {
             let before = self.assets();
-            let at = now();
+            let at = self.now();
+            if let Author::Who(who) = author {
+                authorize::asked(who, &before, edits)?;
+            }
             let mut worked = work_out(&before, edits, at, new_id)?;
+            if let Author::Who(who) = author {
+                authorize::worked_out(who, &before, &worked)?;
+            }
             if worked.changes.is_empty() {
                 return Ok(outcome(&worked, before.revision, Vec::new()));
             }
-            definitions::complete(&self.store, &mut worked.assets).await?;
-            let prepared = self.prepare(Arc::new(worked.assets.clone())).await?;
+            definitions::complete(&self.store, Arc::make_mut(&mut worked.assets)).await?;
+            let prepared = self.prepare(Arc::clone(&worked.assets)).await?;
             let messages = messages(&worked);
             let audit: Vec<AuditEntry<'_>> = messages
                 .iter()
@@ -219,7 +249,7 @@ impl Manager {
                     message,
                     user,
                     source_machine: &self.machine,
-                    client_ip: address,
+                    client_ip: &address,
                     payload: None,
                 })
                 .collect();
@@ -237,7 +267,7 @@ impl Manager {
             match self.store.commit(&commit).await {
                 Ok(revision) => {
                     let warnings = prepared.as_ref().map(|p| p.warnings().to_vec()).unwrap_or_default();
-                    self.serve(worked.assets.clone(), prepared);
+                    self.serve(Arc::clone(&worked.assets), prepared);
                     tracing::info!(revision, user, "{}", messages.first().map_or("", |m| &m.3));
                     return Ok(outcome(&worked, revision, warnings));
                 }
@@ -258,21 +288,23 @@ impl Manager {
         if edits.iter().any(|edit| edit.kind.name == "secret") {
             let vault = Arc::clone(&self.assets().vault);
             // Why it is not possible is said by whoever encrypts.
-            let _ = vault.prepare(&self.store, now()).await.map_err(ChangeError::Store)?;
+            let _ = vault.prepare(&self.store, self.now()).await.map_err(ChangeError::Store)?;
         }
         Ok(())
     }
 
+    pub(crate) fn node(&self) -> Option<Arc<dyn Node>> {
+        self.node.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     async fn prepare(&self, assets: Arc<Assets>) -> Result<Option<Box<dyn Prepared>>, ChangeError> {
-        let node = self.node.read().unwrap_or_else(PoisonError::into_inner).clone();
-        match node {
+        match self.node() {
             Some(node) => node.prepare(assets).await.map(Some).map_err(ChangeError::Invalid),
             None => Ok(None),
         }
     }
 
-    pub(crate) fn serve(&self, assets: Assets, prepared: Option<Box<dyn Prepared>>) {
-        let assets = Arc::new(assets);
+    pub(crate) fn serve(&self, assets: Arc<Assets>, prepared: Option<Box<dyn Prepared>>) {
         self.assets.store(Arc::clone(&assets));
         match prepared.map(Prepared::serve) {
             Some(Err(problems)) => self.report(assets.revision, problems),
@@ -283,8 +315,7 @@ impl Manager {
     /// Says that a revision could not be served, or not whole.
     fn report(&self, revision: u64, problems: Diagnostics) {
         self.serving.send_modify(|serving| serving.refuse(revision, &problems));
-        let node = self.node.read().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(node) = node {
+        if let Some(node) = self.node() {
             node.failed(problems);
         }
     }
@@ -326,12 +357,13 @@ impl Manager {
             completed => completed?,
         }
         let revision = assets.revision;
-        match self.prepare(Arc::new(assets.clone())).await {
+        let assets = Arc::new(assets);
+        match self.prepare(Arc::clone(&assets)).await {
             Ok(prepared) => self.serve(assets, prepared),
             // Another node's configuration may have what this one lacks. What others committed is known all the same.
             Err(ChangeError::Invalid(found)) => {
                 problems.0.extend(found.0);
-                self.assets.store(Arc::new(assets));
+                self.assets.store(assets);
             }
             Err(error) => return Err(error),
         }
@@ -365,28 +397,60 @@ impl Manager {
         })
     }
 
-    /// Sets a user's password. Whoever may not manage users may set their own.
-    pub async fn set_password(&self, who: &Who, user: &str, password: &str) -> Result<(), ChangeError> {
-        if user != who.user && !who.may(crate::Privilege::ManageUsers) {
-            return Err(ChangeError::Forbidden(crate::Privilege::ManageUsers.name()));
+    /// Sets a user's password. Whoever may not manage users may set their own, and says the one that it is now.
+    pub async fn set_password(
+        &self,
+        who: &Who,
+        user: &str,
+        password: &str,
+        current: Option<&str>,
+        temporary: bool,
+    ) -> Result<(), ChangeError> {
+        if user != who.user && !who.may(Privilege::ManageUsers) {
+            return Err(ChangeError::Forbidden(Privilege::ManageUsers.name()));
         }
-        let known = kind("user").and_then(|kind| self.assets().get(kind, user).cloned());
-        if known.is_none() {
+        if kind("user").is_none_or(|kind| !self.assets().has_name(kind, user)) {
             return Err(ChangeError::NotFound { kind: "user", name: user.to_owned() });
         }
-        if password.chars().count() < SHORTEST_PASSWORD {
-            let problem =
-                Diagnostic::error("password", format!("expected at least {SHORTEST_PASSWORD} characters"));
-            return Err(ChangeError::Invalid(problem.into()));
+        // Whoever finds a screen that was left open does not get the account.
+        if user == who.user && who.session.is_some() {
+            let current = Credentials::Password {
+                user: user.to_owned(),
+                password: current.unwrap_or_default().to_owned(),
+            };
+            if !matches!(self.check(&current, who.address).await?, Checked::Known(_)) {
+                return Err(ChangeError::WrongPassword);
+            }
+            if current_is(&current, password) {
+                let problem =
+                    Diagnostic::error("password", "expected another password than the one that it is now");
+                return Err(ChangeError::Invalid(problem.into()));
+            }
         }
+        password::check(password, user, &self.access.settings().passwords).map_err(ChangeError::Invalid)?;
         let password = password.to_owned();
-        let hashed = tokio::task::spawn_blocking(move || access::hash(&password)).await.ok().flatten();
-        let Some(hash) = hashed else { return Err(ChangeError::Busy) };
-        let at = now();
-        self.store.set_password_hash(user, Some(&hash), at).await.map_err(ChangeError::Store)?;
+        let hashed = tokio::task::spawn_blocking(move || password::hash(&password)).await.ok().flatten();
+        let Some(password_hash) = hashed else { return Err(ChangeError::Busy) };
+        let credential = Credential { password_hash, changed_at: self.now(), temporary };
+        let session = who.session.as_deref().filter(|_| user == who.user);
+        self.store.set_credential(user, &credential, session).await.map_err(ChangeError::Store)?;
         let message = format!("the password of {user} was changed");
         self.record(who, "Access management", "user", "password", user, &message).await;
         Ok(())
+    }
+
+    /// Who has these credentials.
+    pub(crate) async fn check(
+        &self,
+        credentials: &Credentials,
+        address: IpAddr,
+    ) -> Result<Checked, ChangeError> {
+        let assets = self.assets();
+        self.access.check(self.sources(&assets), credentials, address).await.map_err(ChangeError::Store)
+    }
+
+    pub(crate) fn sources<'a>(&'a self, assets: &'a Assets) -> Sources<'a> {
+        Sources { store: &self.store, assets, now: self.now() }
     }
 
     /// Writes down what is no change of an asset.
@@ -411,7 +475,7 @@ impl Manager {
             client_ip: &address,
             payload: None,
         };
-        if let Err(error) = self.store.record(now(), &[entry]).await {
+        if let Err(error) = self.store.record(self.now(), &[entry]).await {
             tracing::error!(%error, "the audit log could not be written: {message}");
         }
     }
@@ -431,7 +495,7 @@ impl Manager {
             client_ip: &address,
             payload: None,
         };
-        if let Err(error) = self.store.record(now(), &[entry]).await {
+        if let Err(error) = self.store.record(self.now(), &[entry]).await {
             tracing::error!(%error, "the audit log could not be written: failed login of {user:?}");
         }
     }
@@ -443,7 +507,6 @@ impl Manager {
     }
 }
 
-const SHORTEST_PASSWORD: usize = 12;
 /// What somebody typed as a name is kept up to here.
 const LONGEST_NAME: usize = 200;
 
@@ -470,10 +533,9 @@ fn outcome(worked: &Worked, revision: u64, warnings: Vec<Diagnostic>) -> Changed
     Changed { revision, assets, actions, different: !worked.changes.is_empty(), warnings }
 }
 
-/// Microseconds since 1970.
-pub(crate) fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+/// Whether a new password is the one that it is now.
+fn current_is(current: &Credentials, new: &str) -> bool {
+    matches!(current, Credentials::Password { password, .. } if password == new)
 }
 
 /// An id of a new asset: 128 random bits, as a UUID (RFC 9562, version 4).

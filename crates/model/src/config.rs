@@ -1,13 +1,15 @@
 //! The whole configuration, as one document or as the sum of several.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
     AliasDoc, ApiDoc, ApplicationDoc, DestinationDoc, GlobalPolicyDoc, GroupDoc, ListenerDoc, PolicyDoc,
-    PolicyFiles, PolicyTemplateDoc, SecretDoc, Settings, UpstreamDoc, UrlAliasDoc, UserDoc,
-    secret::ResolvedSecrets,
+    PolicyFiles, PolicyTemplateDoc, SecretDoc, Settings, TeamDoc, TeamRuleDoc, UpstreamDoc, UrlAliasDoc,
+    UserDoc, secret::ResolvedSecrets,
 };
 
 /// Configuration of a gateway: one file, or a folder of files that are added up.
@@ -22,7 +24,8 @@ pub struct ConfigDoc {
     pub upstreams: Vec<UpstreamDoc>,
     /// The published interfaces.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub apis: Vec<ApiDoc>,
+    // Shared: a change of one is a change of few, and there can be very many.
+    pub apis: Vec<Arc<ApiDoc>>,
     /// The consumers of the APIs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub applications: Vec<ApplicationDoc>,
@@ -32,6 +35,12 @@ pub struct ConfigDoc {
     /// What users have in common.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<GroupDoc>,
+    /// Users who manage the same APIs and applications. Only the manager looks at them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub teams: Vec<TeamDoc>,
+    /// What assigns assets to teams by what they are like.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub team_rules: Vec<TeamRuleDoc>,
     /// Policies of every API, or of those they select; they run before the API's own within each stage.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub policies: Vec<GlobalPolicyDoc>,

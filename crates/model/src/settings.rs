@@ -77,6 +77,72 @@ pub struct ManagerSettings {
     /// them anywhere.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub references: Vec<String>,
+    /// Show APIs and applications only to the teams that they are assigned to. With `false` everybody who may log in
+    /// sees all of them.
+    pub enable_team_work: bool,
+    /// How long people stay logged in to the console.
+    pub sessions: Sessions,
+    /// What passwords of users have to be like.
+    pub passwords: Passwords,
+    /// When nobody may log in with a name for a while, because too many passwords for it were wrong.
+    pub account_lock: AccountLock,
+}
+
+/// How long people stay logged in to the console.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Sessions {
+    /// Whoever does nothing for so long is logged out.
+    pub idle: Duration,
+    /// Whoever logged in so long ago is logged out, whatever they do.
+    pub longest: Duration,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self { idle: Duration::from_secs(30 * 60), longest: Duration::from_secs(12 * 60 * 60) }
+    }
+}
+
+/// What passwords of users have to be like.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Passwords {
+    /// Fewest characters.
+    pub min_length: u32,
+    /// Fewest letters that are capital.
+    pub upper_case: u32,
+    /// Fewest letters that are small.
+    pub lower_case: u32,
+    /// Fewest digits.
+    pub digits: u32,
+    /// Fewest characters that are neither letters nor digits.
+    pub special: u32,
+    /// A password that is so old has to be changed at the next login. Default: passwords do not grow old.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expire_after: Option<Duration>,
+}
+
+impl Default for Passwords {
+    fn default() -> Self {
+        Self { min_length: 12, upper_case: 0, lower_case: 0, digits: 0, special: 0, expire_after: None }
+    }
+}
+
+/// When nobody may log in with a name for a while.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct AccountLock {
+    /// So many wrong passwords for a name, from all addresses together, lock it. 0: it is never locked.
+    pub attempts: u32,
+    /// How long wrong passwords count after the first of them, and so how long a name stays locked.
+    pub within: Duration,
+}
+
+impl Default for AccountLock {
+    fn default() -> Self {
+        Self { attempts: 30, within: Duration::from_secs(15 * 60) }
+    }
 }
 
 impl Default for ManagerSettings {
@@ -85,6 +151,10 @@ impl Default for ManagerSettings {
             enabled: false,
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 9072)),
             references: Vec::new(),
+            enable_team_work: false,
+            sessions: Sessions::default(),
+            passwords: Passwords::default(),
+            account_lock: AccountLock::default(),
         }
     }
 }

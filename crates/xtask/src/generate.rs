@@ -62,6 +62,7 @@ fn files(root: &Path) -> Result<BTreeMap<PathBuf, String>, String> {
         page(&format!("policies/{}.md", kind.type_name), policies::page(kind)?);
     }
     files.insert("docs/src/SUMMARY.md".into(), summary(root)?);
+    files.insert("docs/src/reference/admin-api.json".into(), format!("{:#}\n", manager::openapi()));
     files.insert("docs/gatewright.schema.json".into(), format!("{schema:#}\n"));
     Ok(files)
 }

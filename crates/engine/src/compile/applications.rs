@@ -191,7 +191,7 @@ fn users(config: &ConfigDoc, applications: &mut Applications, problems: &mut Dia
             );
         }
         let user = User {
-            password: password.map(Into::into),
+            password: password.filter(|_| !doc.locked).map(Into::into),
             groups: doc.groups.iter().map(|group| group.as_str().into()).collect(),
         };
         if applications.users.insert(doc.name.as_str().into(), user).is_some() {

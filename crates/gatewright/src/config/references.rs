@@ -1,6 +1,8 @@
 //! What assets may refer to on this node. Whoever may change an API may not therefore read every file and every
 //! environment variable of the gateway, and send it somewhere.
 
+use std::sync::atomic::Ordering;
+
 use manager::Assets;
 use model::{Diagnostic, Diagnostics, SecretDoc, diagnostic::join};
 use serde_json::Value;
@@ -12,11 +14,19 @@ pub(crate) fn refused(assets: &Assets, allowed: &[String]) -> Diagnostics {
     let mut problems = Diagnostics::default();
     let secrets = manager::kind("secret");
     for held in assets.all() {
+        // What refers to a secret stays to be looked at: what a secret allows may change.
+        if held.looked_at.load(Ordering::Relaxed) {
+            continue;
+        }
         let mut found = Vec::new();
         references(&held.parsed.document, "", &mut found);
         let mut files = Vec::new();
         resolve::named_files(&held.parsed.document, "", &mut files);
         found.extend(files.into_iter().map(|(path, name)| (path, format!("file:{name}"))));
+        found.retain(|(_, reference)| {
+            reference.starts_with("secret:") || !allowed.iter().any(|pattern| fits(pattern, reference))
+        });
+        held.looked_at.store(found.is_empty(), Ordering::Relaxed);
         for (path, reference) in found {
             if let Some(name) = reference.strip_prefix("secret:") {
                 // That there is none is told by whoever reads it.
@@ -35,9 +45,6 @@ pub(crate) fn refused(assets: &Assets, allowed: &[String]) -> Diagnostics {
                     .in_file(format!("{} {}", held.kind.name, held.parsed.name), None);
                     problems.push(problem);
                 }
-                continue;
-            }
-            if allowed.iter().any(|pattern| fits(pattern, &reference)) {
                 continue;
             }
             let problem =

@@ -9,24 +9,27 @@ mod listener;
 mod policy;
 mod policy_template;
 mod secret;
+mod team;
 mod upstream;
 mod url_alias;
 mod user;
 
 use model::{
     AliasDoc, ApiDoc, ApplicationDoc, DestinationDoc, GlobalPolicyDoc, GroupDoc, ListenerDoc,
-    PolicyTemplateDoc, SecretDoc, UpstreamDoc, UrlAliasDoc, UserDoc,
+    PolicyTemplateDoc, SecretDoc, TeamDoc, TeamRuleDoc, UpstreamDoc, UrlAliasDoc, UserDoc,
 };
 
 use crate::Kind;
 
 /// All kinds, in the order in which one refers to another: what comes first stands by itself.
-pub static KINDS: [Kind; 12] = [
+pub static KINDS: [Kind; 14] = [
     Kind::of::<SecretDoc>(),
     Kind::of::<AliasDoc>(),
     Kind::of::<ListenerDoc>(),
     Kind::of::<UpstreamDoc>(),
     Kind::of::<DestinationDoc>(),
+    Kind::of::<TeamDoc>(),
+    Kind::of::<TeamRuleDoc>(),
     Kind::of::<PolicyTemplateDoc>(),
     Kind::of::<GlobalPolicyDoc>(),
     Kind::of::<ApiDoc>(),

@@ -1,5 +1,7 @@
 //! Secrets, which other assets refer to. Their values are kept apart from their documents.
 
+use std::sync::Arc;
+
 use model::{ClearText, ConfigDoc, Diagnostic, Diagnostics, SecretDoc};
 
 use super::written;
@@ -28,8 +30,8 @@ impl AssetDoc for SecretDoc {
         written(&self.name)
     }
 
-    fn list(config: &mut ConfigDoc) -> &mut Vec<Self> {
-        &mut config.secrets
+    fn add_to(doc: &Arc<Self>, config: &mut ConfigDoc) {
+        config.secrets.push((**doc).clone());
     }
 
     fn take_secret(&mut self) -> Option<ClearText> {

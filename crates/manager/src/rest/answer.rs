@@ -8,12 +8,37 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
-use model::Diagnostics;
+use model::{Diagnostic, Diagnostics};
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::{Value, json};
 use store::StoreError;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{ChangeError, Held};
+
+/// Everything of a kind that there is.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "{T}List")]
+pub(super) struct Items<T> {
+    pub items: Vec<T>,
+}
+
+/// Why a request was not done (RFC 9457).
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(super) struct ProblemView {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    title: Option<&'static str>,
+    status: u16,
+    /// Stable, for programs.
+    code: &'static str,
+    detail: String,
+    /// Everything that is wrong with what was sent, or would be wrong with what it leads to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<Vec<Diagnostic>>,
+}
 
 /// Why a request was not done.
 #[derive(Debug)]
@@ -32,16 +57,14 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut body = json!({
-            "type": "about:blank",
-            "title": self.status.canonical_reason(),
-            "status": self.status.as_u16(),
-            "code": self.code,
-            "detail": self.detail,
-        });
-        if let Some(errors) = self.errors {
-            body["errors"] = serde_json::to_value(errors.0).unwrap_or_default();
-        }
+        let body = ProblemView {
+            kind: "about:blank",
+            title: self.status.canonical_reason(),
+            status: self.status.as_u16(),
+            code: self.code,
+            detail: self.detail,
+            errors: self.errors.map(|errors| errors.0),
+        };
         let mut response = (self.status, Json(body)).into_response();
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         response
@@ -67,7 +90,10 @@ impl From<ChangeError> for Problem {
                     "The change would not be valid; nothing was changed.",
                 )
             },
-            ChangeError::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", detail),
+            ChangeError::WrongPassword => Self::new(StatusCode::FORBIDDEN, "wrong_password", detail),
+            ChangeError::Forbidden(_) | ChangeError::ForeignTeam(_) => {
+                Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
+            }
             ChangeError::Store(error) => error.into(),
             ChangeError::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail),
         }
@@ -94,11 +120,16 @@ impl From<StoreError> for Problem {
     }
 }
 
+pub(super) fn no_such_method() -> Response {
+    let detail = "This path does not know this method; `Allow` tells which it knows.";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail).into_response()
+}
+
 pub(super) fn no_such_route() -> Response {
     Problem::new(
         StatusCode::NOT_FOUND,
         "no_such_route",
-        "There is nothing here; the admin API begins at /api/v1/kinds.",
+        "There is nothing here; GET /api/v1/openapi.json tells what there is.",
     )
     .into_response()
 }

@@ -11,17 +11,56 @@ use axum::{
         header::{CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION},
     },
     response::{IntoResponse, Response},
+    routing,
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::answer::{Problem, asset, tagged};
-use crate::{Changed, Condition, Edit, Kind, Manager, Who, Write, kind};
+use super::{
+    answer::{Problem, asset, tagged},
+    route::{self, Content, Right, Route, post, put},
+};
+use crate::{Assets, ChangeError, Changed, Condition, Edit, Held, Kind, Manager, Who, Write, kind};
+
+pub(super) const ROUTES: &[Route] = &[
+    post("/{kind}", "create{Kind}", "Makes a {kind}.", Right::Change, || routing::post(create))
+        .query::<Options>()
+        .takes_content(Content::Document)
+        .answers_content(201, Content::Asset),
+    route::get("/{kind}/{name}", "get{Kind}", "A {kind}.", Right::User, || routing::get(get))
+        .answers_content(200, Content::Asset),
+    put("/{kind}/{name}", "put{Kind}", "Replaces a {kind}, or makes it.", Right::Change, || {
+        routing::put(replace)
+    })
+    .query::<Options>()
+    .takes_content(Content::Document)
+    .answers_content(200, Content::Asset)
+    .or_creates(),
+    route::patch("/{kind}/{name}", "patch{Kind}", "Changes keys of a {kind}.", Right::Change, || {
+        routing::patch(patch)
+    })
+    .query::<Options>()
+    .takes_content(Content::MergePatch)
+    .answers_content(200, Content::Asset),
+    route::delete("/{kind}/{name}", "delete{Kind}", "Deletes a {kind}.", Right::Change, || {
+        routing::delete(delete)
+    })
+    .query::<Options>()
+    .answers::<Deleted>(200),
+];
+
+/// What is left of a deleted asset.
+#[derive(serde::Serialize, JsonSchema)]
+struct Deleted {
+    revision: u64,
+    warnings: Vec<model::Diagnostic>,
+}
 
 /// What every change may say.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct Options {
+struct Options {
     /// Only say what would change, and what is wrong.
     #[serde(default)]
     dry_run: bool,
@@ -35,6 +74,17 @@ pub(super) fn find_kind(list: &str) -> Result<&'static Kind, Problem> {
         let detail = format!("found `{list}`, expected one of {}", known.join(", "));
         Problem::new(StatusCode::NOT_FOUND, "no_such_kind", detail)
     })
+}
+
+/// An asset that is there for whoever asks.
+pub(super) fn find<'a>(
+    assets: &'a Assets,
+    who: &Who,
+    kind: &'static Kind,
+    name: &str,
+) -> Result<&'a Arc<Held>, Problem> {
+    let held = assets.get(kind, name).filter(|held| who.sees(assets, held));
+    held.ok_or_else(|| ChangeError::NotFound { kind: kind.name, name: name.to_owned() }.into())
 }
 
 fn document(body: &Bytes) -> Result<Value, Problem> {
@@ -57,17 +107,15 @@ fn if_match(headers: &HeaderMap) -> Result<Option<Condition>, Problem> {
     })
 }
 
-pub(super) async fn get(
+async fn get(
     State(manager): State<Arc<Manager>>,
+    Extension(who): Extension<Who>,
     Path((list, name)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let kind = find_kind(&list)?;
     let assets = manager.assets();
-    let Some(held) = assets.get(kind, &name) else {
-        let detail = format!("there is no {} `{name}`", kind.name);
-        return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", detail));
-    };
+    let held = find(&assets, &who, kind, &name)?;
     let tag = format!("\"{}\"", held.revision);
     if headers.get(IF_NONE_MATCH).is_some_and(|value| value.as_bytes() == tag.as_bytes()) {
         let tag = HeaderValue::from_str(&tag).unwrap_or_else(|_| HeaderValue::from_static("*"));
@@ -76,7 +124,7 @@ pub(super) async fn get(
     Ok(tagged(StatusCode::OK, held, asset(held)))
 }
 
-pub(super) async fn create(
+async fn create(
     State(manager): State<Arc<Manager>>,
     Extension(who): Extension<Who>,
     Path(list): Path<String>,
@@ -88,7 +136,7 @@ pub(super) async fn create(
     change(&manager, &who, edit, &options, StatusCode::CREATED).await
 }
 
-pub(super) async fn replace(
+async fn replace(
     State(manager): State<Arc<Manager>>,
     Extension(who): Extension<Who>,
     Path((list, name)): Path<(String, String)>,
@@ -111,7 +159,7 @@ pub(super) async fn replace(
     change(&manager, &who, Edit { kind, name: Some(name), condition, write }, &options, status).await
 }
 
-pub(super) async fn patch(
+async fn patch(
     State(manager): State<Arc<Manager>>,
     Extension(who): Extension<Who>,
     Path((list, name)): Path<(String, String)>,
@@ -131,7 +179,7 @@ pub(super) async fn patch(
     change(&manager, &who, edit, &options, StatusCode::OK).await
 }
 
-pub(super) async fn delete(
+async fn delete(
     State(manager): State<Arc<Manager>>,
     Extension(who): Extension<Who>,
     Path((list, name)): Path<(String, String)>,
@@ -155,7 +203,7 @@ async fn change(
     let Changed { revision, assets, warnings, .. } =
         manager.change(who, std::slice::from_ref(&edit), options.reason.as_deref(), options.dry_run).await?;
     let Some(held) = assets.into_iter().next().flatten() else {
-        return Ok(Json(json!({ "revision": revision, "warnings": warnings })).into_response());
+        return Ok(Json(Deleted { revision, warnings }).into_response());
     };
     let mut body = asset(&held);
     if !warnings.is_empty() {

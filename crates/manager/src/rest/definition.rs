@@ -11,44 +11,95 @@ use axum::{
         header::{CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
     },
     response::{IntoResponse, Response},
+    routing,
 };
 use model::ApiDoc;
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
     answer::{Problem, asset, tagged},
-    assets::find_kind,
+    assets::{find, find_kind},
+    route::{Content, Right, Route, get as get_, post, put as put_},
 };
-use crate::{
-    ChangeError, Changed, Condition, DOCUMENT, Edit, Manager, Who, Write, definitions, service::now,
-};
+use crate::{ChangeError, Changed, Condition, DOCUMENT, Edit, Manager, Privilege, Who, Write, definitions};
+
+/// Before anything is kept.
+const MANAGE_APIS: Right = Right::Privilege(&[Privilege::ManageApis]);
+
+pub(super) const ROUTES: &[Route] = &[
+    post(
+        "/apis/import",
+        "importApi",
+        "Makes an API from its definition, or gives the one of that name and version the new definition.",
+        MANAGE_APIS,
+        || routing::post(import),
+    )
+    .query::<Import>()
+    .takes_content(Content::Bytes("application/octet-stream"))
+    .answers_content(200, Content::AnyJson)
+    .or_creates(),
+    get_(
+        "/apis/{name}/definition",
+        "getDefinition",
+        "The definition of an API, as it was uploaded.",
+        Right::User,
+        || routing::get(get),
+    )
+    .answers_content(200, Content::AnyJson),
+    put_("/apis/{name}/definition", "putDefinition", "Gives an API another definition.", MANAGE_APIS, || {
+        routing::put(put)
+    })
+    .takes_content(Content::Bytes("application/octet-stream"))
+    .answers_content(200, Content::AnyJson),
+    post(
+        "/documents",
+        "keepDocument",
+        "Keeps a definition without an API, and tells what an API says to use it.",
+        MANAGE_APIS,
+        || routing::post(keep_document),
+    )
+    .takes_content(Content::Bytes("application/octet-stream"))
+    .answers::<KeptDocument>(200),
+];
+
+/// A definition that is kept.
+#[derive(Serialize, JsonSchema)]
+struct KeptDocument {
+    /// What an API says as its `definition`.
+    definition: String,
+    title: String,
+    version: String,
+}
 
 /// What an API is to be like that is made from its definition.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct Import {
+struct Import {
     /// Default: the title of the definition.
     name: Option<String>,
     /// Default: the version in the definition.
     version: Option<String>,
     /// Default: the first server of the definition.
     upstream: Option<String>,
+    /// Default: the path of the first server.
     base_path: Option<String>,
+    /// Only say what would change, and what is wrong.
     #[serde(default)]
     dry_run: bool,
+    /// Why, for the history.
     reason: Option<String>,
 }
 
 /// Makes an API from its definition, or gives the one of that name and version the new definition.
-pub(super) async fn import(
+async fn import(
     State(manager): State<Arc<Manager>>,
     Extension(who): Extension<Who>,
     Query(wanted): Query<Import>,
     body: Bytes,
 ) -> Result<Response, Problem> {
     let kind = find_kind("apis")?;
-    may_write(&who, kind)?;
     let imported = definitions::import("the body", body.to_vec()).await.map_err(ChangeError::Invalid)?;
     let name = wanted.name.unwrap_or_else(|| imported.title.clone());
     let version = wanted.version.unwrap_or_else(|| imported.version.clone());
@@ -72,14 +123,13 @@ pub(super) async fn import(
     Ok(answer(status, &imported, changed))
 }
 
-pub(super) async fn put(
+async fn put(
     State(manager): State<Arc<Manager>>,
     Extension(who): Extension<Who>,
     Path(name): Path<String>,
     body: Bytes,
 ) -> Result<Response, Problem> {
     let kind = find_kind("apis")?;
-    may_write(&who, kind)?;
     let imported = definitions::import("the body", body.to_vec()).await.map_err(ChangeError::Invalid)?;
     let location = keep(&manager, &body).await?;
     let write = Write::Merge(json!({ "definition": location }));
@@ -89,24 +139,17 @@ pub(super) async fn put(
 }
 
 /// Keeps a definition without an API. Answers with what an API says to use it.
-pub(super) async fn keep_document(
+async fn keep_document(
     State(manager): State<Arc<Manager>>,
-    Extension(who): Extension<Who>,
     body: Bytes,
-) -> Result<Json<Value>, Problem> {
-    may_write(&who, find_kind("apis")?)?;
+) -> Result<Json<KeptDocument>, Problem> {
     let imported = definitions::import("the body", body.to_vec()).await.map_err(ChangeError::Invalid)?;
-    let location = keep(&manager, &body).await?;
-    Ok(Json(json!({ "definition": location, "title": imported.title, "version": imported.version })))
-}
-
-/// Before anything is kept.
-fn may_write(who: &Who, kind: &crate::Kind) -> Result<(), Problem> {
-    if who.may(kind.privilege) { Ok(()) } else { Err(ChangeError::Forbidden(kind.privilege.name()).into()) }
+    let definition = keep(&manager, &body).await?;
+    Ok(Json(KeptDocument { definition, title: imported.title, version: imported.version }))
 }
 
 async fn keep(manager: &Manager, content: &[u8]) -> Result<String, Problem> {
-    let hash = manager.store.put_document(content, now()).await?;
+    let hash = manager.store.put_document(content, manager.now()).await?;
     Ok(format!("{DOCUMENT}{hash}"))
 }
 
@@ -129,14 +172,15 @@ fn answer(status: StatusCode, imported: &definition::Definition, changed: Change
     tagged(status, &held, body)
 }
 
-pub(super) async fn get(
+async fn get(
     State(manager): State<Arc<Manager>>,
+    Extension(who): Extension<Who>,
     Path(name): Path<String>,
 ) -> Result<Response, Problem> {
     let kind = find_kind("apis")?;
     let assets = manager.assets();
     let not_found = |detail: String| Problem::new(StatusCode::NOT_FOUND, "not_found", detail);
-    let held = assets.get(kind, &name).ok_or_else(|| not_found(format!("there is no api `{name}`")))?;
+    let held = find(&assets, &who, kind, &name)?;
     let doc = held.parsed.typed.downcast_ref::<ApiDoc>();
     let location = doc.and_then(|doc| doc.definition.as_deref());
     let kept = location.and_then(|location| assets.definition(location)).and_then(|d| d.documents.first());

@@ -6,72 +6,190 @@ use axum::{
     Extension, Json,
     extract::{Path, Query, State},
     http::StatusCode,
+    routing,
 };
-use serde::Deserialize;
-use serde_json::{Value, json};
+use model::Diagnostic;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use store::assets::AuditFilter;
 
 use super::{
-    answer::{Problem, time},
+    answer::{Items, Problem, time},
     assets::find_kind,
+    route::{Right, Route, get, post},
 };
 use crate::{ChangeError, Condition, Edit, Manager, Privilege, Sealed, Who, Write, kind};
+
+const VIEW: Right = Right::Privilege(&[Privilege::ViewAdministration]);
+
+pub(super) const ROUTES: &[Route] = &[
+    get("/revisions", "listRevisions", "Revisions of everything, newest first.", Right::User, || {
+        routing::get(revisions)
+    })
+    .query::<Page>()
+    .answers::<Items<RevisionView>>(200),
+    post(
+        "/revisions/{revision}/restore",
+        "restoreRevision",
+        "Makes everything, or one asset, as a revision left it. That is a revision like any other.",
+        Right::Change,
+        || routing::post(restore),
+    )
+    .query::<RestoreOptions>()
+    .answers::<Restored>(200),
+    get(
+        "/{kind}/{name}/history",
+        "get{Kind}History",
+        "The versions of a {kind}, newest first.",
+        Right::User,
+        || routing::get(history),
+    )
+    .answers::<Items<VersionView>>(200),
+    get("/audit", "listAuditRecords", "The audit log, newest first.", VIEW, || routing::get(audit))
+        .query::<AuditQuery>()
+        .answers::<Items<AuditView>>(200),
+    post("/audit/verify", "verifyAudit", "Looks whether the audit log is as it was written.", VIEW, || {
+        routing::post(verify)
+    })
+    .answers::<Verified>(200),
+];
+
+/// An asset as a revision left it.
+#[derive(Serialize, JsonSchema)]
+struct VersionView {
+    revision: u64,
+    name: String,
+    at: String,
+    author: String,
+    reason: Option<String>,
+    /// Its document; null where it was deleted.
+    spec: Option<Value>,
+}
+
+/// A revision of everything.
+#[derive(Serialize, JsonSchema)]
+struct RevisionView {
+    revision: u64,
+    at: String,
+    author: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    /// How many assets it changed.
+    assets: u64,
+}
+
+/// What came of restoring.
+#[derive(Serialize, JsonSchema)]
+struct Restored {
+    revision: u64,
+    /// Whether anything is different from before.
+    different: bool,
+    warnings: Vec<Diagnostic>,
+}
+
+/// Something that happened.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct AuditView {
+    /// Counts from one, without gaps.
+    id: u64,
+    event_type: String,
+    creation_date: String,
+    object_type: String,
+    action: String,
+    object: String,
+    message: String,
+    user: String,
+    source_machine: String,
+    #[serde(rename = "clientIPAddress")]
+    client_ip: String,
+    /// The revision that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload: Option<String>,
+}
+
+/// Whether the audit log is as it was written.
+#[derive(Default, Serialize, JsonSchema)]
+struct Verified {
+    intact: bool,
+    /// How many there are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    records: Option<u64>,
+    /// The first that is not as it was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<&'static str>,
+}
 
 /// Longest page.
 const LONGEST: u32 = 1_000;
 
-pub(super) async fn history(
+async fn history(
     State(manager): State<Arc<Manager>>,
+    Extension(who): Extension<Who>,
     Path((list, name)): Path<(String, String)>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Items<VersionView>>, Problem> {
     let kind = find_kind(&list)?;
     // An asset that was deleted is found by its id.
-    let id = manager.assets().get(kind, &name).map_or(name.clone(), |held| held.id.clone());
+    let assets = manager.assets();
+    let held = assets.get(kind, &name);
+    // Whether a deleted one was there for them is not known any more.
+    if !held.map_or(who.sees_everything(), |held| who.sees(&assets, held)) {
+        return Err(ChangeError::NotFound { kind: kind.name, name }.into());
+    }
+    let id = held.map_or(name.clone(), |held| held.id.clone());
     let versions = manager.store.history(kind.name, &id).await?;
     if versions.is_empty() {
         let detail = format!("there is no {} `{name}`; one that was deleted is found by its id", kind.name);
         return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", detail));
     }
-    let versions = versions.into_iter().map(|version| {
-        let document: Option<Value> = version.document.and_then(|text| serde_json::from_str(&text).ok());
-        json!({
-            "revision": version.revision,
-            "name": version.name,
-            "at": time(version.changed_at),
-            "author": version.author,
-            "reason": version.reason,
-            "spec": document,
-        })
+    let items = versions.into_iter().map(|version| VersionView {
+        revision: version.revision,
+        name: version.name,
+        at: time(version.changed_at),
+        author: version.author,
+        reason: version.reason,
+        spec: version.document.and_then(|text| serde_json::from_str(&text).ok()),
     });
-    Ok(Json(json!({ "items": versions.collect::<Vec<_>>() })))
+    Ok(Json(Items { items: items.collect() }))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct Page {
+struct Page {
+    /// Only those before this one.
     before: Option<u64>,
+    /// Longest page. Default 100, at most 1000.
     limit: Option<u32>,
 }
 
-pub(super) async fn revisions(
+async fn revisions(
     State(manager): State<Arc<Manager>>,
     Query(page): Query<Page>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Items<RevisionView>>, Problem> {
     let most = page.limit.unwrap_or(100).clamp(1, LONGEST);
     let revisions = manager.store.revisions(page.before, most).await?;
-    let items = revisions.into_iter().map(|revision| {
-        let mut item = json!(revision);
-        item["at"] = time(revision.at).into();
-        item
+    let items = revisions.into_iter().map(|revision| RevisionView {
+        revision: revision.revision,
+        at: time(revision.at),
+        author: revision.author,
+        reason: revision.reason,
+        assets: revision.assets,
     });
-    Ok(Json(json!({ "items": items.collect::<Vec<_>>() })))
+    Ok(Json(Items { items: items.collect() }))
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct RestoreOptions {
+struct RestoreOptions {
+    /// Only say whether anything would change, and what is wrong.
     #[serde(default)]
     dry_run: bool,
+    /// Why, for the history.
     reason: Option<String>,
     /// Only this asset: its list, as in `apis`.
     kind: Option<String>,
@@ -80,12 +198,12 @@ pub(super) struct RestoreOptions {
 }
 
 /// Makes everything, or one asset, as a revision left it. That is a revision like any other.
-pub(super) async fn restore(
+async fn restore(
     State(manager): State<Arc<Manager>>,
     Extension(who): Extension<Who>,
     Path(revision): Path<u64>,
     Query(options): Query<RestoreOptions>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Restored>, Problem> {
     let only = match (&options.kind, &options.name) {
         (Some(list), Some(name)) => Some((find_kind(list)?, name)),
         (None, None) => None,
@@ -100,6 +218,10 @@ pub(super) async fn restore(
         return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", detail));
     }
     let then = manager.store.assets_at(revision).await?;
+    if only.is_none() && !who.sees_everything() {
+        let detail = "only those for whom every asset is there restore everything; say `kind` and `name`";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail));
+    }
     let is_meant = |kind_name: &str, id: &str, name: &str| match &only {
         Some((kind, wanted)) => kind.name == kind_name && (wanted.as_str() == name || wanted.as_str() == id),
         None => true,
@@ -141,27 +263,27 @@ pub(super) async fn restore(
     }
     let reason = options.reason.unwrap_or_else(|| format!("restores revision {revision}"));
     let changed = manager.change(&who, &edits, Some(&reason), options.dry_run).await?;
-    Ok(Json(
-        json!({ "revision": changed.revision, "different": changed.different, "warnings": changed.warnings }),
-    ))
+    let crate::Changed { revision, different, warnings, .. } = changed;
+    Ok(Json(Restored { revision, different, warnings }))
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct AuditQuery {
+struct AuditQuery {
+    /// Only those before this one.
     before: Option<u64>,
+    /// Longest page. Default 100, at most 1000.
     limit: Option<u32>,
+    /// As in `Configuration`.
     event_type: Option<String>,
     object_type: Option<String>,
     user: Option<String>,
 }
 
-pub(super) async fn audit(
+async fn audit(
     State(manager): State<Arc<Manager>>,
-    Extension(who): Extension<Who>,
     Query(query): Query<AuditQuery>,
-) -> Result<Json<Value>, Problem> {
-    may_view(&who)?;
+) -> Result<Json<Items<AuditView>>, Problem> {
     let filter = AuditFilter {
         before: query.before,
         event_type: query.event_type,
@@ -171,28 +293,28 @@ pub(super) async fn audit(
         ..AuditFilter::default()
     };
     let records = manager.store.audit(&filter).await?;
-    let items = records.into_iter().map(|record| {
-        let mut item = json!(record);
-        item["creationDate"] = time(record.at).into();
-        item
+    let items = records.into_iter().map(|record| AuditView {
+        id: record.id,
+        event_type: record.event_type,
+        creation_date: time(record.at),
+        object_type: record.object_type,
+        action: record.action,
+        object: record.object,
+        message: record.message,
+        user: record.user,
+        source_machine: record.source_machine,
+        client_ip: record.client_ip,
+        revision: record.revision,
+        payload: record.payload,
     });
-    Ok(Json(json!({ "items": items.collect::<Vec<_>>() })))
+    Ok(Json(Items { items: items.collect() }))
 }
 
-pub(super) async fn verify(
-    State(manager): State<Arc<Manager>>,
-    Extension(who): Extension<Who>,
-) -> Result<Json<Value>, Problem> {
-    may_view(&who)?;
+async fn verify(State(manager): State<Arc<Manager>>) -> Result<Json<Verified>, Problem> {
     Ok(Json(match manager.store.verify_audit().await? {
-        Ok(records) => json!({ "intact": true, "records": records }),
-        Err(tampered) => json!({ "intact": false, "id": tampered.id, "problem": tampered.what }),
+        Ok(records) => Verified { intact: true, records: Some(records), ..Verified::default() },
+        Err(tampered) => {
+            Verified { id: Some(tampered.id), problem: Some(tampered.what), ..Verified::default() }
+        }
     }))
-}
-
-fn may_view(who: &Who) -> Result<(), Problem> {
-    if who.may(Privilege::ViewAdministration) {
-        return Ok(());
-    }
-    Err(ChangeError::Forbidden(Privilege::ViewAdministration.name()).into())
 }

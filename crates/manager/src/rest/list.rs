@@ -3,26 +3,34 @@
 use std::{cmp::Ordering, sync::Arc};
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{Path, Query, State},
     http::StatusCode,
+    routing,
 };
 use base64ct::{Base64UrlUnpadded, Encoding};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
     answer::{Problem, asset},
     assets::find_kind,
+    route::{Content, Right, Route, get},
 };
-use crate::{Held, Manager};
+use crate::{Held, Manager, Who};
 
 /// Longest page.
 const LONGEST: usize = 1_000;
 
-#[derive(Debug, Deserialize)]
+pub(super) const ROUTES: &[Route] =
+    &[get("/{kind}", "list{Kinds}", "A page of {kinds}.", Right::User, || routing::get(list))
+        .query::<Wanted>()
+        .answers_content(200, Content::Assets)];
+
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct Wanted {
+struct Wanted {
     /// Words that all have to be somewhere in the asset, whatever the case.
     q: Option<String>,
     /// `tags=pets` for each key of the document; several with commas.
@@ -30,13 +38,16 @@ pub(super) struct Wanted {
     /// `name`, `changedAt` or `createdAt`, with `-` before it for the other direction.
     #[serde(default)]
     sort: Sort,
+    /// Longest page. Default 100, at most 1000.
     limit: Option<usize>,
+    /// `next` of the page before.
     after: Option<String>,
     /// Keys of each asset that are wanted, with commas. Default: all.
     fields: Option<String>,
 }
 
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[schemars(inline)]
 enum Sort {
     #[default]
     #[serde(rename = "name")]
@@ -80,8 +91,9 @@ impl Sort {
     }
 }
 
-pub(super) async fn list(
+async fn list(
     State(manager): State<Arc<Manager>>,
+    Extension(who): Extension<Who>,
     Path(list): Path<String>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Json<Value>, Problem> {
@@ -100,6 +112,7 @@ pub(super) async fn list(
         .list(kind)
         .filter(|held| filters.iter().all(|(key, value)| has(&held.parsed.document, key, value)))
         .filter(|held| contains(held, &words))
+        .filter(|held| who.sees(&assets, held))
         .map(|held| (wanted.sort.cursor(held), held))
         .collect();
     let total = found.len();

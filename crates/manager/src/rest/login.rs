@@ -1,4 +1,4 @@
-//! Who asks. Every route comes by here.
+//! Who asks. Every route comes by here, with the right that it asks for.
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -6,62 +6,115 @@ use std::{
 };
 
 use axum::{
-    Extension, Json,
-    body::Bytes,
-    extract::{ConnectInfo, Path, Request, State},
+    extract::{ConnectInfo, Request, State},
     http::{
-        HeaderValue, StatusCode,
-        header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE},
+        HeaderMap, HeaderValue, Method, StatusCode,
+        header::{AUTHORIZATION, COOKIE, RETRY_AFTER, WWW_AUTHENTICATE},
     },
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use serde::Deserialize;
 
-use super::answer::Problem;
+use super::{answer::Problem, route::Right, session};
 use crate::{
-    Manager, Who,
-    access::{self, Checked, Credentials},
-    service::now,
+    ChangeError, Manager,
+    access::{self, Checked, Credentials, session::csrf_token},
 };
 
-pub(super) async fn authenticate(
-    State(manager): State<Arc<Manager>>,
+/// What a request in a session sends along when it changes something.
+const CSRF_TOKEN: &str = "x-csrf-token";
+
+pub(super) async fn authorize(
+    State((manager, right)): State<(Arc<Manager>, Right)>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let from = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    let address = from.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |from| from.0.ip());
-    let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let Some(credentials) = header.and_then(access::credentials) else {
+    if right == Right::Anyone {
+        return next.run(request).await;
+    }
+    let address = address(&request);
+    let Some(credentials) = credentials(request.headers()) else {
         return challenge(
             "credentials_missing",
             "Send a user and a password with HTTP Basic, or a token with Bearer.",
         );
     };
-    let assets = manager.assets();
-    match manager.access.check(&manager.store, &assets, &credentials, address, now()).await {
-        Ok(Checked::Known(who)) => {
-            request.extensions_mut().insert(who);
-            next.run(request).await
-        }
-        Ok(Checked::Wrong) => {
-            let (user, detail) = match &credentials {
-                Credentials::Password { user, .. } => (&**user, "The user or the password is wrong."),
-                Credentials::Token(_) => ("", "The token is wrong, or has expired."),
-            };
+    if let Credentials::Session(secret) = &credentials
+        && !matches!(*request.method(), Method::GET | Method::HEAD)
+        && request.headers().get(CSRF_TOKEN).is_none_or(|sent| *sent != csrf_token(secret))
+    {
+        let detail =
+            "What changes something in a session sends X-CSRF-Token, which GET /api/v1/session tells.";
+        return Problem::new(StatusCode::FORBIDDEN, "csrf_token_missing", detail).into_response();
+    }
+    let who = match manager.check(&credentials, address).await {
+        Ok(Checked::Known(who)) => who,
+        Ok(Checked::Wrong) => return wrong(&manager, &credentials, address).await,
+        Ok(Checked::Wait) => return wait(),
+        Err(error) => return Problem::from(error).into_response(),
+    };
+    if who.must_change_password && right != Right::Oneself {
+        let detail =
+            format!("The password has to be changed first: PUT /api/v1/users/{}/password.", who.user);
+        return Problem::new(StatusCode::FORBIDDEN, "password_must_change", detail).into_response();
+    }
+    if let Some(missing) = right.missing(&who) {
+        return Problem::from(ChangeError::Forbidden(missing)).into_response();
+    }
+    request.extensions_mut().insert(who);
+    next.run(request).await
+}
+
+/// Where a request comes from.
+pub(super) fn address(request: &Request) -> IpAddr {
+    let from = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    from.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |from| from.0.ip())
+}
+
+/// What a request says in its headers about who sends it. `Authorization` is meant when both are there.
+fn credentials(headers: &HeaderMap) -> Option<Credentials> {
+    match headers.get(AUTHORIZATION) {
+        Some(value) => value.to_str().ok().and_then(access::credentials),
+        None => cookie(headers).map(|secret| Credentials::Session(secret.to_owned())),
+    }
+}
+
+/// What the browser keeps of a session.
+pub(super) fn cookie(headers: &HeaderMap) -> Option<&str> {
+    let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+    cookies.flat_map(|value| value.split(';')).find_map(|cookie| {
+        let (name, value) = cookie.trim().split_once('=')?;
+        (name == session::COOKIE && !value.is_empty()).then_some(value)
+    })
+}
+
+/// Wrong credentials, which are written down.
+pub(super) async fn wrong(manager: &Manager, credentials: &Credentials, address: IpAddr) -> Response {
+    match credentials {
+        Credentials::Password { user, .. } => {
             manager.record_failed_login(user, address).await;
-            challenge("credentials_invalid", detail)
+            challenge("credentials_invalid", "The user or the password is wrong.")
         }
-        Ok(Checked::Wait) => {
-            let detail = "Too many wrong credentials came from this address; wait a minute.";
+        Credentials::Token(_) => {
+            manager.record_failed_login("", address).await;
+            challenge("credentials_invalid", "The token is wrong, or has expired.")
+        }
+        Credentials::Session(_) => {
+            let detail = "The session is over; log in again with POST /api/v1/session.";
             let mut response =
-                Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_failures", detail).into_response();
-            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));
+                Problem::new(StatusCode::UNAUTHORIZED, "session_expired", detail).into_response();
+            session::forget(&mut response);
             response
         }
-        Err(error) => Problem::from(error).into_response(),
     }
+}
+
+pub(super) fn wait() -> Response {
+    let detail = "Too many wrong credentials came from this address or for this user; wait a while.";
+    let mut response =
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_failures", detail).into_response();
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));
+    response
 }
 
 fn challenge(code: &'static str, detail: &str) -> Response {
@@ -70,29 +123,4 @@ fn challenge(code: &'static str, detail: &str) -> Response {
         .headers_mut()
         .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"Gatewright\", charset=\"UTF-8\""));
     response
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct NewPassword {
-    password: String,
-}
-
-pub(super) async fn set_password(
-    State(manager): State<Arc<Manager>>,
-    Extension(who): Extension<Who>,
-    Path(user): Path<String>,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let new: NewPassword = serde_json::from_slice(&body).map_err(|error| {
-        // What serde says could repeat a piece of the password.
-        let place = format!("line {}, column {}", error.line(), error.column());
-        Problem::new(
-            StatusCode::BAD_REQUEST,
-            "bad_request",
-            format!("expected {{\"password\": \"…\"}}, see {place}"),
-        )
-    })?;
-    manager.set_password(&who, &user, &new.password).await?;
-    Ok((StatusCode::NO_CONTENT, Json(())).into_response())
 }

@@ -1,72 +1,125 @@
-//! The admin REST API, `/api/v1`: the same for every kind of asset.
+//! The admin REST API, `/api/v1`: the same for every kind of asset. Its routes are tables, a part of them in each file.
 
 mod answer;
 mod assets;
 mod definition;
+mod gateway;
 mod history;
 mod keys;
 mod list;
 mod login;
 mod nodes;
+mod openapi;
+mod route;
+mod session;
 mod sets;
 mod tokens;
 
-pub use nodes::describe_node;
-
 use std::sync::Arc;
 
-use axum::{
-    Json, Router, middleware,
-    routing::{delete, get, post, put},
-};
-use serde_json::{Value, json};
+use axum::{Extension, Json, Router, middleware, routing};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
 
-use crate::{KINDS, Manager, Who};
+use crate::{KINDS, Manager, PolicyType, Who};
+use answer::Items;
+use route::{Content, Right, Route, get};
+
+pub use nodes::NodeView;
+pub use openapi::openapi;
 
 /// Largest request.
 const LARGEST: usize = 64 << 20;
 
+/// All routes. Where two could be meant, the one that is more exact is.
+pub(crate) const ROUTES: &[&[Route]] = &[
+    OWN,
+    session::ROUTES,
+    tokens::ROUTES,
+    sets::ROUTES,
+    history::ROUTES,
+    nodes::ROUTES,
+    keys::ROUTES,
+    definition::ROUTES,
+    gateway::ROUTES,
+    list::ROUTES,
+    assets::ROUTES,
+];
+
+const OWN: &[Route] = &[
+    get("/openapi.json", "getOpenapi", "This API, as an OpenAPI document.", Right::Anyone, || {
+        routing::get(|| async { Json(openapi()) })
+    })
+    .answers_content(200, Content::AnyJson),
+    get("/whoami", "whoAmI", "Who asks, and what they may do.", Right::User, || routing::get(whoami))
+        .answers::<WhoView>(200),
+    get(
+        "/kinds",
+        "listKinds",
+        "Kinds of assets, with the JSON Schemas of their documents.",
+        Right::User,
+        || routing::get(kinds),
+    )
+    .answers::<Vec<KindView>>(200),
+    get(
+        "/policyTypes",
+        "listPolicyTypes",
+        "What policies there are: where they run, what they take, an example.",
+        Right::User,
+        || routing::get(policy_types),
+    )
+    .answers::<Items<PolicyType>>(200),
+];
+
 /// Everything under `/api/v1`. It is served with `ConnectInfo`, so that the audit log knows where requests came from.
 pub fn router(manager: Arc<Manager>) -> Router {
-    let routes = Router::new()
-        .route("/whoami", get(whoami))
-        .route("/kinds", get(kinds))
-        .route("/plan", post(sets::plan))
-        .route("/apply", post(sets::apply))
-        .route("/export", get(sets::export))
-        .route("/revisions", get(history::revisions))
-        .route("/revisions/{revision}/restore", post(history::restore))
-        .route("/revisions/{revision}/nodes", get(nodes::serving))
-        .route("/nodes", get(nodes::list))
-        .route("/masterKeys", get(keys::list))
-        .route("/masterKeys/rotate", post(keys::rotate))
-        .route("/audit", get(history::audit))
-        .route("/audit/verify", post(history::verify))
-        .route("/tokens", get(tokens::list).post(tokens::create))
-        .route("/tokens/{id}", delete(tokens::delete))
-        .route("/documents", post(definition::keep_document))
-        .route("/apis/import", post(definition::import))
-        .route("/apis/{name}/definition", get(definition::get).put(definition::put))
-        .route("/users/{name}/password", put(login::set_password))
-        .route("/{kind}", get(list::list).post(assets::create))
-        .route(
-            "/{kind}/{name}",
-            get(assets::get).put(assets::replace).patch(assets::patch).delete(assets::delete),
-        )
-        .route("/{kind}/{name}/history", get(history::history))
-        .layer(middleware::from_fn_with_state(Arc::clone(&manager), login::authenticate))
-        .layer(axum::extract::DefaultBodyLimit::max(LARGEST))
-        .with_state(manager);
-    Router::new().nest("/api/v1", routes).fallback(|| async { answer::no_such_route() })
+    let mut routes = Router::new();
+    for route in ROUTES.iter().flat_map(|routes| routes.iter()) {
+        let asked = middleware::from_fn_with_state((Arc::clone(&manager), route.right), login::authorize);
+        routes = routes.route(route.path, (route.handler)().layer(asked));
+    }
+    let routes = routes.layer(axum::extract::DefaultBodyLimit::max(LARGEST)).with_state(manager);
+    let routes = routes.fallback(|| async { answer::no_such_route() });
+    Router::new().nest("/api/v1", routes.method_not_allowed_fallback(|| async { answer::no_such_method() }))
 }
 
-async fn whoami(axum::Extension(who): axum::Extension<Who>) -> Json<Value> {
-    let privileges: Vec<_> = who.privileges().iter().map(|privilege| privilege.name()).collect();
-    Json(json!({ "user": who.user, "privileges": privileges }))
+/// Who asks.
+#[derive(Serialize, JsonSchema)]
+struct WhoView {
+    user: String,
+    privileges: Vec<&'static str>,
 }
 
-async fn kinds() -> Json<Value> {
-    let kinds =
-        KINDS.iter().map(|kind| json!({ "kind": kind.name, "list": kind.list, "schema": kind.schema() }));
+async fn whoami(Extension(who): Extension<Who>) -> Json<WhoView> {
+    let privileges = who.privileges().iter().map(|privilege| privilege.name()).collect();
+    Json(WhoView { user: who.user, privileges })
+}
+
+/// A kind of asset.
+#[derive(Serialize, JsonSchema)]
+struct KindView {
+    kind: &'static str,
+    /// The key of its list in a configuration, and its place in this API.
+    list: &'static str,
+    /// What is needed to change one.
+    privilege: &'static str,
+    /// JSON Schema of its documents.
+    schema: Value,
+}
+
+async fn kinds() -> Json<Vec<KindView>> {
+    let kinds = KINDS.iter().map(|kind| KindView {
+        kind: kind.name,
+        list: kind.list,
+        privilege: kind.privilege.name(),
+        schema: kind.schema(),
+    });
     Json(kinds.collect())
+}
+
+async fn policy_types(
+    axum::extract::State(manager): axum::extract::State<Arc<Manager>>,
+) -> Json<Items<PolicyType>> {
+    Json(Items { items: manager.node().map(|node| node.policy_types()).unwrap_or_default() })
 }

@@ -3,54 +3,129 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    Extension, Json,
+    Json,
     extract::{Path, Query, State},
     http::StatusCode,
+    routing,
 };
-use serde::Deserialize;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use super::answer::{Problem, time};
-use crate::{ChangeError, Manager, NodeStatus, Privilege, Who};
+use super::{
+    answer::{Items, Problem, time},
+    route::{Right, Route, get},
+};
+use crate::{Manager, NodeStatus, Privilege};
+
+pub(super) const ROUTES: &[Route] = &[
+    get(
+        "/nodes",
+        "listNodes",
+        "What each node of the store serves.",
+        Right::Privilege(&[Privilege::ViewAdministration]),
+        || routing::get(list),
+    )
+    .answers::<Items<NodeView>>(200),
+    // Whoever may change something may know whether it is served.
+    get(
+        "/revisions/{revision}/nodes",
+        "listNodesOfRevision",
+        "Which live nodes serve a revision, and which do not.",
+        Right::User,
+        || routing::get(serving),
+    )
+    .query::<Patience>()
+    .answers::<ServingView>(200),
+];
 
 /// Longest wait of one request.
 const LONGEST: Duration = Duration::from_secs(25);
 
-/// A node, for people and programs.
-pub fn describe_node(status: &NodeStatus) -> Value {
-    let mut node = json!(status.node);
-    node["startedAt"] = time(status.node.started_at).into();
-    node["seenAt"] = time(status.node.seen_at).into();
-    node["live"] = status.live.into();
-    node["own"] = status.own.into();
-    node
+/// A node.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeView {
+    /// Stays when the node is started again.
+    id: String,
+    /// Name of its machine.
+    name: String,
+    /// Where its admin API listens.
+    address: String,
+    version: String,
+    started_at: String,
+    /// The revision that it serves.
+    revision: u64,
+    /// The newest revision that it could not serve, or not whole.
+    refused: Option<u64>,
+    /// Why not.
+    problem: Option<String>,
+    /// The master keys that it has, by what they are called; the first one encrypts.
+    master_keys: Vec<String>,
+    /// When it was heard of last.
+    seen_at: String,
+    /// It was heard of a few seconds ago.
+    live: bool,
+    /// It is the one that was asked.
+    own: bool,
 }
 
-pub(super) async fn list(
-    State(manager): State<Arc<Manager>>,
-    Extension(who): Extension<Who>,
-) -> Result<Json<Value>, Problem> {
-    if !who.may(Privilege::ViewAdministration) {
-        return Err(ChangeError::Forbidden(Privilege::ViewAdministration.name()).into());
+impl From<&NodeStatus> for NodeView {
+    fn from(status: &NodeStatus) -> Self {
+        let node = status.node.clone();
+        Self {
+            id: node.id,
+            name: node.name,
+            address: node.address,
+            version: node.version,
+            started_at: time(node.started_at),
+            revision: node.revision,
+            refused: node.refused,
+            problem: node.problem,
+            master_keys: node.master_keys,
+            seen_at: time(node.seen_at),
+            live: status.live,
+            own: status.own,
+        }
     }
-    let nodes = manager.nodes().await?;
-    let items: Vec<Value> = nodes.iter().map(describe_node).collect();
-    Ok(Json(json!({ "items": items, "revision": manager.assets().revision })))
 }
 
-#[derive(Debug, Default, Deserialize)]
+async fn list(State(manager): State<Arc<Manager>>) -> Result<Json<Items<NodeView>>, Problem> {
+    let nodes = manager.nodes().await?;
+    Ok(Json(Items { items: nodes.iter().map(NodeView::from).collect() }))
+}
+
+/// How long to wait.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct Patience {
-    /// How long to wait for nodes that do not serve it yet, such as `20s`. Default: not at all.
+struct Patience {
+    /// How long to wait for nodes that do not serve it yet, such as `20s`; 25 seconds at most. Default: not at all.
     wait: Option<model::Duration>,
 }
 
-/// Which nodes serve a revision, and which live ones do not. Whoever may change something may know that.
-pub(super) async fn serving(
+/// Which nodes serve a revision.
+#[derive(Serialize, JsonSchema)]
+struct ServingView {
+    revision: u64,
+    serving: Vec<ServingNode>,
+    /// Live nodes that do not serve it.
+    behind: Vec<ServingNode>,
+}
+
+/// A node, and what it serves.
+#[derive(Serialize, JsonSchema)]
+struct ServingNode {
+    name: String,
+    address: String,
+    revision: u64,
+    /// Why it serves no newer one, when it could not.
+    problem: Option<String>,
+}
+
+async fn serving(
     State(manager): State<Arc<Manager>>,
     Path(revision): Path<u64>,
     Query(patience): Query<Patience>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<ServingView>, Problem> {
     let newest = manager.assets().revision;
     if revision == 0 || revision > newest {
         let detail = format!("there is no revision {revision}; the newest is {newest}");
@@ -58,13 +133,15 @@ pub(super) async fn serving(
     }
     let wait = patience.wait.map_or(Duration::ZERO, model::Duration::get).min(LONGEST);
     let nodes = manager.wait_for_nodes(revision, wait).await?;
-    let (serving, behind): (Vec<_>, Vec<_>) = nodes.iter().partition(|node| node.serves(revision));
-    let names = |nodes: &[&NodeStatus]| -> Vec<Value> {
-        let each = nodes.iter().map(|status| {
-            let node = &status.node;
-            json!({ "name": node.name, "address": node.address, "revision": node.revision, "problem": node.problem })
+    let (serving, behind): (Vec<_>, Vec<_>) = nodes.into_iter().partition(|node| node.serves(revision));
+    let view = |nodes: Vec<NodeStatus>| {
+        let each = nodes.into_iter().map(|NodeStatus { node, .. }| ServingNode {
+            name: node.name,
+            address: node.address,
+            revision: node.revision,
+            problem: node.problem,
         });
         each.collect()
     };
-    Ok(Json(json!({ "revision": revision, "serving": names(&serving), "behind": names(&behind) })))
+    Ok(Json(ServingView { revision, serving: view(serving), behind: view(behind) }))
 }

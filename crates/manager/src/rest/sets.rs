@@ -7,38 +7,91 @@ use axum::{
     body::Bytes,
     extract::{Query, State},
     http::StatusCode,
+    routing,
 };
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use model::Diagnostic;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-use super::answer::Problem;
+use super::{
+    answer::Problem,
+    route::{Content, Right, Route, get, post},
+};
 use crate::{Assets, ChangeError, Changed, Condition, Edit, KINDS, Manager, Privilege, Who, Write};
 
+pub(super) const ROUTES: &[Route] = &[
+    post(
+        "/plan",
+        "plan",
+        "What applying a set of documents would change, and what is wrong with it.",
+        Right::Change,
+        || routing::post(plan),
+    )
+    .query::<Options>()
+    .takes_content(Content::Set)
+    .answers::<Applied>(200),
+    post("/apply", "apply", "Applies a set of documents: all of them, or none.", Right::Change, || {
+        routing::post(apply)
+    })
+    .query::<Options>()
+    .takes_content(Content::Set)
+    .answers::<Applied>(200),
+    get(
+        "/export",
+        "export",
+        "Everything, as a set of documents that can be applied again.",
+        Right::Privilege(&[Privilege::ExportAssets]),
+        || routing::get(export),
+    )
+    .answers_content(200, Content::Set),
+];
+
+/// What came of a set, or what would.
+#[derive(Serialize, JsonSchema)]
+struct Applied {
+    revision: u64,
+    /// Whether anything is different from before.
+    different: bool,
+    changes: Vec<ChangeView>,
+    warnings: Vec<Diagnostic>,
+}
+
+/// What becomes of an asset.
+#[derive(Serialize, JsonSchema)]
+struct ChangeView {
+    kind: &'static str,
+    name: String,
+    /// `create`, `update` or `delete`.
+    action: &'static str,
+}
+
 /// What applying may say.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Options {
     /// Delete what is not in the set, of the kinds that are in it.
     #[serde(default)]
     prune: bool,
+    /// Why, for the history.
     reason: Option<String>,
 }
 
-pub(super) async fn plan(
+async fn plan(
     State(manager): State<Arc<Manager>>,
     Extension(who): Extension<Who>,
     Query(options): Query<Options>,
     body: Bytes,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Applied>, Problem> {
     run(&manager, &who, &options, &body, true).await
 }
 
-pub(super) async fn apply(
+async fn apply(
     State(manager): State<Arc<Manager>>,
     Extension(who): Extension<Who>,
     Query(options): Query<Options>,
     body: Bytes,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Applied>, Problem> {
     run(&manager, &who, &options, &body, false).await
 }
 
@@ -48,27 +101,25 @@ async fn run(
     options: &Options,
     body: &Bytes,
     dry_run: bool,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Applied>, Problem> {
     let set: Value = serde_json::from_slice(body).map_err(|error| {
         Problem::new(StatusCode::BAD_REQUEST, "bad_json", format!("the body is no JSON: {error}"))
     })?;
     let before = manager.assets();
-    let edits = edits(&before, set, options.prune)?;
+    let edits = edits(&before, who, set, options.prune)?;
     let Changed { revision, different, warnings, actions, .. } =
         manager.change(who, &edits, options.reason.as_deref(), dry_run).await?;
     let after = if dry_run { None } else { Some(manager.assets()) };
     let changes = edits.iter().zip(actions).filter_map(|(edit, action)| {
-        Some(json!({ "kind": edit.kind.name, "name": edit.name.as_deref()?, "action": action? }))
+        Some(ChangeView { kind: edit.kind.name, name: edit.name.clone()?, action: action? })
     });
     let changes = changes.collect::<Vec<_>>();
     let revision = after.map_or(revision, |after| after.revision);
-    Ok(Json(
-        json!({ "revision": revision, "different": different, "changes": changes, "warnings": warnings }),
-    ))
+    Ok(Json(Applied { revision, different, changes, warnings }))
 }
 
 /// A set is a configuration: its lists are the assets.
-fn edits(before: &Assets, set: Value, prune: bool) -> Result<Vec<Edit>, Problem> {
+fn edits(before: &Assets, who: &Who, set: Value, prune: bool) -> Result<Vec<Edit>, Problem> {
     let Value::Object(mut set) = set else {
         return Err(Problem::new(
             StatusCode::BAD_REQUEST,
@@ -106,7 +157,8 @@ fn edits(before: &Assets, set: Value, prune: bool) -> Result<Vec<Edit>, Problem>
             }
         }
         if prune {
-            let gone = before.list(kind).filter(|held| !named.contains(&held.parsed.name));
+            let gone = before.list(kind).filter(|held| who.sees(before, held));
+            let gone = gone.filter(|held| !named.contains(&held.parsed.name));
             edits.extend(gone.map(|held| Edit {
                 kind,
                 name: Some(held.parsed.name.clone()),
@@ -124,17 +176,15 @@ fn edits(before: &Assets, set: Value, prune: bool) -> Result<Vec<Edit>, Problem>
 }
 
 /// Everything, as a configuration that `apply` takes again.
-pub(super) async fn export(
-    State(manager): State<Arc<Manager>>,
-    Extension(who): Extension<Who>,
-) -> Result<Json<Value>, Problem> {
-    if !who.may(Privilege::ExportAssets) {
-        return Err(ChangeError::Forbidden(Privilege::ExportAssets.name()).into());
-    }
+async fn export(State(manager): State<Arc<Manager>>, Extension(who): Extension<Who>) -> Json<Value> {
     let assets = manager.assets();
     let lists = KINDS.iter().filter_map(|kind| {
-        let documents: Vec<Value> = assets.list(kind).map(|held| held.parsed.document.clone()).collect();
+        let documents: Vec<Value> = assets
+            .list(kind)
+            .filter(|held| who.sees(&assets, held))
+            .map(|held| held.parsed.document.clone())
+            .collect();
         (!documents.is_empty()).then(|| (kind.list.to_owned(), documents.into()))
     });
-    Ok(Json(Value::Object(lists.collect::<Map<String, Value>>())))
+    Json(Value::Object(lists.collect::<Map<String, Value>>()))
 }

@@ -8,19 +8,61 @@ use axum::{
     extract::{Path, State},
     http::StatusCode,
     response::{IntoResponse, Response},
+    routing,
 };
-use serde::Deserialize;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use store::assets::Token;
 
-use super::answer::{Problem, time};
+use super::{
+    answer::{Items, Problem, time},
+    route::{Content, Right, Route, delete as delete_, get, post},
+};
 use crate::{
     ChangeError, Manager, Who,
-    access::{hash_of_token, random_token},
-    service::{new_id, now},
+    access::{hash_of_secret, random_token},
+    service::new_id,
 };
 
-#[derive(Debug, Deserialize)]
+pub(super) const ROUTES: &[Route] = &[
+    get("/tokens", "listTokens", "The access tokens of whoever asks.", Right::User, || routing::get(list))
+        .answers::<Items<TokenView>>(200),
+    post("/tokens", "createToken", "Makes an access token, which is told once.", Right::User, || {
+        routing::post(create)
+    })
+    .takes::<NewToken>()
+    .answers::<MadeToken>(201),
+    delete_("/tokens/{id}", "deleteToken", "Takes an access token away.", Right::User, || {
+        routing::delete(delete)
+    })
+    .answers_content(204, Content::Nothing),
+];
+
+/// An access token, without its text.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct TokenView {
+    id: String,
+    user: String,
+    /// What it is for.
+    name: String,
+    /// Names of privileges.
+    privileges: Vec<String>,
+    created_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
+}
+
+/// A new access token.
+#[derive(Serialize, JsonSchema)]
+struct MadeToken {
+    #[serde(flatten)]
+    view: TokenView,
+    /// What a program sends as `Authorization: Bearer`. It is told this once.
+    token: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct NewToken {
     /// What it is for.
@@ -34,25 +76,26 @@ struct NewToken {
 /// Longest name.
 const LONGEST_NAME: usize = 200;
 
-pub(super) async fn list(
+async fn list(
     State(manager): State<Arc<Manager>>,
     Extension(who): Extension<Who>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Items<TokenView>>, Problem> {
     let tokens = manager.store.tokens(&who.user).await?;
-    let items: Vec<Value> = tokens.iter().map(describe).collect();
-    Ok(Json(json!({ "items": items })))
+    Ok(Json(Items { items: tokens.into_iter().map(view).collect() }))
 }
 
-fn describe(token: &Token) -> Value {
-    let mut item = json!(token);
-    item["createdAt"] = time(token.created_at).into();
-    if let Some(expires) = token.expires_at {
-        item["expiresAt"] = time(expires).into();
+fn view(token: Token) -> TokenView {
+    TokenView {
+        id: token.id,
+        user: token.user,
+        name: token.name,
+        privileges: token.privileges.unwrap_or_default(),
+        created_at: time(token.created_at),
+        expires_at: token.expires_at.map(time),
     }
-    item
 }
 
-pub(super) async fn create(
+async fn create(
     State(manager): State<Arc<Manager>>,
     Extension(who): Extension<Who>,
     body: Bytes,
@@ -67,13 +110,13 @@ pub(super) async fn create(
         return Err(bad(format!("`privileges`: found `{foreign}`, expected some of {}", own.join(", "))));
     }
     let text = random_token().ok_or(ChangeError::Busy)?;
-    let at = now();
+    let at = manager.now();
     let lasts = new.expires_in.map(|lasts| u64::try_from(lasts.get().as_micros()).unwrap_or(u64::MAX));
     let token = Token {
         id: new_id(),
         user: who.user.clone(),
         name: new.name,
-        hash: hash_of_token(&text),
+        hash: hash_of_secret(&text),
         // A token of a token cannot do more than the first one.
         privileges: Some(new.privileges.unwrap_or_else(|| own.into_iter().map(str::to_owned).collect())),
         created_at: at,
@@ -82,12 +125,10 @@ pub(super) async fn create(
     manager.store.put_token(&token).await?;
     let message = format!("token {} was created", token.name);
     manager.record(&who, "Access management", "token", "create", &token.name, &message).await;
-    let mut item = describe(&token);
-    item["token"] = text.into();
-    Ok((StatusCode::CREATED, Json(item)).into_response())
+    Ok((StatusCode::CREATED, Json(MadeToken { view: view(token), token: text })).into_response())
 }
 
-pub(super) async fn delete(
+async fn delete(
     State(manager): State<Arc<Manager>>,
     Extension(who): Extension<Who>,
     Path(id): Path<String>,

@@ -160,8 +160,13 @@ async fn commit_or_stop(database: &Database, commit: &Commit<'_>) -> Result<u64,
             .await?;
         }
         for user in commit.former_users {
-            query("DELETE FROM credential WHERE username = $1").bind(user).execute(&mut *transaction).await?;
-            query("DELETE FROM token WHERE username = $1").bind(user).execute(&mut *transaction).await?;
+            for statement in [
+                "DELETE FROM credential WHERE username = $1",
+                "DELETE FROM token WHERE username = $1",
+                "DELETE FROM session WHERE username = $1",
+            ] {
+                query(statement).bind(user).execute(&mut *transaction).await?;
+            }
         }
         let mut chain = audit::Chain { number, hash };
         for entry in commit.audit {

@@ -12,6 +12,7 @@ mod document;
 mod feed;
 mod node;
 mod read;
+mod session;
 pub mod snapshot;
 mod token;
 
@@ -21,10 +22,12 @@ use tokio::{sync::watch, task::JoinHandle};
 pub use audit::{AuditEntry, AuditFilter, AuditRecord, Tampered};
 pub use backup::{BackupError, Summary};
 pub use commit::{Change, Commit, CommitError, Expected};
+pub use credential::{Credential, LoginFailures};
 pub use data_key::DataKey;
 pub use database::StoreUrl;
 pub(crate) use database::is_away;
 pub use node::Node;
+pub use session::Session;
 pub use token::Token;
 
 use crate::StoreError;
@@ -183,14 +186,58 @@ impl AssetStore {
         document::get(&self.database, hash).await
     }
 
-    /// The hash of a user's password.
-    pub async fn password_hash(&self, user: &str) -> Result<Option<String>, StoreError> {
-        credential::password_hash(&self.database, user).await
+    /// How a user proves who they are.
+    pub async fn credential(&self, user: &str) -> Result<Option<Credential>, StoreError> {
+        credential::get(&self.database, user).await
     }
 
-    /// Sets the hash of a user's password, or takes it away.
-    pub async fn set_password_hash(&self, user: &str, hash: Option<&str>, at: u64) -> Result<(), StoreError> {
-        credential::set_password_hash(&self.database, user, hash, at).await
+    /// Sets how a user proves who they are. All their sessions end but the one with this hash.
+    pub async fn set_credential(
+        &self,
+        user: &str,
+        credential: &Credential,
+        keep_session: Option<&str>,
+    ) -> Result<(), StoreError> {
+        credential::set(&self.database, user, credential, keep_session).await
+    }
+
+    /// Wrong passwords that were given for a name since some time.
+    pub async fn login_failures(&self, user: &str, since: u64) -> Result<Option<LoginFailures>, StoreError> {
+        credential::failures(&self.database, user, since).await
+    }
+
+    /// Names for which at least so many wrong passwords were given since some time.
+    pub async fn failed_logins(&self, least: u64, since: u64) -> Result<Vec<LoginFailures>, StoreError> {
+        credential::failed(&self.database, least, since).await
+    }
+
+    /// Counts a wrong password. Counts that began before `since` are forgotten.
+    pub async fn count_login_failure(&self, user: &str, at: u64, since: u64) -> Result<(), StoreError> {
+        credential::count_failure(&self.database, user, at, since).await
+    }
+
+    /// Forgets the wrong passwords of a name; says whether there were any.
+    pub async fn forgive_login_failures(&self, user: &str) -> Result<bool, StoreError> {
+        credential::forgive(&self.database, user).await
+    }
+
+    /// A session by the SHA-256 of what the browser keeps.
+    pub async fn session(&self, hash: &str) -> Result<Option<Session>, StoreError> {
+        session::find(&self.database, hash).await
+    }
+
+    /// Begins a session. Those that began before `oldest`, or in which nothing was done since `idle`, are forgotten.
+    pub async fn begin_session(&self, session: &Session, oldest: u64, idle: u64) -> Result<(), StoreError> {
+        session::begin(&self.database, session, oldest, idle).await
+    }
+
+    /// Something was done in a session.
+    pub async fn session_seen(&self, hash: &str, at: u64) -> Result<(), StoreError> {
+        session::seen(&self.database, hash, at).await
+    }
+
+    pub async fn end_session(&self, hash: &str) -> Result<(), StoreError> {
+        session::end(&self.database, hash).await
     }
 
     /// An access token by the SHA-256 of its text.

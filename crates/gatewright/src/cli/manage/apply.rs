@@ -3,6 +3,7 @@
 use std::{
     path::PathBuf,
     process::ExitCode,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -138,6 +139,7 @@ impl Documents {
     /// The manager cannot read files that are here.
     async fn upload_definitions(&self, config: &mut ConfigDoc) -> Result<(), String> {
         for api in &mut config.apis {
+            let api = Arc::make_mut(api);
             let Some(path) =
                 api.definition.as_deref().filter(|d| !d.contains("://") && !d.starts_with(manager::DOCUMENT))
             else {

@@ -1,0 +1,123 @@
+//! Every route of the admin API, as its own OpenAPI document tells them: none forgets to ask who it is.
+
+use testkit::{Admin, Gateway, Request, Value, json, json_request, request};
+
+use crate::manager::{code, expect, managed};
+
+/// Each route, with a name that nothing has.
+fn routes(openapi: &Value) -> Vec<(String, String, Value)> {
+    let paths = openapi["paths"].as_object().expect("paths");
+    let routes = paths.iter().flat_map(|(path, operations)| {
+        let operations = operations.as_object().expect("operations");
+        operations.iter().map(|(method, operation)| {
+            let path = path.replace("{revision}", "1").replace("{name}", "x").replace("{id}", "x");
+            (method.to_uppercase(), path, operation.clone())
+        })
+    });
+    routes.collect()
+}
+
+fn ask(method: &str, path: &str) -> Request {
+    match method {
+        "GET" | "DELETE" => request(method, &format!("/api/v1{path}")),
+        "PATCH" => json_request(method, path, &json!({})),
+        _ => json_request(method, path, &json!({})),
+    }
+}
+
+async fn guest(gateway: &Gateway, admin: &Admin) -> Admin {
+    expect(&admin.post("/users", &json!({ "name": "guest" })).await, 201);
+    let password = json!({ "password": "correct horse battery" });
+    assert_eq!(admin.send(json_request("PUT", "/users/guest/password", &password)).await.status(), 204);
+    gateway.admin("guest", "correct horse battery")
+}
+
+#[tokio::test]
+async fn every_route_asks_who_it_is() {
+    let gateway = Gateway::serving(managed()).await;
+    let admin = gateway.administrator();
+    let openapi = expect(&admin.send_as_it_is(request("GET", "/api/v1/openapi.json")).await, 200);
+    let routes = routes(&openapi);
+    assert!(routes.len() > 80, "{}", routes.len());
+    let mut open = Vec::new();
+    for (method, path, operation) in &routes {
+        let response = admin.send_as_it_is(ask(method, path)).await;
+        if operation["security"] == json!([]) {
+            open.push(format!("{method} {path}"));
+            assert_ne!(response.status(), 404, "{method} {path}");
+        } else {
+            assert_eq!(code(&response, 401), "credentials_missing", "{method} {path}");
+        }
+    }
+    assert_eq!(open, ["GET /openapi.json", "POST /session"], "what is open to everybody is decided here");
+}
+
+#[tokio::test]
+async fn every_route_that_needs_a_privilege_asks_for_it() {
+    let gateway = Gateway::serving(managed()).await;
+    let admin = gateway.administrator();
+    let guest = guest(&gateway, &admin).await;
+    let openapi = expect(&admin.get("/openapi.json").await, 200);
+    let mut asked = 0;
+    for (method, path, operation) in routes(&openapi) {
+        let needs = operation["description"].as_str().unwrap_or_default();
+        let response = guest.send(ask(&method, &path)).await;
+        if needs.starts_with("Needs the privilege `") {
+            asked += 1;
+            assert_eq!(code(&response, 403), "forbidden", "{method} {path}: {}", response.text());
+        } else {
+            // Whose password it is and what a revision brings back is looked at before that is decided.
+            let depends = path.ends_with("/password") || path.ends_with("/restore");
+            let status = response.status();
+            assert!(status != 403 || depends, "{method} {path}: {}", response.text());
+        }
+        assert!(response.status() < 500, "{method} {path}: {}", response.text());
+    }
+    assert!(asked > 50, "{asked}");
+}
+
+#[tokio::test]
+async fn the_openapi_document_describes_the_documents_of_every_kind() {
+    let gateway = Gateway::serving(managed()).await;
+    let admin = gateway.administrator();
+    let openapi = expect(&admin.get("/openapi.json").await, 200);
+    let kinds = expect(&admin.get("/kinds").await, 200);
+    for kind in kinds.as_array().expect("kinds") {
+        let list = kind["list"].as_str().expect("a list");
+        let post = &openapi["paths"][format!("/{list}")]["post"];
+        let schema =
+            post["requestBody"]["content"]["application/json"]["schema"]["$ref"].as_str().expect(list);
+        let name = schema.rsplit('/').next().unwrap_or_default();
+        assert!(openapi["components"]["schemas"][name]["description"].is_string(), "{list}: {name}");
+    }
+    // Every reference leads somewhere.
+    let text = openapi.to_string();
+    for reference in text.split("\"$ref\":\"#/").skip(1).filter_map(|rest| rest.split('"').next()) {
+        assert!(!openapi.pointer(&format!("/{reference}")).is_none_or(Value::is_null), "{reference}");
+    }
+    let mut ids: Vec<_> =
+        routes(&openapi).into_iter().map(|(_, _, operation)| operation["operationId"].to_string()).collect();
+    let all = ids.len();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), all, "an operation has an id of its own");
+}
+
+#[tokio::test]
+async fn what_the_node_tells_is_told_to_those_who_may_see_it() {
+    let gateway = Gateway::serving(managed()).await;
+    let admin = gateway.administrator();
+    let guest = guest(&gateway, &admin).await;
+    assert!(expect(&guest.get("/gateway/status").await, 200)["listeners"].is_array());
+    assert_eq!(code(&guest.get("/gateway/events").await, 403), "forbidden");
+    expect(&admin.get("/gateway/events?limit=1").await, 200);
+    let types = expect(&guest.get("/policyTypes").await, 200);
+    let types = types["items"].as_array().expect("types");
+    assert!(types.iter().any(|kind| kind["type"] == "rateLimit" && kind["schema"]["properties"].is_object()));
+    // What is not in the table is not given, wherever the node has it.
+    for path in ["/gateway/tap", "/gateway/metrics", "/gateway/ready"] {
+        assert_eq!(code(&admin.get(path).await, 404), "no_such_kind", "{path}");
+    }
+    assert_eq!(code(&admin.post("/gateway/reload", &json!({})).await, 405), "method_not_allowed");
+    assert_eq!(code(&admin.get("/gateway/events/../reload").await, 404), "no_such_route");
+}

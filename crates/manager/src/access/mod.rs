@@ -1,0 +1,301 @@
+//! Who is there: users prove who they are with a name and a password, or with the session that this began; programs with
+//! a token of theirs.
+
+mod failures;
+pub(crate) mod password;
+pub(crate) mod session;
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Mutex, PoisonError},
+};
+
+use base64ct::{Base64, Base64UrlUnpadded, Encoding};
+use model::settings::ManagerSettings;
+use sha2::{Digest, Sha256};
+use store::{
+    StoreError,
+    assets::{AssetStore, Credential},
+};
+use tokio::sync::Semaphore;
+
+use crate::{Assets, Held, Privilege, rights::Rights};
+use failures::Failures;
+
+/// Somebody who has proved who they are.
+#[derive(Debug, Clone)]
+pub struct Who {
+    pub user: String,
+    pub address: IpAddr,
+    rights: Rights,
+    /// The session, by its hash.
+    pub(crate) session: Option<String>,
+    /// Their password was made by somebody else, or is too old: it has to be changed before anything else.
+    pub(crate) must_change_password: bool,
+}
+
+impl Who {
+    pub fn may(&self, privilege: Privilege) -> bool {
+        self.rights.privileges.contains(&privilege)
+    }
+
+    pub fn privileges(&self) -> &[Privilege] {
+        &self.rights.privileges
+    }
+
+    pub(crate) fn groups(&self) -> &[String] {
+        &self.rights.groups
+    }
+
+    pub(crate) fn teams(&self) -> &[String] {
+        &self.rights.teams
+    }
+
+    /// Whether teams do not matter for what is there for them.
+    pub(crate) fn sees_everything(&self) -> bool {
+        self.rights.sees_everything
+    }
+
+    /// Whether this asset is there for them.
+    pub(crate) fn sees(&self, assets: &Assets, held: &Held) -> bool {
+        self.rights.sees(assets, held)
+    }
+}
+
+/// Longest time for which a password that was right is not hashed again, in microseconds.
+const REMEMBERED: u64 = 60_000_000;
+/// Most passwords remembered.
+const MOST_REMEMBERED: usize = 1_000;
+/// What somebody typed as a name is compared up to here.
+const LONGEST_NAME: usize = 200;
+/// Checks at a time: each takes a core for tens of milliseconds, and 19 MiB.
+const CHECKS: usize = 2;
+
+/// Checks credentials.
+pub(crate) struct Access {
+    settings: ManagerSettings,
+    checks: Semaphore,
+    /// By the hash of name, password and stored hash: a changed password is asked for at once.
+    remembered: Mutex<HashMap<[u8; 32], u64>>,
+    failures: Failures,
+}
+
+/// What a request says about who sends it.
+pub(crate) enum Credentials {
+    Password { user: String, password: String },
+    Token(String),
+    Session(String),
+}
+
+/// A user and a password, as `Authorization: Basic` carries them (RFC 7617).
+fn basic(value: &str) -> Option<(String, String)> {
+    let (scheme, rest) = value.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let text = String::from_utf8(Base64::decode_vec(rest.trim()).ok()?).ok()?;
+    let (user, password) = text.split_once(':')?;
+    Some((user.to_owned(), password.to_owned()))
+}
+
+/// What `Authorization` carries, when it is something that is understood here.
+pub(crate) fn credentials(value: &str) -> Option<Credentials> {
+    if let Some((user, password)) = basic(value) {
+        return Some(Credentials::Password { user, password });
+    }
+    let (scheme, token) = value.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then(|| Credentials::Token(token.to_owned()))
+}
+
+/// What came of looking at credentials.
+pub(crate) enum Checked {
+    Known(Who),
+    Wrong,
+    /// Too many were wrong.
+    Wait,
+}
+
+/// What is asked to find out who somebody is.
+#[derive(Clone, Copy)]
+pub(crate) struct Sources<'a> {
+    pub store: &'a AssetStore,
+    pub assets: &'a Assets,
+    /// Microseconds since 1970.
+    pub now: u64,
+}
+
+impl Access {
+    pub(crate) fn new(settings: ManagerSettings) -> Self {
+        Self {
+            settings,
+            checks: Semaphore::new(CHECKS),
+            remembered: Mutex::default(),
+            failures: Failures::default(),
+        }
+    }
+
+    pub(crate) fn settings(&self) -> &ManagerSettings {
+        &self.settings
+    }
+
+    /// Who this is. A user who is not there takes as long to refuse as a wrong password.
+    pub(crate) async fn check(
+        &self,
+        sources: Sources<'_>,
+        credentials: &Credentials,
+        address: IpAddr,
+    ) -> Result<Checked, StoreError> {
+        let name: String = match credentials {
+            Credentials::Password { user, .. } => user.chars().take(LONGEST_NAME).collect(),
+            Credentials::Token(_) | Credentials::Session(_) => String::new(),
+        };
+        if self.failures.has_too_many(address, &name, sources.now) {
+            return Ok(Checked::Wait);
+        }
+        let who = match credentials {
+            Credentials::Password { user, password } => {
+                if self.is_locked(sources, &name).await? {
+                    return Ok(Checked::Wait);
+                }
+                let who = self.check_password(sources, user, password, address).await?;
+                if who.is_none() && self.settings.account_lock.attempts > 0 {
+                    let since = self.counted_since(sources.now);
+                    sources.store.count_login_failure(&name, sources.now, since).await?;
+                }
+                who
+            }
+            Credentials::Token(token) => self.check_token(sources, token, address).await?,
+            Credentials::Session(secret) => self.check_session(sources, secret, address).await?,
+        };
+        Ok(match who {
+            Some(who) => Checked::Known(who),
+            None => {
+                // A session that is over is no attempt to guess one.
+                if !matches!(credentials, Credentials::Session(_)) {
+                    self.failures.count(address, &name, sources.now);
+                }
+                Checked::Wrong
+            }
+        })
+    }
+
+    /// Failures before this are forgotten.
+    pub(crate) fn counted_since(&self, now: u64) -> u64 {
+        now.saturating_sub(micros(self.settings.account_lock.within))
+    }
+
+    /// Whether too many passwords were wrong, whether there is such a user or not.
+    async fn is_locked(&self, sources: Sources<'_>, name: &str) -> Result<bool, StoreError> {
+        let most = u64::from(self.settings.account_lock.attempts);
+        if most == 0 {
+            return Ok(false);
+        }
+        let found = sources.store.login_failures(name, self.counted_since(sources.now)).await?;
+        Ok(found.is_some_and(|found| found.failures >= most))
+    }
+
+    async fn check_password(
+        &self,
+        sources: Sources<'_>,
+        user: &str,
+        password: &str,
+        address: IpAddr,
+    ) -> Result<Option<Who>, StoreError> {
+        let rights = self.rights_of(sources.assets, user);
+        let credential = sources.store.credential(user).await?.filter(|_| rights.is_some());
+        let hash = credential.as_ref().map(|credential| credential.password_hash.clone());
+        if !self.matches(hash, user, password, sources.now).await {
+            return Ok(None);
+        }
+        let must_change_password = credential.is_some_and(|found| self.must_change(&found, sources.now));
+        Ok(rights.map(|rights| Who {
+            user: user.to_owned(),
+            address,
+            rights,
+            session: None,
+            must_change_password,
+        }))
+    }
+
+    /// `None` when there is no such user, or nobody may be that user now.
+    fn rights_of(&self, assets: &Assets, user: &str) -> Option<Rights> {
+        Rights::of(assets, user, self.settings.enable_team_work)
+    }
+
+    async fn check_token(
+        &self,
+        sources: Sources<'_>,
+        token: &str,
+        address: IpAddr,
+    ) -> Result<Option<Who>, StoreError> {
+        let Some(token) = sources.store.token(&hash_of_secret(token)).await? else { return Ok(None) };
+        if token.expires_at.is_some_and(|expires| expires <= sources.now) {
+            return Ok(None);
+        }
+        // What the user may not do any more, the token may not either.
+        let Some(mut rights) = self.rights_of(sources.assets, &token.user) else { return Ok(None) };
+        if let Some(names) = &token.privileges {
+            rights.privileges.retain(|privilege| names.iter().any(|name| name == privilege.name()));
+        }
+        Ok(Some(Who { user: token.user, address, rights, session: None, must_change_password: false }))
+    }
+
+    fn must_change(&self, credential: &Credential, now: u64) -> bool {
+        let too_old = |lasts| now.saturating_sub(credential.changed_at) >= micros(lasts);
+        credential.temporary || self.settings.passwords.expire_after.is_some_and(too_old)
+    }
+
+    async fn matches(&self, stored: Option<String>, user: &str, password: &str, now: u64) -> bool {
+        let known = stored.is_some();
+        let stored = stored.unwrap_or_else(|| password::NOBODY.to_owned());
+        let key: [u8; 32] = {
+            let mut hasher = Sha256::new();
+            for text in [user, password, &stored] {
+                hasher.update((text.len() as u64).to_be_bytes());
+                hasher.update(text);
+            }
+            hasher.finalize().into()
+        };
+        let remembered = |at: &u64| now.saturating_sub(*at) < REMEMBERED;
+        if self.remembered.lock().unwrap_or_else(PoisonError::into_inner).get(&key).is_some_and(remembered) {
+            return known;
+        }
+        let Ok(_one_of_few) = self.checks.acquire().await else { return false };
+        let password = password.to_owned();
+        let checked = tokio::task::spawn_blocking(move || password::matches(&password, &stored));
+        let right = checked.await.unwrap_or(false) && known;
+        if right {
+            let mut all = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+            if all.len() >= MOST_REMEMBERED {
+                all.clear();
+            }
+            all.insert(key, now);
+        }
+        right
+    }
+}
+
+/// Tokens and what browsers keep are random and long: a fast hash is the right one.
+pub(crate) fn hash_of_secret(secret: &str) -> String {
+    format!("{:x}", Sha256::digest(secret))
+}
+
+/// So that a token is recognised where it should not be.
+const TOKEN_PREFIX: &str = "gwt_";
+
+/// A new token: 192 random bits.
+pub(crate) fn random_token() -> Option<String> {
+    random_text().map(|text| format!("{TOKEN_PREFIX}{text}"))
+}
+
+fn random_text() -> Option<String> {
+    let mut bytes = [0_u8; 24];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(Base64UrlUnpadded::encode_string(&bytes))
+}
+
+fn micros(duration: model::Duration) -> u64 {
+    u64::try_from(duration.get().as_micros()).unwrap_or(u64::MAX)
+}
