@@ -2,6 +2,7 @@
 
 mod aggregation;
 mod asset_store;
+mod audit;
 mod backups;
 mod balancing;
 mod bodies;

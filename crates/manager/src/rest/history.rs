@@ -12,16 +12,13 @@ use model::Diagnostic;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use store::assets::AuditFilter;
 
 use super::{
     answer::{Items, Problem, time},
     assets::find_kind,
     route::{Right, Route, get, post},
 };
-use crate::{ChangeError, Condition, Edit, Manager, Privilege, Sealed, Who, Write, kind};
-
-const VIEW: Right = Right::Privilege(&[Privilege::ViewAdministration]);
+use crate::{ChangeError, Condition, Edit, Manager, Sealed, Who, Write, kind};
 
 pub(super) const ROUTES: &[Route] = &[
     get("/revisions", "listRevisions", "Revisions of everything, newest first.", Right::User, || {
@@ -46,13 +43,6 @@ pub(super) const ROUTES: &[Route] = &[
         || routing::get(history),
     )
     .answers::<Items<VersionView>>(200),
-    get("/audit", "listAuditRecords", "The audit log, newest first.", VIEW, || routing::get(audit))
-        .query::<AuditQuery>()
-        .answers::<Items<AuditView>>(200),
-    post("/audit/verify", "verifyAudit", "Looks whether the audit log is as it was written.", VIEW, || {
-        routing::post(verify)
-    })
-    .answers::<Verified>(200),
 ];
 
 /// An asset as a revision left it.
@@ -86,43 +76,6 @@ struct Restored {
     /// Whether anything is different from before.
     different: bool,
     warnings: Vec<Diagnostic>,
-}
-
-/// Something that happened.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-struct AuditView {
-    /// Counts from one, without gaps.
-    id: u64,
-    event_type: String,
-    creation_date: String,
-    object_type: String,
-    action: String,
-    object: String,
-    message: String,
-    user: String,
-    source_machine: String,
-    #[serde(rename = "clientIPAddress")]
-    client_ip: String,
-    /// The revision that it is about.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    revision: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    payload: Option<String>,
-}
-
-/// Whether the audit log is as it was written.
-#[derive(Default, Serialize, JsonSchema)]
-struct Verified {
-    intact: bool,
-    /// How many there are.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    records: Option<u64>,
-    /// The first that is not as it was written.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    problem: Option<&'static str>,
 }
 
 /// Longest page.
@@ -265,56 +218,4 @@ async fn restore(
     let changed = manager.change(&who, &edits, Some(&reason), options.dry_run).await?;
     let crate::Changed { revision, different, warnings, .. } = changed;
     Ok(Json(Restored { revision, different, warnings }))
-}
-
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct AuditQuery {
-    /// Only those before this one.
-    before: Option<u64>,
-    /// Longest page. Default 100, at most 1000.
-    limit: Option<u32>,
-    /// As in `Configuration`.
-    event_type: Option<String>,
-    object_type: Option<String>,
-    user: Option<String>,
-}
-
-async fn audit(
-    State(manager): State<Arc<Manager>>,
-    Query(query): Query<AuditQuery>,
-) -> Result<Json<Items<AuditView>>, Problem> {
-    let filter = AuditFilter {
-        before: query.before,
-        event_type: query.event_type,
-        object_type: query.object_type,
-        user: query.user,
-        most: query.limit.unwrap_or(100).clamp(1, LONGEST),
-        ..AuditFilter::default()
-    };
-    let records = manager.store.audit(&filter).await?;
-    let items = records.into_iter().map(|record| AuditView {
-        id: record.id,
-        event_type: record.event_type,
-        creation_date: time(record.at),
-        object_type: record.object_type,
-        action: record.action,
-        object: record.object,
-        message: record.message,
-        user: record.user,
-        source_machine: record.source_machine,
-        client_ip: record.client_ip,
-        revision: record.revision,
-        payload: record.payload,
-    });
-    Ok(Json(Items { items: items.collect() }))
-}
-
-async fn verify(State(manager): State<Arc<Manager>>) -> Result<Json<Verified>, Problem> {
-    Ok(Json(match manager.store.verify_audit().await? {
-        Ok(records) => Verified { intact: true, records: Some(records), ..Verified::default() },
-        Err(tampered) => {
-            Verified { id: Some(tampered.id), problem: Some(tampered.what), ..Verified::default() }
-        }
-    }))
 }

@@ -2,6 +2,7 @@
 
 mod answer;
 mod assets;
+mod audit;
 mod definition;
 mod gateway;
 mod history;
@@ -14,6 +15,7 @@ mod route;
 mod session;
 mod sets;
 mod tokens;
+mod zip;
 
 use std::sync::Arc;
 
@@ -39,6 +41,7 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     tokens::ROUTES,
     sets::ROUTES,
     history::ROUTES,
+    audit::ROUTES,
     nodes::ROUTES,
     keys::ROUTES,
     definition::ROUTES,

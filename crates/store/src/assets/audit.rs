@@ -69,7 +69,10 @@ pub struct AuditFilter {
     pub to: Option<u64>,
     pub event_type: Option<String>,
     pub object_type: Option<String>,
+    pub action: Option<String>,
     pub user: Option<String>,
+    /// Something in the object, the message or the payload, whatever the case.
+    pub text: Option<String>,
     pub most: u32,
 }
 
@@ -191,12 +194,19 @@ async fn append_now(database: &Database, at: i64, entries: &[AuditEntry<'_>]) ->
 }
 
 pub(super) async fn list(database: &Database, filter: &AuditFilter) -> Result<Vec<AuditRecord>, StoreError> {
+    let text = match filter.text.as_deref().unwrap_or("") {
+        "" => String::new(),
+        // What stands for anything stands for itself.
+        text => format!("%{}%", text.to_lowercase().replace('!', "!!").replace('%', "!%").replace('_', "!_")),
+    };
     let rows = reading!(database, "read the audit log of", |pool| {
         query_as::<_, Row>(
             "SELECT number, at, revision, event_type, object_type, action, object, message, username, source_machine, \
              client_ip, payload, hash FROM audit WHERE number < $1 AND at >= $2 AND at < $3 \
              AND ($4 = '' OR event_type = $4) AND ($5 = '' OR object_type = $5) AND ($6 = '' OR username = $6) \
-             ORDER BY number DESC LIMIT $7",
+             AND ($7 = '' OR action = $7) AND ($8 = '' OR LOWER(object) LIKE $8 ESCAPE '!' \
+             OR LOWER(message) LIKE $8 ESCAPE '!' OR LOWER(COALESCE(payload, '')) LIKE $8 ESCAPE '!') \
+             ORDER BY number DESC LIMIT $9",
         )
         .bind(filter.before.map_or(i64::MAX, bigint))
         .bind(filter.from.map_or(0, bigint))
@@ -204,6 +214,8 @@ pub(super) async fn list(database: &Database, filter: &AuditFilter) -> Result<Ve
         .bind(filter.event_type.as_deref().unwrap_or(""))
         .bind(filter.object_type.as_deref().unwrap_or(""))
         .bind(filter.user.as_deref().unwrap_or(""))
+        .bind(filter.action.as_deref().unwrap_or(""))
+        .bind(&text)
         .bind(i64::from(filter.most))
         .fetch_all(pool)
     })?;

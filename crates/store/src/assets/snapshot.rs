@@ -60,8 +60,11 @@ pub fn write<'a>(
     Ok(())
 }
 
-/// The snapshot in a folder, whole, with the definitions in their order; `None` when there is none.
-pub fn read(folder: &Path) -> Result<Option<(Snapshot, Vec<Vec<u8>>)>, StoreError> {
+/// A snapshot, and its definitions in their order.
+pub type Kept = (Snapshot, Vec<Vec<u8>>);
+
+/// The snapshot in a folder, whole, or `None` when there is none.
+pub fn read(folder: &Path) -> Result<Option<Kept>, StoreError> {
     let path = folder.join("assets");
     let content = match fs::read(&path) {
         Ok(content) => content,

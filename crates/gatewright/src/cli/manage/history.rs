@@ -1,10 +1,9 @@
-//! `gatewright history`, `rollback` and `audit`.
+//! `gatewright history` and `rollback`.
 
 use std::process::ExitCode;
 
 use bytes::Bytes;
 use clap::Args;
-use serde_json::Value;
 
 use super::{Outcome, Output, Target, encode, print, query, show, table::table};
 
@@ -72,46 +71,6 @@ impl Rollback {
             (_, true) => print("something would change, and that would be valid"),
             _ => print(format_args!("revision {} is as revision {} was", answer["revision"], self.revision)),
         }
-        Ok(ExitCode::SUCCESS)
-    }
-}
-
-#[derive(Debug, Args)]
-pub struct Audit {
-    /// Check that no record was changed or taken out. Exit code 1 when one was.
-    #[arg(long)]
-    verify: bool,
-    /// Only what this user did.
-    #[arg(long, value_name = "NAME")]
-    of: Option<String>,
-    /// What is printed.
-    #[arg(short, long, value_enum, default_value_t = Output::Table)]
-    output: Output,
-    #[command(flatten)]
-    target: Target,
-}
-
-impl Audit {
-    pub async fn run(self) -> Outcome {
-        if self.verify {
-            let answer = self.target.post("/audit/verify", Bytes::new()).await?;
-            if answer["intact"] == true {
-                print(format_args!("intact, {} records", answer["records"]));
-                return Ok(ExitCode::SUCCESS);
-            }
-            return Err(format!("record {} {}", answer["id"], answer["problem"].as_str().unwrap_or("")));
-        }
-        let answer = self.target.get(&format!("/audit{}", query(&[("user", self.of.as_deref())]))).await?;
-        let items: Vec<Value> = answer["items"].as_array().cloned().unwrap_or_default();
-        let columns = [
-            ("ID", "id"),
-            ("AT", "creationDate"),
-            ("USER", "user"),
-            ("FROM", "clientIPAddress"),
-            ("TYPE", "eventType"),
-            ("MESSAGE", "message"),
-        ];
-        show(self.output, &answer["items"], || table(&items, &columns));
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -1,6 +1,7 @@
 //! Commands over the admin API: what the console can do, scripts can do.
 
 mod apply;
+mod audit;
 mod history;
 mod look;
 mod secrets;
@@ -12,17 +13,19 @@ use base64ct::{Base64, Encoding};
 use bytes::Bytes;
 use clap::{Args, ValueEnum};
 use http::{
-    Method, Request,
+    Method, Request, Response,
     header::{AUTHORIZATION, CONTENT_TYPE},
 };
 use http_body_util::Full;
+use hyper::body::Incoming;
 use serde_json::Value;
 
 use super::{fail, print};
 use crate::client;
 
 pub use apply::{Apply, Plan};
-pub use history::{Audit, History, Rollback};
+pub use audit::Audit;
+pub use history::{History, Rollback};
 pub use look::{Delete, Export, Get};
 pub use secrets::Secrets;
 
@@ -101,6 +104,18 @@ impl Target {
     }
 
     async fn ask(&self, method: Method, path: &str, body: Option<Bytes>) -> Result<Value, String> {
+        let response = self.send(method, path, body).await?;
+        let body = client::whole(response).await.map_err(|error| error.to_string())?;
+        Ok(serde_json::from_slice(&body).unwrap_or_default())
+    }
+
+    /// An answer that is no problem.
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Bytes>,
+    ) -> Result<Response<Incoming>, String> {
         let authorization = self.authorization()?;
         let url = format!("{}/api/v1{path}", self.manager.trim_end_matches('/'));
         let request = Request::builder()
@@ -117,11 +132,11 @@ impl Target {
             )
         })?;
         let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
         let body = client::whole(response).await.map_err(|error| error.to_string())?;
         let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
-        if status.is_success() {
-            return Ok(answer);
-        }
         let detail =
             answer["detail"].as_str().map_or_else(|| format!("the manager answered {status}"), str::to_owned);
         let errors = answer["errors"].as_array().into_iter().flatten().map(problem);
