@@ -9,6 +9,7 @@ mod assets;
 mod authorize;
 mod change;
 mod definitions;
+mod dependencies;
 mod keep;
 mod kind;
 mod kinds;

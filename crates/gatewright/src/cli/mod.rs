@@ -62,6 +62,8 @@ enum Command {
     Rollback(manage::Rollback),
     /// List what was done, or check that the log is as it was written.
     Audit(manage::Audit),
+    /// Take assets with everything that they need from one store to another.
+    Archive(manage::Archive),
     /// Write everything in the store of a node into a file, also while gateways serve from it.
     Backup(backup::Backup),
     /// Make the store of a node what a backup has kept. Gateways on the same PostgreSQL database follow.
@@ -105,6 +107,7 @@ pub fn main(release_memory: Option<fn()>) -> ExitCode {
             Command::History(command) => manage::exit(command.run().await),
             Command::Rollback(command) => manage::exit(command.run().await),
             Command::Audit(command) => manage::exit(command.run().await),
+            Command::Archive(command) => manage::exit(command.run().await),
             Command::Backup(command) => command.run().await,
             Command::Restore(command) => command.run().await,
             Command::Secrets(command) => manage::exit(command.run().await),

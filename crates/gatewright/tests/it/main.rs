@@ -1,6 +1,7 @@
 //! End to end: a real gateway and real upstreams in one process. Each module keeps one kind of promise.
 
 mod aggregation;
+mod archives;
 mod asset_store;
 mod audit;
 mod backups;

@@ -1,6 +1,7 @@
 //! The admin REST API, `/api/v1`: the same for every kind of asset. Its routes are tables, a part of them in each file.
 
 mod answer;
+mod archive;
 mod assets;
 mod audit;
 mod definition;
@@ -42,6 +43,7 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     sets::ROUTES,
     history::ROUTES,
     audit::ROUTES,
+    archive::ROUTES,
     nodes::ROUTES,
     keys::ROUTES,
     definition::ROUTES,

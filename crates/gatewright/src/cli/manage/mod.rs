@@ -1,6 +1,7 @@
 //! Commands over the admin API: what the console can do, scripts can do.
 
 mod apply;
+mod archive;
 mod audit;
 mod history;
 mod look;
@@ -24,6 +25,7 @@ use super::{fail, print};
 use crate::client;
 
 pub use apply::{Apply, Plan};
+pub use archive::Archive;
 pub use audit::Audit;
 pub use history::{History, Rollback};
 pub use look::{Delete, Export, Get};
