@@ -30,6 +30,7 @@ mod routing;
 mod schema;
 mod schemas;
 mod script;
+mod shared_map;
 #[cfg(test)]
 mod testing;
 mod throttle;
