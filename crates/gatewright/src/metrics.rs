@@ -7,6 +7,7 @@ use std::{
 
 use engine::{
     Snapshot,
+    authorization_server::KeyStatus,
     stats::{LATENCY_BOUNDS_US, Totals},
 };
 
@@ -94,6 +95,7 @@ fn write_all(out: &mut String, snapshot: &Snapshot, gauges: &Gauges<'_>) -> Resu
         }
     }
     endpoints(out, snapshot)?;
+    authorization_servers(out, snapshot)?;
     let singles: [(&str, &str, &str, u64); 8] = [
         (
             "gatewright_config_revision",
@@ -151,6 +153,37 @@ fn deliveries(out: &mut String, alerts: &Counts) -> Result {
         {
             let count = count.load(Relaxed);
             writeln!(out, "{name}{{destination=\"{destination}\",result=\"{result}\"}} {count}")?;
+        }
+    }
+    Ok(())
+}
+
+fn authorization_servers(out: &mut String, snapshot: &Snapshot) -> Result {
+    let servers = &snapshot.authorization_servers.list;
+    if servers.is_empty() {
+        return Ok(());
+    }
+    let metrics: [(&str, &str, &str, fn(&KeyStatus) -> u64); 3] = [
+        ("gatewright_token_keys", "gauge", "Keys that are known of an authorization server.", |s| {
+            s.keys as u64
+        }),
+        (
+            "gatewright_token_key_fetches_total",
+            "counter",
+            "Tries to fetch the keys of an authorization server.",
+            |s| s.tries,
+        ),
+        (
+            "gatewright_token_key_fetches_failed_total",
+            "counter",
+            "Tries that failed; the keys that are known go on being used.",
+            |s| s.failures,
+        ),
+    ];
+    for (name, kind, help, value) in metrics {
+        head(out, name, kind, help)?;
+        for server in servers {
+            writeln!(out, "{name}{{server=\"{}\"}} {}", escape(&server.name), value(&server.keys.status()))?;
         }
     }
     Ok(())

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    AliasDoc, ApiDoc, ApplicationDoc, DestinationDoc, GlobalPolicyDoc, GroupDoc, ListenerDoc, PolicyDoc,
-    PolicyFiles, PolicyTemplateDoc, Settings, UpstreamDoc, UrlAliasDoc, UserDoc, secret::ResolvedSecrets,
+    AliasDoc, ApiDoc, ApplicationDoc, AuthorizationServerDoc, DestinationDoc, GlobalPolicyDoc, GroupDoc,
+    ListenerDoc, PolicyDoc, PolicyFiles, PolicyTemplateDoc, Settings, UpstreamDoc, UrlAliasDoc, UserDoc,
+    secret::ResolvedSecrets,
 };
 
 /// Configuration of a gateway: one file, or a folder of files that are added up.
@@ -31,6 +32,9 @@ pub struct ConfigDoc {
     /// What users have in common.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<GroupDoc>,
+    /// Whose tokens are accepted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub authorization_servers: Vec<AuthorizationServerDoc>,
     /// Policies of every API, or of those they select; they run before the API's own within each stage.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub policies: Vec<GlobalPolicyDoc>,

@@ -18,7 +18,10 @@ use super::{
     selection::{self, ApiFacts},
     sources::{At, Collector},
 };
-use crate::{journal::ApiNames, route::decode, snapshot::CompiledApi, stats::ApiStats};
+use crate::{
+    authorization_server::AuthorizationServers, journal::ApiNames, route::decode, snapshot::CompiledApi,
+    stats::ApiStats,
+};
 
 /// Everything that an API is compiled from.
 pub(super) struct Job<'a> {
@@ -27,6 +30,7 @@ pub(super) struct Job<'a> {
     pub config: &'a ConfigDoc,
     pub environment: &'a Environment<'a>,
     pub revision: u64,
+    pub servers: &'a AuthorizationServers,
     /// The shared fingerprint.
     shared: u64,
     pub name: String,
@@ -39,8 +43,22 @@ pub(super) struct Job<'a> {
     pub templates: Vec<&'a PolicyTemplateDoc>,
 }
 
+/// What is around all APIs.
+#[derive(Clone, Copy)]
+pub(super) struct Around<'a> {
+    pub config: &'a ConfigDoc,
+    pub environment: &'a Environment<'a>,
+    pub revision: u64,
+    pub servers: &'a AuthorizationServers,
+    pub shared: u64,
+}
+
 /// Covers what every API is made from beside its own. Files can be large: they are read once, and not for each API.
-pub(super) fn shared_fingerprint(config: &ConfigDoc, environment: &Environment<'_>) -> u64 {
+pub(super) fn shared_fingerprint(
+    config: &ConfigDoc,
+    environment: &Environment<'_>,
+    servers: &AuthorizationServers,
+) -> u64 {
     let mut hasher = FixedState::with_seed(7).build_hasher();
     serde_json::to_vec(&config.settings.content_types).unwrap_or_default().hash(&mut hasher);
     config.settings.limits.body_size.map(|s| s.get()).hash(&mut hasher);
@@ -49,6 +67,10 @@ pub(super) fn shared_fingerprint(config: &ConfigDoc, environment: &Environment<'
     // Policies name them; what they are is up to those who deliver.
     for destination in &config.destinations {
         destination.name().hash(&mut hasher);
+    }
+    // Policies hold on to them.
+    for server in &servers.list {
+        server.fingerprint.hash(&mut hasher);
     }
     // A secret that was exchanged is a change, too.
     config.secrets.hash(&mut hasher);
@@ -71,12 +93,10 @@ impl<'a> Job<'a> {
     pub(super) fn new(
         doc: &'a ApiDoc,
         definition: Option<&'a ApiDefinition>,
-        config: &'a ConfigDoc,
-        environment: &'a Environment<'a>,
-        revision: u64,
-        shared: u64,
+        around: Around<'a>,
         problems: &mut Diagnostics,
     ) -> Option<Self> {
+        let Around { config, environment, revision, servers, shared } = around;
         let name = doc.name.clone().or_else(|| definition.map(|d| d.title.clone()));
         let Some(name) = name.filter(|name| !name.trim().is_empty()) else {
             problems.push(
@@ -97,6 +117,7 @@ impl<'a> Job<'a> {
             config,
             environment,
             revision,
+            servers,
             shared,
             name,
             version,
@@ -174,8 +195,10 @@ impl<'a> Job<'a> {
         let paths = self.base_paths(&mut own);
         let mut found: Vec<(At, Diagnostic)> = own.0.into_iter().map(|problem| (At::Api, problem)).collect();
         let facts = self.facts();
-        let shape =
-            ApiShape::new(&operations.all, self.definition.and_then(|d| d.sources.as_deref()), self.config);
+        let sources = self.definition.and_then(|d| d.sources.as_deref());
+        let shape = ApiShape::new(&operations.all, sources, self.config)
+            .called(&self.name, operations.scopes(self.doc))
+            .with_authorization_servers(self.servers);
         let sources = Collector::new(self, &operations, &mut found).collect();
         let levels = match Resolver::new(self, &facts, &operations, &shape, sources) {
             Ok(resolver) => resolver.compile(&mut found),

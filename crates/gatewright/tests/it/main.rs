@@ -36,6 +36,7 @@ mod streaming;
 mod tap;
 mod testing;
 mod tls;
+mod tokens;
 mod traffic;
 mod transformations;
 mod upstream_faults;
