@@ -174,7 +174,7 @@ fn unwrap(key: &[u8], encrypted: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The key that both sides come to (RFC 7518, 4.6.2). Whether the point is on the curve is checked by the library.
-fn agree(
+pub(crate) fn agree(
     key: &PrivateKey,
     curve: &str,
     length: usize,

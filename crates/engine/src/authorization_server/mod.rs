@@ -135,9 +135,19 @@ impl AuthorizationServer {
 
     fn check_use(&self, claims: &Map<String, Value>, used_as: TokenUse) -> Result<(), Refusal> {
         if used_as == TokenUse::Identity {
-            return match claims.get("sub").and_then(Value::as_str) {
-                Some(subject) if !subject.is_empty() => Ok(()),
-                _ => Err(Refusal::new(Why::Claims, "it names nobody (no `sub`), so it is no ID token")),
+            if claims.get("sub").and_then(Value::as_str).is_none_or(str::is_empty) {
+                return Err(Refusal::new(Why::Claims, "it names nobody (no `sub`), so it is no ID token"));
+            }
+            // OpenID Connect Core, 3.1.3.7: of several audiences, `azp` says who asked for it.
+            let several = claims.get("aud").and_then(Value::as_array).is_some_and(|all| all.len() > 1);
+            let party = claims.get("azp").and_then(Value::as_str);
+            let ours = |party: &str| self.any_audience || self.audiences.iter().any(|known| known == party);
+            return match party {
+                None if several => Err(Refusal::new(Why::Audience, "it is for several, and has no `azp`")),
+                Some(party) if !ours(party) => {
+                    Err(Refusal::new(Why::Audience, "it was issued to another client (`azp`)"))
+                }
+                _ => Ok(()),
             };
         }
         let kind = claims.get("typ").and_then(Value::as_str);

@@ -33,7 +33,7 @@ impl Answer {
             version: 0,
             until: self.until,
             fresh_until: self.fresh_until,
-            facts: Some(Arc::new(TokenFacts::of(Arc::clone(&server.name), self.claims, &server.claims))),
+            facts: Ok(Arc::new(TokenFacts::of(Arc::clone(&server.name), self.claims, &server.claims))),
         }
     }
 }

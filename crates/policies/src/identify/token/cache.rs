@@ -1,16 +1,26 @@
 //! Tokens that were right before, for each worker: a signature is verified once. By a hash, so that no token stays in
 //! memory. What a key or a server has become since is seen when an entry is looked at.
 
-use std::{cell::RefCell, collections::HashMap, rc::Rc, sync::Arc, time::Duration};
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    rc::{Rc, Weak},
+    sync::Arc,
+    time::Duration,
+};
 
 use aws_lc_rs::digest::{Context, SHA256};
 use engine::{
-    Timestamp,
+    Reason, Timestamp,
     authorization_server::{AuthorizationServer, TokenFacts, TokenUse},
 };
 use foldhash::fast::RandomState;
+use tokio::sync::Mutex;
 
-use super::{FOREVER, ask::Answer};
+use super::{
+    FOREVER,
+    ask::{Answer, NotKnown},
+};
 
 pub(super) type Hash = [u8; 32];
 
@@ -20,6 +30,10 @@ const MOST: usize = 5_000;
 const MOST_BYTES: usize = 4 << 20;
 /// A token that its server does not know is asked about again after this time.
 const REFUSED_FOR: Duration = Duration::from_secs(10);
+/// A server that did not answer is asked about the same token again after this time.
+const UNANSWERED_FOR: Duration = Duration::from_secs(1);
+/// Tokens that are being asked about, before it is looked which of them no longer are.
+const MANY_GATES: usize = 1_000;
 
 /// What is known of a token.
 #[derive(Debug)]
@@ -31,16 +45,17 @@ pub(super) struct Known {
     pub until: Option<u64>,
     /// When the server has to be asked again.
     pub fresh_until: Timestamp,
-    /// `None` when the server does not know it.
-    pub facts: Option<Arc<TokenFacts>>,
+    /// What it says, or why it is refused.
+    pub facts: Result<Arc<TokenFacts>, &'static Reason>,
 }
 
 impl Known {
-    /// The server was asked and does not know it.
-    pub fn refused(server: &Arc<AuthorizationServer>, now: Timestamp) -> Self {
-        let fresh_until = now
-            .plus(server.introspection.as_ref().map_or(Duration::ZERO, |known| known.cache.min(REFUSED_FOR)));
-        Self { server: Arc::clone(server), version: 0, until: None, fresh_until, facts: None }
+    /// The server was asked and does not know it, or did not answer.
+    pub fn refused(server: &Arc<AuthorizationServer>, refused: &NotKnown, now: Timestamp) -> Self {
+        let most = if refused.is_final { REFUSED_FOR } else { UNANSWERED_FOR };
+        let cache = server.introspection.as_ref().map_or(Duration::ZERO, |introspection| introspection.cache);
+        let fresh_until = now.plus(cache.min(most));
+        Self { server: Arc::clone(server), version: 0, until: None, fresh_until, facts: Err(refused.reason) }
     }
 
     /// The same once the server has agreed.
@@ -72,6 +87,22 @@ struct Tokens {
 
 thread_local! {
     static TOKENS: RefCell<Tokens> = RefCell::default();
+    static GATES: RefCell<HashMap<Hash, Weak<Mutex<()>>, RandomState>> = RefCell::default();
+}
+
+/// One request asks about a token, and the others with the same one wait for it.
+pub(super) fn gate(hash: Hash) -> Rc<Mutex<()>> {
+    GATES.with_borrow_mut(|gates| {
+        if let Some(gate) = gates.get(&hash).and_then(Weak::upgrade) {
+            return gate;
+        }
+        if gates.len() >= MANY_GATES {
+            gates.retain(|_, gate| gate.strong_count() > 0);
+        }
+        let gate = Rc::<Mutex<()>>::default();
+        gates.insert(hash, Rc::downgrade(&gate));
+        gate
+    })
 }
 
 /// Stands for a token and what it is used as.
@@ -126,12 +157,6 @@ impl Known {
         until: Option<u64>,
         facts: TokenFacts,
     ) -> Self {
-        Self {
-            server: Arc::clone(server),
-            version,
-            until,
-            fresh_until: FOREVER,
-            facts: Some(Arc::new(facts)),
-        }
+        Self { server: Arc::clone(server), version, until, fresh_until: FOREVER, facts: Ok(Arc::new(facts)) }
     }
 }

@@ -14,6 +14,7 @@ use std::{rc::Rc, sync::Arc, time::Duration};
 use engine::{
     Clock, CompileCx, Exchange, Reason, Timestamp,
     authorization_server::{AuthorizationServer, TokenUse},
+    calls::CallRecord,
     language::Authorization,
 };
 use http::{HeaderName, HeaderValue, header::AUTHORIZATION};
@@ -23,7 +24,7 @@ use tokio::time::timeout;
 use super::identifier::{Finding, Found, Identifier, Late};
 use binding::Proofs;
 use cache::Known;
-use check::Local;
+use check::{Local, Refusals};
 use found::Sent;
 pub use reasons::{REASONS, SCOPE};
 use scopes::Mapping;
@@ -136,25 +137,34 @@ impl ByToken {
         {
             local = check::local(&self.servers, sent.token, self.used_as, self.clock.now());
         }
-        let mut calls = Vec::new();
-        let finding = match local {
+        let (verified, asking, others) = match local {
             Local::Accepted { known, others } if asks_always(&known.server) => {
-                match ask::about(exchange, sent.token, &known.server, self.clock.now(), &mut calls).await {
-                    Ok(answer) => {
-                        let known = cache::put(hash, known.confirmed(&answer), sent.token.len());
-                        self.conclude(exchange, &sent, &known, Some(others))
-                    }
-                    Err(refused) => self.not_confirmed(hash, &known, refused),
-                }
+                let server = vec![Arc::clone(&known.server)];
+                (Some(known), server, others)
             }
             Local::Accepted { known, others } => {
                 let known = cache::put(hash, known, sent.token.len());
+                return self.conclude(exchange, &sent, &known, Some(others)).into();
+            }
+            Local::Refused { asking, refusals, .. } if !asking.is_empty() => (None, asking, refusals.text()),
+            local @ Local::Refused { .. } => return local.without_asking().into(),
+        };
+        let gate = asking.iter().any(|server| is_remembered(server)).then(|| cache::gate(hash));
+        let _turn = match &gate {
+            Some(gate) => Some(gate.lock().await),
+            None => None,
+        };
+        if let Some(known) = cache::get(&hash, self.clock.now(), &self.servers) {
+            return self.conclude(exchange, &sent, &known, None).into();
+        }
+        let mut calls = Vec::new();
+        let known = self.ask(exchange, &sent, verified, &asking, &mut calls).await;
+        let finding = match known {
+            Ok(known) => {
+                let known = cache::put(hash, known, sent.token.len());
                 self.conclude(exchange, &sent, &known, Some(others))
             }
-            Local::Refused { asking, .. } if !asking.is_empty() => {
-                self.ask(exchange, &sent, hash, asking, &mut calls).await
-            }
-            local @ Local::Refused { .. } => local.without_asking(),
+            Err(refusals) => refusals.finding(),
         };
         Late { finding, calls }
     }
@@ -174,43 +184,32 @@ impl ByToken {
         any
     }
 
-    /// Asks servers about a token, one after the other, until one knows it.
+    /// Asks servers about a token, one after the other, until one knows it. What is to be remembered is `Ok`.
     async fn ask(
         &self,
         exchange: &Exchange,
         sent: &Sent<'_>,
-        hash: cache::Hash,
-        servers: Vec<Arc<AuthorizationServer>>,
-        calls: &mut Vec<engine::calls::CallRecord>,
-    ) -> Finding {
-        let mut refusals = check::Refusals::default();
-        let mut all_said_no = true;
-        for server in &servers {
-            let now = self.clock.now();
-            match ask::about(exchange, sent.token, server, now, calls).await {
+        mut verified: Option<Known>,
+        servers: &[Arc<AuthorizationServer>],
+        calls: &mut Vec<CallRecord>,
+    ) -> Result<Known, Refusals> {
+        let mut refusals = Refusals::default();
+        for server in servers {
+            let refused = match ask::about(exchange, sent.token, server, self.clock.now(), calls).await {
                 Ok(answer) => {
-                    let known = cache::put(hash, answer.into_known(server), sent.token.len());
-                    return self.conclude(exchange, sent, &known, Some(refusals.text()));
+                    return Ok(match verified.take() {
+                        Some(known) => known.confirmed(&answer),
+                        None => answer.into_known(server),
+                    });
                 }
-                Err(refused) => {
-                    all_said_no &= refused.is_final;
-                    refusals.add(server, refused.reason, &refused.detail);
-                }
+                Err(refused) => refused,
+            };
+            if servers.len() == 1 && is_remembered(server) {
+                return Ok(Known::refused(server, &refused, self.clock.now()));
             }
+            refusals.add(server, refused.reason, &refused.detail);
         }
-        if let ([only], true) = (&*servers, all_said_no) {
-            cache::put(hash, Known::refused(only, self.clock.now()), 0);
-        }
-        refusals.finding()
-    }
-
-    fn not_confirmed(&self, hash: cache::Hash, known: &Known, refused: ask::NotKnown) -> Finding {
-        if refused.is_final {
-            cache::put(hash, Known::refused(&known.server, self.clock.now()), 0);
-        }
-        let mut refusals = check::Refusals::default();
-        refusals.add(&known.server, refused.reason, &refused.detail);
-        refusals.finding()
+        Err(refusals)
     }
 
     /// From a token that is right to the applications that it belongs to.
@@ -221,8 +220,14 @@ impl ByToken {
         known: &Rc<Known>,
         others: Option<String>,
     ) -> Finding {
-        let Some(facts) = known.facts.as_deref() else {
-            return Finding::wrong(&reasons::INACTIVE, format!("{}: it is not active", known.server.name));
+        let facts = match &known.facts {
+            Ok(facts) => &**facts,
+            Err(reason) if std::ptr::eq(*reason, &reasons::UNAVAILABLE) => {
+                return Finding::Failed(&reasons::UNAVAILABLE);
+            }
+            Err(reason) => {
+                return Finding::wrong(reason, format!("{} was asked, and refuses it", known.server.name));
+            }
         };
         let server = &known.server.name;
         let window = known.server.skew;
@@ -308,6 +313,11 @@ impl Identifier for ByToken {
 /// Whether a server is asked about tokens that keys have verified, too.
 fn asks_always(server: &AuthorizationServer) -> bool {
     server.introspection.as_ref().is_some_and(|introspection| introspection.always)
+}
+
+/// Whether answers of a server are kept for a while.
+fn is_remembered(server: &AuthorizationServer) -> bool {
+    server.introspection.as_ref().is_some_and(|introspection| !introspection.cache.is_zero())
 }
 
 /// Until when something is good that has no end of its own.
