@@ -81,3 +81,414 @@ async fn a_token_of_the_server_identifies_its_client_and_no_other_one_does() {
     gw.advance(SECOND);
     assert_eq!(gw.send(with(&token)).await.reason(), "token_expired");
 }
+
+#[tokio::test]
+async fn keys_are_exchanged_without_a_failed_request() {
+    let (upstream, provider) = (Upstream::text("ok").start().await, IdentityProvider::start().await);
+    let gw = Gateway::serving(protected(&upstream, provider.doc("idp"), by_client())).await;
+    let before = provider.token(&json!({}));
+    assert_eq!(gw.send(with(&before)).await.status(), 200);
+    for id in ["key-2", "key-3"] {
+        provider.add_key(Signer::eddsa(id));
+        // Several at once, on both workers, all with the new key.
+        let tokens: Vec<String> = (0..8).map(|n| provider.token(&json!({ "jti": n }))).collect();
+        let sent = tokens.iter().map(|token| gw.send(with(token)));
+        for response in futures_util::future::join_all(sent).await {
+            assert_eq!(response.status(), 200, "{}", response.text());
+        }
+        assert_eq!(gw.send(with(&before)).await.status(), 200);
+        gw.advance(SECOND * 10);
+    }
+    assert_eq!(provider.key_fetches(), 3);
+
+    // A key that is no longer published verifies nothing any more, not even what it has verified before.
+    provider.publish(vec![provider.signer().published()]);
+    assert_eq!(gw.send(with(&before)).await.status(), 200, "nobody knows yet");
+    gw.advance(SECOND * 200);
+    let other = Signer::es256("key-9").sign(&json!({}), &provider.claims(&json!({})));
+    assert_eq!(gw.send(with(&other)).await.reason(), "token_signature");
+    assert_eq!(gw.send(with(&before)).await.reason(), "token_signature");
+}
+
+#[tokio::test]
+async fn ten_thousand_unknown_keys_are_fetched_a_handful_of_times() {
+    let (upstream, provider) = (Upstream::text("ok").start().await, IdentityProvider::start().await);
+    let gw = Gateway::serving(protected(&upstream, provider.doc("idp"), by_client())).await;
+    let token = provider.token(&json!({}));
+    assert_eq!(gw.send(with(&token)).await.status(), 200);
+    let claims = provider.claims(&json!({}));
+    let signer = provider.signer();
+    let (mut client, mut refused) = (gw.http1().await, 0);
+    for id in 0..10_000 {
+        let token = signer.sign(&json!({ "kid": format!("unknown-{id}") }), &claims);
+        let answer = client.send(with(&token)).await;
+        refused += usize::from(answer.reason() == "token_signature");
+        if id % 2_500 == 0 {
+            gw.advance(SECOND * 4);
+        }
+    }
+    assert_eq!(refused, 10_000);
+    assert!(provider.key_fetches() <= 4, "{} fetches", provider.key_fetches());
+    assert_eq!(upstream.count(), 1);
+}
+
+#[tokio::test]
+async fn a_server_that_is_down_stops_neither_the_start_nor_what_is_known() {
+    let (upstream, provider) = (Upstream::text("ok").start().await, IdentityProvider::start().await);
+    provider.set_down(true);
+    let gw = Gateway::serving(protected(&upstream, provider.doc("idp"), by_client())).await;
+    let token = provider.token(&json!({ "exp": testkit::START.seconds() + 100_000 }));
+    let refused = gw.send(with(&token)).await;
+    assert_eq!((refused.status(), refused.reason().as_str()), (503, "token_check_unavailable"));
+    assert_eq!(refused.header("retry-after"), "1");
+    let status = gw.ops("/status").await.json();
+    let server = &status["authorizationServers"][0];
+    assert!(server["problem"].as_str().is_some_and(|text| text.contains("503")), "{server}");
+    assert_eq!(server["keys"], 0);
+
+    provider.set_down(false);
+    gw.advance(SECOND * 31);
+    assert_eq!(gw.send(with(&token)).await.status(), 200);
+    provider.set_down(true);
+    let failed = async || gw.ops("/status").await.json()["authorizationServers"][0]["failing"] != 0;
+    gw.advance(SECOND * 3_601);
+    testkit::eventually("a failure", failed).await;
+    let again = provider.token(&json!({ "exp": testkit::START.seconds() + 100_000, "jti": "b" }));
+    assert_eq!(gw.send(with(&again)).await.status(), 200, "the keys that are known go on being used");
+    let metrics = gw.ops("/metrics").await.text();
+    assert!(metrics.contains("gatewright_token_keys{server=\"idp\"} 1"), "{metrics}");
+    assert!(metrics.contains("gatewright_token_key_fetches_failed_total{server=\"idp\"}"), "{metrics}");
+}
+
+#[tokio::test]
+async fn a_request_waits_for_the_keys_of_a_slow_server() {
+    let (upstream, provider) = (Upstream::text("ok").start().await, IdentityProvider::start().await);
+    provider.set_delay(std::time::Duration::from_millis(200));
+    let gw = Gateway::serving(protected(&upstream, provider.doc("idp"), by_client())).await;
+    assert_eq!(gw.send(with(&provider.token(&json!({})))).await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_changed_server_forgets_tokens_and_keeps_its_keys() {
+    let (upstream, provider) = (Upstream::text("ok").start().await, IdentityProvider::start().await);
+    let gw = Gateway::serving(protected(&upstream, provider.doc("idp"), by_client())).await;
+    let token = provider.token(&json!({}));
+    assert_eq!(gw.send(with(&token)).await.status(), 200);
+    provider.set_down(true);
+    let mut doc = provider.doc("idp");
+    doc["audiences"] = json!(["invoices"]);
+    gw.apply(protected(&upstream, doc, by_client())).await.expect("a valid configuration");
+    assert_eq!(gw.send(with(&token)).await.reason(), "token_audience");
+    let other = provider.token(&json!({ "aud": ["x", "invoices"] }));
+    assert_eq!(gw.send(with(&other)).await.status(), 200, "its keys are still known");
+}
+
+#[tokio::test]
+async fn a_token_is_looked_for_in_one_place_only() {
+    let (upstream, provider) = (Upstream::echo().start().await, IdentityProvider::start().await);
+    let gw = Gateway::serving(protected(&upstream, provider.doc("idp"), by_client())).await;
+    let token = provider.token(&json!({}));
+    for (request, status, code) in [
+        (with(&token).header("authorization", "Basic YTpi"), 400, "token_ambiguous"),
+        (with(&token).header("authorization", &format!("Bearer {token}")), 400, "token_ambiguous"),
+        (get("/a").header("authorization", "Bearer"), 400, "token_ambiguous"),
+        (get("/a").header("authorization", "Bearer a b"), 400, "token_ambiguous"),
+        (get("/a").header("authorization", &format!("Basic {token}")), 401, "credentials_missing"),
+        (get("/a").header("authorization", &token), 401, "credentials_missing"),
+        (get(&format!("/a?access_token={token}")), 401, "credentials_missing"),
+        (with(&format!("{token}{}", "A".repeat(20_000))), 401, "token_malformed"),
+    ] {
+        let refused = gw.send(request).await;
+        assert_eq!((refused.status(), refused.reason().as_str()), (status, code));
+    }
+    assert_eq!(upstream.count(), 0);
+
+    let rule = json!({ "type": "oauth2Token", "header": "X-Token", "query": "access_token" });
+    gw.apply(protected(&upstream, provider.doc("idp"), rule)).await.expect("a valid configuration");
+    let in_query = gw.get(&format!("/a?x=1&access_token={token}")).await;
+    assert_eq!(in_query.status(), 200);
+    assert_eq!(in_query.json()["path"], "/?x=1", "the upstream does not see it");
+    let in_header = gw.send(get("/a").header("x-token", &token)).await;
+    assert_eq!(in_header.status(), 200);
+    assert!(!in_header.text().contains(&token));
+    let both = gw.send(get(&format!("/a?access_token={token}")).header("x-token", &token)).await;
+    assert_eq!(both.reason(), "token_ambiguous");
+}
+
+#[tokio::test]
+async fn claims_identify_by_sets_and_id_tokens_are_no_access_tokens() {
+    let (upstream, provider) = (Upstream::text("ok").start().await, IdentityProvider::start().await);
+    let mut rule = json!({ "type": "jwtClaims" });
+    let gw = Gateway::serving(protected(&upstream, provider.doc("idp"), rule)).await;
+    for (claims, status) in [
+        (json!({ "tenant": "red", "roles": ["seller", "buyer"] }), 200),
+        (json!({ "tenant": "red", "roles": "buyer" }), 200),
+        (json!({ "tenant": "red" }), 403),
+        (json!({ "tenant": "blue", "roles": "buyer" }), 403),
+        (json!({ "tenant": ["red"], "roles": { "buyer": true } }), 403),
+    ] {
+        assert_eq!(gw.send(with(&provider.token(&claims))).await.status(), status, "{claims}");
+    }
+    rule = json!({ "type": "openIdClaims" });
+    gw.apply(protected(&upstream, provider.doc("idp"), rule)).await.expect("a valid configuration");
+    let claims = json!({ "tenant": "red", "roles": "buyer", "at_hash": "x" });
+    assert_eq!(gw.send(with(&provider.token(&claims))).await.status(), 200);
+    let access = provider.signer().sign(&json!({ "typ": "at+jwt" }), &provider.claims(&claims));
+    assert_eq!(gw.send(with(&access)).await.reason(), "token_type");
+    for (claims, code) in [
+        (json!({ "tenant": "red", "roles": "buyer", "sub": null }), "token_claims"),
+        (json!({ "tenant": "red", "roles": "buyer", "aud": ["orders", "x"] }), "token_audience"),
+        (json!({ "tenant": "red", "roles": "buyer", "azp": "x" }), "token_audience"),
+    ] {
+        assert_eq!(gw.send(with(&provider.token(&claims))).await.reason(), code, "{claims}");
+    }
+}
+
+/// Server `idp`, which is asked about tokens that are none of its own making.
+fn asked(provider: &IdentityProvider, secrets: &tempfile::TempDir, more: Value) -> Value {
+    let file = secrets.path().join("secret");
+    std::fs::write(&file, "top-secret-of-the-gateway").expect("a file that can be written");
+    let mut introspection = json!({
+        "url": format!("{}/introspect", provider.url()),
+        "clientId": "gateway",
+        "clientSecret": format!("${{file:{}}}", file.display()),
+    });
+    for (name, value) in more.as_object().expect("an object") {
+        introspection[name] = value.clone();
+    }
+    json!({ "name": "idp", "audiences": ["orders"], "introspection": introspection })
+}
+
+#[tokio::test]
+async fn a_token_that_only_its_server_can_read_is_asked_about_and_remembered_for_a_while() {
+    let (upstream, provider) = (Upstream::text("ok").start().await, IdentityProvider::start().await);
+    let secrets = tempfile::tempdir().expect("a directory");
+    let config = protected(&upstream, asked(&provider, &secrets, json!({ "cache": "30s" })), by_client());
+    let gw = Gateway::serving(config.one_worker()).await;
+    let now = testkit::START.seconds();
+    provider
+        .knows("opaque-1", json!({ "active": true, "client_id": "shop", "scope": "a b", "exp": now + 100 }));
+    let mut client = gw.http1().await;
+    for _ in 0..5 {
+        assert_eq!(client.send(with("opaque-1")).await.status(), 200);
+    }
+    assert_eq!(provider.asked(), 1);
+    assert_eq!(provider.last().header("authorization"), "Basic Z2F0ZXdheTp0b3Atc2VjcmV0LW9mLXRoZS1nYXRld2F5");
+
+    provider.knows("opaque-1", json!({ "active": false }));
+    assert_eq!(client.send(with("opaque-1")).await.status(), 200, "it is remembered");
+    gw.advance(SECOND * 30);
+    let refused = client.send(with("opaque-1")).await;
+    assert_eq!((refused.status(), refused.reason().as_str()), (401, "token_inactive"));
+    for (token, answer, code) in [
+        ("unknown", json!({ "active": false }), "token_inactive"),
+        ("odd", json!({ "active": "true" }), "token_check_unavailable"),
+        ("foreign", json!({ "active": true, "client_id": "shop", "aud": "x" }), "token_audience"),
+        ("old", json!({ "active": true, "client_id": "shop", "exp": now - 100 }), "token_expired"),
+        ("other", json!({ "active": true, "client_id": "other" }), "application_not_identified"),
+    ] {
+        provider.knows(token, answer);
+        assert_eq!(client.send(with(token)).await.reason(), code, "{token}");
+    }
+
+    // Requests with the same token wait for one answer.
+    provider.set_delay(std::time::Duration::from_millis(100));
+    provider.knows("opaque-2", json!({ "active": true, "client_id": "shop" }));
+    let before = provider.asked();
+    let sent = (0..8).map(|_| gw.send(with("opaque-2")));
+    assert!(futures_util::future::join_all(sent).await.iter().all(|answer| answer.status() == 200));
+    assert_eq!(provider.asked(), before + 1);
+    provider.set_delay(std::time::Duration::ZERO);
+
+    provider.set_down(true);
+    let refused = client.send(with("opaque-3")).await;
+    assert_eq!((refused.status(), refused.reason().as_str()), (503, "token_check_unavailable"));
+    let record = gw.explain(&refused).await;
+    assert_eq!(record.calls[0].name, "introspection at idp");
+    assert_eq!(client.send(with("opaque-2")).await.status(), 200, "what is remembered goes on");
+}
+
+#[tokio::test]
+async fn a_verified_token_may_be_confirmed_by_its_server_too() {
+    let (upstream, provider) = (Upstream::text("ok").start().await, IdentityProvider::start().await);
+    let secrets = tempfile::tempdir().expect("a directory");
+    let mut server = asked(&provider, &secrets, json!({ "always": true, "cache": "0s" }));
+    server["issuer"] = provider.issuer().into();
+    server["jwksUri"] = format!("{}/jwks", provider.url()).into();
+    let gw = Gateway::serving(protected(&upstream, server, by_client())).await;
+    let token = provider.token(&json!({}));
+    provider.knows(&token, json!({ "active": true }));
+    assert_eq!(gw.send(with(&token)).await.status(), 200);
+    assert_eq!(gw.send(with(&token)).await.status(), 200);
+    provider.knows(&token, json!({ "active": false }));
+    assert_eq!(gw.send(with(&token)).await.reason(), "token_inactive", "it was revoked");
+    let forged = Signer::es256("key-1").sign(&json!({}), &provider.claims(&json!({})));
+    assert_eq!(gw.send(with(&forged)).await.reason(), "token_signature");
+    assert_eq!(provider.asked(), 3, "nobody is asked about what is wrong anyway");
+}
+
+#[tokio::test]
+async fn scopes_say_what_a_token_may_call() {
+    let (upstream, provider) = (Upstream::text("ok").start().await, IdentityProvider::start().await);
+    let mut server = provider.doc("idp");
+    server["scopeMapping"] = json!([
+        { "scope": "orders.read", "apis": [{ "name": "a", "scope": "reading" }] },
+        { "scope": "orders.all", "audience": "orders", "apis": [{ "name": "a", "scope": "reading" }, { "name": "a", "scope": "writing" }] },
+    ]);
+    let reading = json!({ "name": "reading", "operations": ["GET /x"], "policies": [] });
+    let writing = json!({ "name": "writing", "operations": ["POST /x"], "policies": [] });
+    let admin = json!([{ "operation": "DELETE /x", "policies": [
+        { "type": "requiredScopes", "config": { "scopes": ["admin", "orders.all"] } },
+    ] }]);
+    let rule = by_client();
+    let config = Config::from(
+        api("/a", &upstream)
+            .operation("GET", "/x")
+            .operation("POST", "/x")
+            .operation("DELETE", "/x")
+            .operation("GET", "/free")
+            .with("scopes", json!([reading, writing]))
+            .with("operationPolicies", admin)
+            .policy("identifyAndAuthorize", json!({ "rules": [rule] })),
+    )
+    .append("authorizationServers", server)
+    .append(
+        "applications",
+        json!({ "name": "shop", "apis": ["a"], "identifiers": { "clientIds": [{ "id": "shop" }] } }),
+    );
+    let gw = Gateway::serving(config).await;
+    for (scope, method, path, asked_for) in [
+        (json!("orders.read other"), "GET", "/a/x", None),
+        (json!(["orders.read"]), "GET", "/a/x", None),
+        (json!("orders.all"), "GET", "/a/x", None),
+        (json!("orders"), "GET", "/a/x", Some("orders.read orders.all")),
+        (Value::Null, "GET", "/a/x", Some("orders.read orders.all")),
+        (json!("orders.read"), "POST", "/a/x", Some("orders.all")),
+        (json!("orders.all"), "POST", "/a/x", None),
+        (json!("orders.all"), "DELETE", "/a/x", Some("admin orders.all")),
+        (json!("orders.all admin"), "DELETE", "/a/x", None),
+        (Value::Null, "GET", "/a/free", None),
+    ] {
+        let token = provider.token(&json!({ "scope": scope }));
+        let request = testkit::request(method, path).header("authorization", &format!("Bearer {token}"));
+        let response = gw.send(request).await;
+        match asked_for {
+            None => assert_eq!(response.status(), 200, "{scope} {method} {path}: {}", response.text()),
+            Some(scopes) => {
+                assert_eq!(response.reason(), "scope_insufficient", "{scope} {method} {path}");
+                assert_eq!(response.status(), 403);
+                let challenge = response.header("www-authenticate");
+                let expect = format!("error=\"insufficient_scope\", scope=\"{scopes}\"");
+                assert!(challenge.starts_with("Bearer ") && challenge.ends_with(&expect), "{challenge}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_bound_to_a_key_needs_a_fresh_proof() {
+    let (upstream, provider) = (Upstream::echo().start().await, IdentityProvider::start().await);
+    let gw = Gateway::serving(protected(&upstream, provider.doc("idp"), by_client())).await;
+    let (key, other) = (Signer::es256("x"), Signer::es256("x"));
+    let thumbprint = {
+        let jwk = key.jwk();
+        let text = format!(r#"{{"crv":"P-256","kty":"EC","x":{},"y":{}}}"#, jwk["x"], jwk["y"]);
+        testkit::digest_of(text)
+    };
+    let token = provider.token(&json!({ "cnf": { "jkt": thumbprint } }));
+    let host = gw.address().to_string();
+    let now = testkit::START.seconds();
+    let proof = |signer: &Signer, more: Value| {
+        let mut claims = json!({
+            "htm": "GET", "htu": format!("http://{host}/a"), "iat": now,
+            "jti": format!("{:?}", std::time::Instant::now()), "ath": testkit::digest_of(&token),
+        });
+        for (name, value) in more.as_object().expect("an object") {
+            claims[name] = value.clone();
+        }
+        signer.sign(&json!({ "typ": "dpop+jwt", "jwk": signer.jwk(), "kid": null }), &claims)
+    };
+    let send = async |scheme: &str, proof: &str| {
+        let request = get("/a?x=1").header("authorization", &format!("{scheme} {token}"));
+        gw.send(if proof.is_empty() { request } else { request.header("dpop", proof) }).await
+    };
+    let good = proof(&key, json!({}));
+    let response = send("DPoP", &good).await;
+    assert_eq!(response.status(), 200, "{}", gw.explain(&response).await.detail);
+    assert!(!response.text().contains("dpop"), "the proof ends here: {}", response.text());
+    for (what, scheme, proof, code) in [
+        ("the same again", "DPoP", good, "token_proof"),
+        ("none", "DPoP", String::new(), "token_proof"),
+        ("as a bearer token", "Bearer", proof(&key, json!({})), "token_not_bound"),
+        ("another key", "DPoP", proof(&other, json!({})), "token_proof"),
+        ("another method", "DPoP", proof(&key, json!({ "htm": "POST" })), "token_proof"),
+        ("another path", "DPoP", proof(&key, json!({ "htu": format!("http://{host}/b") })), "token_proof"),
+        ("another host", "DPoP", proof(&key, json!({ "htu": "http://evil.example/a" })), "token_proof"),
+        ("another token", "DPoP", proof(&key, json!({ "ath": testkit::digest_of("x") })), "token_proof"),
+        ("old", "DPoP", proof(&key, json!({ "iat": now - 60 })), "token_proof"),
+        ("no name", "DPoP", proof(&key, json!({ "jti": "" })), "token_proof"),
+        ("no proof at all", "DPoP", key.sign(&json!({ "jwk": key.jwk() }), &json!({})), "token_proof"),
+    ] {
+        let refused = send(scheme, &proof).await;
+        assert_eq!((refused.status(), refused.reason().as_str()), (401, code), "{what}");
+    }
+    let unbound = provider.token(&json!({}));
+    let request =
+        get("/a").header("authorization", &format!("DPoP {unbound}")).header("dpop", &proof(&key, json!({})));
+    assert_eq!(gw.send(request).await.reason(), "token_not_bound");
+    assert_eq!(upstream.count(), 1);
+}
+
+#[tokio::test]
+async fn an_encrypted_token_counts_when_what_is_inside_is_signed() {
+    let (upstream, provider) = (Upstream::text("ok").start().await, IdentityProvider::start().await);
+    let secrets = tempfile::tempdir().expect("a directory");
+    let file = secrets.path().join("key");
+    let key = [9_u8; 32];
+    std::fs::write(&file, r#"{"kty":"oct","k":"CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk"}"#)
+        .expect("a file");
+    let mut server = provider.doc("idp");
+    server["decryption"] = json!([{ "key": format!("${{file:{}}}", file.display()) }]);
+    let gw = Gateway::serving(protected(&upstream, server, by_client())).await;
+    let token = provider.token(&json!({}));
+    assert_eq!(gw.send(with(&testkit::encrypt(&token, &key))).await.status(), 200);
+    let forged = Signer::es256("key-1").sign(&json!({}), &provider.claims(&json!({})));
+    for (token, code) in [
+        (testkit::encrypt(&token, &[8; 32]), "token_signature"),
+        (testkit::encrypt(&forged, &key), "token_signature"),
+        (testkit::encrypt(&provider.claims(&json!({})).to_string(), &key), "token_algorithm"),
+        (testkit::encrypt(&testkit::encrypt(&token, &key), &key), "token_algorithm"),
+    ] {
+        assert_eq!(gw.send(with(&token)).await.reason(), code);
+    }
+}
+
+#[tokio::test]
+async fn of_several_servers_each_stands_for_its_own_tokens() {
+    let upstream = Upstream::text("ok").start().await;
+    let (one, two) = (IdentityProvider::start().await, IdentityProvider::start().await);
+    let identify = json!({ "rules": [by_client()] });
+    let client = |server: &str| json!({ "clientIds": [{ "id": "shop", "server": server }] });
+    let config = Config::from(api("/a", &upstream).policy("identifyAndAuthorize", identify))
+        .append("authorizationServers", one.doc("one"))
+        .append("authorizationServers", two.doc("two"))
+        .append("applications", json!({ "name": "shop-1", "apis": ["a"], "identifiers": client("one") }))
+        .append("applications", json!({ "name": "shop-2", "apis": ["a"], "identifiers": client("two") }));
+    let gw = Gateway::serving(config).await;
+    for (provider, application, note) in
+        [(&one, "shop-1", "token of one"), (&two, "shop-2", "token of two (one: it is of another issuer")]
+    {
+        let token = provider.token(&json!({}));
+        let record = gw.explain(&gw.send(with(&token)).await).await;
+        assert_eq!(record.application.as_deref(), Some(application));
+        let text = serde_json::to_string(&record).expect("JSON");
+        assert!(text.contains(note) && !text.contains(&token), "{text}");
+    }
+    // The key of one server signs nothing for the other.
+    let mixed = one.signer().sign(&json!({}), &two.claims(&json!({})));
+    let refused = gw.send(with(&mixed)).await;
+    assert_eq!(refused.reason(), "token_signature");
+    let record = gw.explain(&refused).await;
+    assert!(record.detail.contains("one: it is of another issuer"), "{}", record.detail);
+    assert!(record.detail.contains("two: its signature"), "{}", record.detail);
+}
