@@ -102,6 +102,19 @@ impl Signer {
         }
     }
 
+    /// The public key as PEM.
+    ///
+    /// # Panics
+    ///
+    /// When it is not on P-256.
+    pub fn pem(&self) -> String {
+        use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
+        let Key::Es256(key) = &self.key else { panic!("expected a key on P-256") };
+        let der: PublicKeyX509Der<'_> = key.public_key().as_der().expect("a public key");
+        let text = base64ct::Base64::encode_string(der.as_ref());
+        format!("-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n")
+    }
+
     /// The same as it is published.
     pub fn published(&self) -> Value {
         let mut jwk = self.jwk();

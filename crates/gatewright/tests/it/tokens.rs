@@ -492,3 +492,157 @@ async fn of_several_servers_each_stands_for_its_own_tokens() {
     assert!(record.detail.contains("one: it is of another issuer"), "{}", record.detail);
     assert!(record.detail.contains("two: its signature"), "{}", record.detail);
 }
+
+#[tokio::test]
+async fn keys_may_be_written_down() {
+    let upstream = Upstream::text("ok").start().await;
+    let signer = Signer::es256("written");
+    let now = testkit::START.seconds();
+    let claims = json!({ "iss": "https://idp", "aud": "orders", "azp": "shop", "exp": now + 60 });
+    let token = signer.sign(&json!({}), &claims);
+    for (keys, status) in [
+        (json!({ "jwks": { "keys": [signer.published()] } }), 200),
+        (json!({ "certificateFile": "keys.pem" }), 200),
+        (json!({ "jwks": { "keys": [Signer::es256("written").published()] } }), 401),
+        (json!({ "jwks": { "keys": [signer.published()] }, "algorithms": ["EdDSA"] }), 401),
+        (json!({ "jwks": { "keys": [signer.published()] }, "types": ["at+jwt"] }), 401),
+        (json!({ "jwks": { "keys": [signer.published()] }, "maxAge": "1m" }), 401),
+    ] {
+        let mut server = json!({ "name": "idp", "issuer": "https://idp", "audiences": ["orders"] });
+        for (name, value) in keys.as_object().expect("an object") {
+            server[name] = value.clone();
+        }
+        let config = protected(&upstream, server, by_client()).file("keys.pem", signer.pem());
+        let gw = Gateway::serving(config).await;
+        assert_eq!(gw.send(with(&token)).await.status(), status, "{keys}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_server_is_told_with_its_path() {
+    let upstream = Upstream::text("ok").start().await;
+    let jwk = Signer::es256("a").published();
+    let written = json!({ "keys": [jwk] });
+    let secret = json!({ "keys": [{ "kty": "oct", "k": "c2VjcmV0LXRoYXQtaXMtbm90LXRvbGQ" }] });
+    for (more, path, problem) in [
+        (json!({ "audiences": [] }), "audiences", "anybody"),
+        (json!({ "anyAudience": true }), "anyAudience", "`audiences`"),
+        (json!({ "issuer": null }), "", "nothing says how tokens are checked"),
+        (json!({ "issuer": null, "jwks": written }), "issuer", "missing"),
+        (json!({ "issuer": "not a url" }), "issuer", "URL"),
+        (json!({ "discovery": "ftp://idp" }), "discovery", "URL"),
+        (json!({ "jwksUri": "https://user:word@idp" }), "jwksUri", "without user"),
+        (json!({ "jwksUri": "https://idp/k", "discovery": "https://idp/d" }), "jwksUri", "both"),
+        (json!({ "jwksUri": "https://idp/k", "jwks": written }), "", "both"),
+        (json!({ "jwks": {} }), "jwks", "list `keys`"),
+        (json!({ "jwks": secret }), "jwks", "secret"),
+        (json!({ "certificateFile": "none.pem" }), "certificateFile", "none.pem"),
+        (json!({ "certificateFile": "bad.pem" }), "certificateFile", "no certificate"),
+        (json!({ "algorithms": ["HS256"] }), "algorithms[0]", "never used as a secret"),
+        (json!({ "algorithms": ["none"] }), "algorithms[0]", "none"),
+        (json!({ "secret": "in clear" }), "secret", "reference"),
+        (json!({ "clockSkew": "11m" }), "clockSkew", "10m"),
+        (json!({ "keyRefresh": "10s" }), "keyRefresh", "1m"),
+        (json!({ "maxAge": "0s" }), "maxAge", "younger"),
+        (json!({ "provider": "other" }), "provider", "other"),
+        (
+            json!({ "scopes": [{ "name": "read" }], "scopeMapping": [{ "scope": "raed", "apis": [{ "name": "a" }] }] }),
+            "scopeMapping[0].scope",
+            "did you mean `read`",
+        ),
+        (
+            json!({ "scopeMapping": [{ "scope": "read", "apis": [{ "name": "b" }] }] }),
+            "scopeMapping[0].apis[0].name",
+            "no API",
+        ),
+        (
+            json!({ "scopeMapping": [{ "scope": "read", "apis": [{ "name": "a", "scope": "x" }] }] }),
+            "scopeMapping[0].apis[0].scope",
+            "none of the `scopes`",
+        ),
+        (
+            json!({ "scopeMapping": [{ "scope": "read", "apis": [] }] }),
+            "scopeMapping[0].apis",
+            "at least one",
+        ),
+        (json!({ "tls": { "caFile": "none.pem" } }), "tls", "none.pem"),
+    ] {
+        let mut server = json!({ "name": "idp", "issuer": "https://idp", "audiences": ["orders"] });
+        for (name, value) in more.as_object().expect("an object") {
+            match value {
+                Value::Null => drop(server.as_object_mut().expect("an object").remove(name)),
+                value => server[name] = value.clone(),
+            }
+        }
+        let config = protected(&upstream, server, by_client()).file("bad.pem", "nothing");
+        let error =
+            Gateway::start(config).await.err().unwrap_or_else(|| panic!("{more} is accepted")).to_string();
+        let place = if path.is_empty() {
+            "authorizationServers[0]".to_owned()
+        } else {
+            format!("authorizationServers[0].{path}")
+        };
+        assert!(error.contains(&place) && error.contains(problem), "{more}: {error}");
+        assert!(!error.contains("c2VjcmV0") && !error.contains("in clear"), "{error}");
+    }
+    let provider = json!({ "name": "idp", "issuer": "https://idp", "audiences": ["orders"] });
+    let rule = json!({ "type": "oauth2Token", "servers": ["ipd"] });
+    let error =
+        Gateway::start(protected(&upstream, provider.clone(), rule)).await.err().expect("it is wrong");
+    assert!(error.to_string().contains("did you mean `idp`"), "{error}");
+    let two = protected(&upstream, provider.clone(), by_client()).append(
+        "authorizationServers",
+        json!({ "name": "two", "issuer": "https://two", "audiences": ["x"] }),
+    );
+    let error = Gateway::start(two).await.err().expect("it is wrong").to_string();
+    assert!(error.contains("applications[0].identifiers.clientIds[0].server"), "{error}");
+    let none =
+        Config::from(api("/a", &upstream).policy("identifyAndAuthorize", json!({ "rules": [by_client()] })));
+    let error = Gateway::start(none).await.err().expect("it is wrong").to_string();
+    assert!(error.contains("apis[0].policies[0].config.rules[0].servers"), "{error}");
+}
+
+#[tokio::test]
+async fn no_token_and_no_secret_is_told_anywhere() {
+    let (upstream, provider) = (Upstream::text("ok").start().await, IdentityProvider::start().await);
+    let secrets = tempfile::tempdir().expect("a directory");
+    let log = secrets.path().join("access.log");
+    let mut server = asked(&provider, &secrets, json!({ "always": true }));
+    server["issuer"] = provider.issuer().into();
+    server["jwksUri"] = format!("{}/jwks", provider.url()).into();
+    let rule = json!({ "type": "oauth2Token", "query": "access_token" });
+    let config = protected(&upstream, server, rule).setting("accessLog.path", log.to_str().expect("a path"));
+    let gw = Gateway::serving(config).await;
+    let (good, bad) = (provider.token(&json!({})), provider.token(&json!({ "aud": "x" })));
+    let opaque = "opaque-token-of-somebody";
+    provider.knows(&good, json!({ "active": true }));
+    let mut told = String::new();
+    let mut requests = Vec::new();
+    for token in [&*good, &*bad, opaque, &format!("{good}x"), &good[..good.len() - 4]] {
+        requests.push(with(token));
+        requests.push(get(&format!("/a?access_token={token}")));
+        requests.push(
+            get(&format!("/a?access_token={token}")).header("authorization", &format!("Bearer {token}")),
+        );
+        requests.push(with(token).header("dpop", token));
+    }
+    for request in requests {
+        let response = gw.send(request).await;
+        told += &response.text();
+        told += &serde_json::to_string(&gw.explain(&response).await).expect("JSON");
+    }
+    told += &serde_json::to_string(&gw.events("").await).expect("JSON");
+    for page in ["/status", "/metrics", "/events"] {
+        told += &gw.ops(page).await.text();
+    }
+    gw.stop().await;
+    told += &std::fs::read_to_string(&log).expect("an access log");
+    // The signature, the payload, and what the gateway shows the server.
+    for part in good.split('.').skip(1).chain(bad.split('.').skip(1)) {
+        assert!(!told.contains(&part[..20]), "{part} is told");
+    }
+    for secret in [opaque, "top-secret-of-the-gateway", "Z2F0ZXdheTp0b3At"] {
+        assert!(!told.contains(secret), "{secret} is told");
+    }
+    assert!(told.contains("token_audience") && told.contains("token of idp"), "{told:.2000}");
+}

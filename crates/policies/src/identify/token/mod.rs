@@ -8,6 +8,8 @@ mod check;
 mod found;
 mod reasons;
 mod scopes;
+#[cfg(test)]
+mod tests;
 
 use std::{rc::Rc, sync::Arc, time::Duration};
 
