@@ -310,6 +310,33 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_set_of_claims_is_had_as_a_whole_or_not_at_all() {
+        let mut identifiers = Identifiers::default();
+        let sets: [&[(&str, &str)]; 4] = [
+            &[("tenant", "red"), ("iss", "https://a")],
+            &[("tenant", "red"), ("level", "2")],
+            &[("realm.roles", "buyer")],
+            &[("tenant", "red"), ("iss", "https://b")],
+        ];
+        for (application, set) in (0_u32..).zip(sets) {
+            let set = set.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            assert!(identifiers.add_claims(&set, application));
+        }
+        assert!(!identifiers.add_claims(&BTreeMap::new(), 9), "every token has no claim");
+        for (claims, expect) in [
+            (r#"{"iss":"https://a","tenant":"red"}"#, &[0][..]),
+            (r#"{"iss":"https://a","tenant":["blue","red"],"level":2}"#, &[0, 1]),
+            (r#"{"iss":"https://b","tenant":"red","realm":{"roles":["x","buyer"]}}"#, &[2, 3]),
+            (r#"{"iss":"https://b","realm.roles":"buyer"}"#, &[2]),
+            (r#"{"iss":"https://a","tenant":"RED"}"#, &[]),
+            (r#"{"tenant":{"red":true},"realm":"buyer"}"#, &[]),
+            ("[]", &[]),
+        ] {
+            assert_eq!(identifiers.by_claims(&serde_json::from_str(claims).unwrap()), expect, "{claims}");
+        }
+    }
+
+    #[test]
     fn addresses_are_found_in_ranges_that_overlap() {
         let mut identifiers = Identifiers::default();
         for (application, range) in

@@ -194,6 +194,7 @@ impl Gateway {
             names: options.names,
             release_memory: options.release_memory,
         };
+        snapshot.authorization_servers.fetcher.begin();
         let server = Server::start(server_options, Arc::new(snapshot), tls).map_err(StartError::Server)?;
         let collector = tokio::spawn(collector::run(
             received,

@@ -27,6 +27,9 @@ pub struct Gauges<'a> {
 /// Name, help, and where the value is found.
 type Counter = (&'static str, &'static str, fn(&Totals) -> u64);
 
+/// Name, type, help, and where the value is found.
+type OfKeys = (&'static str, &'static str, &'static str, fn(&KeyStatus) -> u64);
+
 /// All metrics as text.
 pub fn render(snapshot: &Snapshot, gauges: &Gauges<'_>) -> String {
     let mut out = String::with_capacity(4_096);
@@ -163,7 +166,7 @@ fn authorization_servers(out: &mut String, snapshot: &Snapshot) -> Result {
     if servers.is_empty() {
         return Ok(());
     }
-    let metrics: [(&str, &str, &str, fn(&KeyStatus) -> u64); 3] = [
+    let metrics: [OfKeys; 3] = [
         ("gatewright_token_keys", "gauge", "Keys that are known of an authorization server.", |s| {
             s.keys as u64
         }),

@@ -39,10 +39,10 @@ pub(crate) async fn keep(inner: Arc<Inner>) {
         }
         drop(server);
         while fetching.try_join_next().is_some() {}
-        let wanted = Arc::clone(&snapshot.authorization_servers.wanted);
+        let fetcher = Arc::clone(&snapshot.authorization_servers.fetcher);
         drop(snapshot);
         // Either somebody waits for keys, or it is time to look.
-        let _ = timeout(LOOK_EVERY, wanted.notified()).await;
+        let _ = timeout(LOOK_EVERY, fetcher.asked()).await;
     }
 }
 

@@ -80,8 +80,11 @@ struct Asked {
 impl Filter for Asked {
     fn request<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
         let known = exchange.authorization().and_then(|known| known.scopes.as_deref()).unwrap_or_default();
-        let has = |scope: &Box<str>| known.contains(scope);
-        let allowed = if self.all { self.scopes.iter().all(has) } else { self.scopes.iter().any(has) };
+        let has = |scope: &str| known.iter().any(|known| **known == *scope);
+        let allowed = match self.all {
+            true => self.scopes.iter().all(|scope| has(scope)),
+            false => self.scopes.iter().any(|scope| has(scope)),
+        };
         if allowed {
             return Step::Done(Ok(Outcome::Passed));
         }

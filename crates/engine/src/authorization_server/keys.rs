@@ -47,6 +47,25 @@ pub struct Published {
     text: Box<[u8]>,
 }
 
+/// Where those who need keys tell those who fetch them.
+#[derive(Debug, Default)]
+pub struct Fetcher {
+    is_there: AtomicBool,
+    asked: Notify,
+}
+
+impl Fetcher {
+    /// Says that keys are fetched from now on. In a rehearsal nobody does.
+    pub fn begin(&self) {
+        self.is_there.store(true, Relaxed);
+    }
+
+    /// Waits until somebody needs keys.
+    pub async fn asked(&self) {
+        self.asked.notified().await;
+    }
+}
+
 /// The keys, and how it went with them.
 #[derive(Debug)]
 pub struct KeyState {
@@ -121,15 +140,16 @@ impl KeyState {
     }
 
     /// Asks for keys to be fetched; the answer is there when `changed` has ended, or `None` where it is too early for
-    /// another try.
-    pub fn ask(&self, wanted: &Notify, now: Timestamp) -> Option<watch::Receiver<u64>> {
-        if !self.is_remote() || !(self.fetching.load(Relaxed) || self.may_try(now)) {
+    /// another try, or nobody fetches any.
+    pub fn ask(&self, fetcher: &Fetcher, now: Timestamp) -> Option<watch::Receiver<u64>> {
+        let possible = self.is_remote() && fetcher.is_there.load(Relaxed);
+        if !possible || !(self.fetching.load(Relaxed) || self.may_try(now)) {
             return None;
         }
         // First subscribe, then ask: no end is missed.
         let ended = self.ended.subscribe();
         self.asked.store(true, Relaxed);
-        wanted.notify_one();
+        fetcher.asked.notify_one();
         Some(ended)
     }
 
@@ -205,5 +225,64 @@ impl KeyState {
         self.asked.store(false, Relaxed);
         self.fetching.store(false, Relaxed);
         self.ended.send_modify(|count| *count += 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_millis(1_000_000 + seconds * 1_000)
+    }
+
+    fn remote() -> KeyState {
+        KeyState::new(KeySource::Jwks(Uri::from_static("https://idp/keys")), Duration::from_secs(3_600))
+    }
+
+    #[test]
+    fn keys_are_fetched_when_they_are_due_and_asked_for_and_not_more_often() {
+        let (keys, fetcher) = (remote(), Fetcher::default());
+        assert!(keys.ask(&fetcher, at(0)).is_none(), "nobody fetches");
+        fetcher.begin();
+        assert!(keys.begin(at(0)), "at once");
+        assert!(!keys.begin(at(0)), "one at a time");
+        assert!(keys.ask(&fetcher, at(0)).is_some(), "the one that is on its way is waited for");
+        assert!(keys.succeeded(None, KeySet::default(), Box::from(*b"a"), at(0)));
+        assert!(!keys.begin(at(1)));
+        let asked = keys.ask(&fetcher, at(1)).expect("the first one to ask");
+        assert!(keys.begin(at(1)));
+        assert!(!keys.succeeded(None, KeySet::default(), Box::from(*b"a"), at(1)), "nothing is new");
+        assert!(asked.has_changed().expect("the state is there"));
+        assert_eq!(keys.version(), 1);
+        assert!(keys.ask(&fetcher, at(10)).is_none(), "too early");
+        assert!(!keys.begin(at(10)));
+        assert!(keys.ask(&fetcher, at(11)).is_some());
+        assert!(keys.begin(at(11)));
+        assert!(keys.succeeded(None, KeySet::default(), Box::from(*b"b"), at(11)));
+        assert_eq!(keys.version(), 2);
+        assert!(!keys.begin(at(3_610)));
+        assert!(keys.begin(at(3_611)), "from time to time");
+    }
+
+    #[test]
+    fn failures_are_tried_again_later_and_later_and_keep_what_is_known() {
+        let (keys, fetcher) = (remote(), Fetcher::default());
+        fetcher.begin();
+        let mut now = 0;
+        for wait in [1, 2, 4, 8, 16, 30, 30] {
+            assert!(keys.begin(at(now)), "{now}");
+            keys.failed("down".to_owned(), at(now));
+            assert!(keys.ask(&fetcher, at(now)).is_none(), "nobody waits for what is known to be down");
+            assert!(!keys.begin(at(now + wait - 1)), "{now} + {wait}");
+            now += wait;
+        }
+        assert!(keys.begin(at(now)));
+        keys.succeeded(None, KeySet::default(), Box::default(), at(now));
+        assert_eq!(keys.status().failing, 0);
+        assert!(keys.begin(at(now + 3_600)));
+        keys.failed("down".to_owned(), at(now + 3_600));
+        assert!(keys.published().is_some());
+        assert_eq!(keys.status().problem.as_deref(), Some("down"));
     }
 }

@@ -7,16 +7,14 @@ pub(crate) mod provider;
 
 use std::{sync::Arc, time::Duration};
 
+use crate::{Timestamp, UpstreamName};
 use http::{HeaderValue, uri::PathAndQuery};
 use jose::{Algorithm, Audience, Compact, DecryptionKeys, Expectations, Lifetime, Refusal, Why};
 use model::upstream::UpstreamTls;
 use serde_json::{Map, Value};
-use tokio::sync::Notify;
-
-use crate::{Timestamp, UpstreamName};
 
 pub use facts::{ClaimNames, TokenFacts, claim, claim_texts};
-pub use keys::{KeySource, KeyState, KeyStatus, Published, REFRESH_AT_MOST_EVERY};
+pub use keys::{Fetcher, KeySource, KeyState, KeyStatus, Published, REFRESH_AT_MOST_EVERY};
 
 /// What a token is used as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -163,8 +161,8 @@ impl AuthorizationServer {
 #[derive(Debug, Clone, Default)]
 pub struct AuthorizationServers {
     pub list: Vec<Arc<AuthorizationServer>>,
-    /// Told when somebody waits for keys.
-    pub wanted: Arc<Notify>,
+    /// Told when somebody waits for keys. The same for all snapshots of a gateway.
+    pub fetcher: Arc<Fetcher>,
 }
 
 impl AuthorizationServers {

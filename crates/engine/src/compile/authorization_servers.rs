@@ -44,8 +44,8 @@ pub(super) fn compile(
     upstreams: &mut Upstreams<'_>,
     problems: &mut Diagnostics,
 ) -> AuthorizationServers {
-    let wanted = match previous {
-        Some(previous) => Arc::clone(&previous.authorization_servers.wanted),
+    let fetcher = match previous {
+        Some(previous) => Arc::clone(&previous.authorization_servers.fetcher),
         None => Arc::default(),
     };
     let mut list = Vec::with_capacity(config.authorization_servers.len());
@@ -73,7 +73,7 @@ pub(super) fn compile(
         }
         list.push(server);
     }
-    AuthorizationServers { list, wanted }
+    AuthorizationServers { list, fetcher }
 }
 
 /// Names the keys of a server in the registry.

@@ -173,9 +173,9 @@ impl ByToken {
 
     /// Waits until keys were fetched for these servers; `false` when it is too early for that.
     async fn wait_for_keys(&self, exchange: &Exchange, servers: &[Arc<AuthorizationServer>]) -> bool {
-        let wanted = &exchange.snapshot.authorization_servers.wanted;
+        let fetcher = &exchange.snapshot.authorization_servers.fetcher;
         let now = self.clock.now();
-        let asked: Vec<_> = servers.iter().filter_map(|server| server.keys.ask(wanted, now)).collect();
+        let asked: Vec<_> = servers.iter().filter_map(|server| server.keys.ask(fetcher, now)).collect();
         let any = !asked.is_empty();
         let all = async {
             for mut ended in asked {
