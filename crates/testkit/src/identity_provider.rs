@@ -21,6 +21,7 @@ use aws_lc_rs::{
 use base64ct::{Base64UrlUnpadded, Encoding};
 use http::{Response, StatusCode, header::CONTENT_TYPE};
 use http_body_util::BodyExt;
+use rustls::ServerConfig;
 use serde_json::{Value, json};
 
 use crate::{
@@ -209,13 +210,16 @@ impl IdentityProvider {
 
     /// Starts with one key, called `key-1`.
     pub async fn start() -> Self {
-        Self::at(Place::reserve()).await
+        Self::at(Place::reserve(), None).await
     }
 
-    /// The same where a test has said before that it will be.
-    pub async fn at(place: Place) -> Self {
+    /// The same with TLS.
+    pub async fn with_tls(config: Arc<ServerConfig>) -> Self {
+        Self::at(Place::reserve(), Some(config)).await
+    }
+
+    async fn at(place: Place, tls: Option<Arc<ServerConfig>>) -> Self {
         let state = Arc::new(State::default());
-        *lock(&state.issuer) = place.url();
         let answering = Arc::clone(&state);
         let builder = Builder::service(move |request, record| {
             let state = Arc::clone(&answering);
@@ -236,7 +240,12 @@ impl IdentityProvider {
                 state.answer(&path, &form)
             }
         });
+        let builder = match tls {
+            Some(config) => builder.tls(config),
+            None => builder,
+        };
         let provider = Self { upstream: place.start(builder).await, state };
+        *lock(&provider.state.issuer) = provider.upstream.url();
         provider.add_key(Signer::es256("key-1"));
         provider
     }

@@ -36,6 +36,7 @@ mod streaming;
 mod tap;
 mod testing;
 mod tls;
+mod token_keys;
 mod tokens;
 mod traffic;
 mod transformations;
