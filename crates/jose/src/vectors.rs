@@ -290,3 +290,59 @@ fn the_proof_of_rfc_9449_is_verified_by_the_key_in_it() {
     assert!(Key::of_jwk(jwk).unwrap().verifies(&compact));
     assert_eq!(thumbprint(jwk).as_deref(), Some("0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"));
 }
+
+#[test]
+fn private_keys_in_pem_open_what_was_encrypted_for_them() {
+    use aws_lc_rs::{
+        aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey},
+        encoding::{AsDer, Pkcs8V1Der},
+        rsa::{KeySize, OAEP_SHA256_MGF1SHA256, OaepPublicEncryptingKey, PrivateDecryptingKey},
+        signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair},
+    };
+    let encode = |bytes: &[u8]| Base64UrlUnpadded::encode_string(bytes);
+    let pem = |der: &[u8]| {
+        let text = base64ct::Base64::encode_string(der);
+        format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n")
+    };
+    let seal = |header: &Value, content: &[u8], key: &[u8]| {
+        let head = encode(header.to_string().as_bytes());
+        let cipher = LessSafeKey::new(UnboundKey::new(&AES_128_GCM, content).unwrap());
+        let mut text = b"inside".to_vec();
+        let nonce = Nonce::assume_unique_for_key([1; 12]);
+        let tag = cipher.seal_in_place_separate_tag(nonce, Aad::from(head.as_bytes()), &mut text).unwrap();
+        format!("{head}.{}.{}.{}.{}", encode(key), encode(&[1; 12]), encode(&text), encode(tag.as_ref()))
+    };
+
+    let rsa = PrivateDecryptingKey::generate(KeySize::Rsa2048).unwrap();
+    let public = OaepPublicEncryptingKey::new(rsa.public_key()).unwrap();
+    let mut encrypted = vec![0; public.ciphertext_size()];
+    let encrypted = public.encrypt(&OAEP_SHA256_MGF1SHA256, &[5; 16], &mut encrypted, None).unwrap();
+    let for_rsa = seal(&json!({ "alg": "RSA-OAEP-256", "enc": "A128GCM", "kid": "r" }), &[5; 16], encrypted);
+    let der = AsDer::<Pkcs8V1Der<'_>>::as_der(&rsa).unwrap();
+    let rsa = DecryptionKey::parse(Some("r"), &pem(der.as_ref())).unwrap();
+
+    let own = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+    let (sender, sent) = {
+        let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+        let private =
+            PrivateKey::from_private_key_der(&ECDH_P256, key.to_pkcs8v1().unwrap().as_ref()).unwrap();
+        (private, key.public_key().as_ref().to_vec())
+    };
+    let epk = |point: &[u8]| json!({ "kty": "EC", "crv": "P-256", "x": encode(&point[1..33]), "y": encode(&point[33..]) });
+    let head = |point: &[u8]| json!({ "alg": "ECDH-ES", "enc": "A128GCM", "epk": epk(point) });
+    // What the sender comes to with the key of the receiver is what the receiver comes to with that of the sender.
+    let towards =
+        crate::Header::parse(&encode(head(own.public_key().as_ref()).to_string().as_bytes())).unwrap();
+    let content = crate::jwe::agree(&sender, "P-256", 32, &towards, "A128GCM", 16).unwrap();
+    let for_curve = seal(&head(&sent), &content, &[]);
+    let curve = DecryptionKey::parse(None, &pem(own.to_pkcs8v1().unwrap().as_ref())).unwrap();
+
+    let keys = DecryptionKeys::new(vec![rsa, curve]);
+    for token in [for_rsa, for_curve] {
+        assert_eq!(keys.open(&token).as_deref(), Ok("inside"));
+    }
+    // A point that is on no curve gives nothing away.
+    let mut off = sent;
+    off[64] ^= 1;
+    assert_eq!(keys.open(&seal(&head(&off), &content, &[])).unwrap_err().why, Why::UnknownKey);
+}

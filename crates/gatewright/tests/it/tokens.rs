@@ -69,6 +69,8 @@ async fn a_token_of_the_server_identifies_its_client_and_no_other_one_does() {
         let challenge = refused.header("www-authenticate").to_owned();
         if refused.status() == 401 {
             assert!(challenge.contains("error=\"invalid_token\""), "{what}: {challenge}");
+        } else {
+            assert_eq!(challenge, "", "{what}");
         }
     }
     assert_eq!(upstream.count(), 3);

@@ -284,7 +284,7 @@ impl Policy for IdentifyAndAuthorize {
     const EXCLUDES: &'static [&'static str] = &["apiKey"];
     const IDENTIFIES: bool = true;
     const ON_FAILURE: FailMode = FailMode::Closed;
-    const POSTURE: &'static str = "Nothing that the client sends is believed before it was compared: keys by their hash, passwords by argon2id on threads of their own, as many at once as there are cores. A certificate in a header counts only from `trustedPeers`. Bodies are looked at only where a rule asks for that, and go on as they are: the upstream sees the value that identified somebody. Whoever owns an address says what it is called, so that a name counts only when it leads back to the address; it is worth what the name service is worth.";
+    const POSTURE: &'static str = "Nothing that the client sends is believed before it was compared: keys by their hash, passwords by argon2id on threads of their own, as many at once as there are cores. A certificate in a header counts only from `trustedPeers`. Of a token nothing counts before its signature, issuer, audience and times were checked, or its server has answered for it; what it is bound to has to be shown with each request. Bodies are looked at only where a rule asks for that, and go on as they are: the upstream sees the value that identified somebody. Whoever owns an address says what it is called, so that a name counts only when it leads back to the address; it is worth what the name service is worth.";
     const REASONS: &'static [&'static Reason] = &ALL_REASONS;
     const EXAMPLE: &'static str = "match: any\nlookup: strict\nrules:\n  - type: apiKey\n  - type: ipAddress\n  - type: httpBasic\n    realm: partners\n";
 

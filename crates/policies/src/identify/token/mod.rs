@@ -19,7 +19,7 @@ use engine::{
     calls::CallRecord,
     language::Authorization,
 };
-use http::{HeaderName, HeaderValue, header::AUTHORIZATION};
+use http::{HeaderName, HeaderValue, StatusCode, header::AUTHORIZATION};
 use model::Diagnostic;
 use tokio::time::timeout;
 
@@ -294,7 +294,10 @@ impl Identifier for ByToken {
     }
 
     fn challenge_for(&self, exchange: &Exchange, reason: &'static Reason) -> Option<HeaderValue> {
-        let Some(error) = reasons::error(reason) else { return Identifier::challenge(self, exchange) };
+        let Some(error) = reasons::error(reason) else {
+            return (reason.status == StatusCode::UNAUTHORIZED)
+                .then(|| Identifier::challenge(self, exchange))?;
+        };
         if error == reasons::INVALID_PROOF {
             return Some(HeaderValue::from_static(
                 "DPoP error=\"invalid_dpop_proof\", algs=\"ES256 ES384 ES512 EdDSA PS256 RS256\"",
