@@ -25,6 +25,7 @@ mod monitor;
 mod multipart;
 mod outbound_authentication;
 mod rate_limit;
+mod required_scopes;
 mod result_cache;
 mod routing;
 mod schema;
@@ -53,6 +54,7 @@ pub static POLICIES: &[PolicyKind] = &[
     PolicyKind::of::<validate_specification::ValidateSpecification>(),
     PolicyKind::of::<identify::IdentifyAndAuthorize>(),
     PolicyKind::of::<authorize_user::AuthorizeUser>(),
+    PolicyKind::of::<required_scopes::RequiredScopes>(),
     PolicyKind::of::<transformation::RequestTransformation>(),
     PolicyKind::of::<conversion::RequestConversion>(),
     PolicyKind::of::<masking::RequestMasking>(),
