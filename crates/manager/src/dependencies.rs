@@ -11,7 +11,9 @@ use crate::{Assets, Held, kind};
 
 /// Keys of documents whose values are names of assets, and of which kind. A value that is no such name is something else,
 /// such as a URL.
-const KEYS: [(&str, &str); 8] = [
+const KEYS: [(&str, &str); 10] = [
+    ("server", "authorizationServer"),
+    ("servers", "authorizationServer"),
     ("upstream", "upstream"),
     ("upstreams", "upstream"),
     ("destination", "destination"),
