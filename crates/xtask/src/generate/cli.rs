@@ -14,9 +14,13 @@ pub fn page() -> Result<String, String> {
          ```text\n{help}```\n"
     );
     for command in commands(&help) {
+        let own = self::help(&program, &[command])?;
         // Writing to a String cannot fail.
-        let _ =
-            write!(out, "\n## gatewright {command}\n\n```text\n{}```\n", self::help(&program, &[command])?);
+        let _ = write!(out, "\n## gatewright {command}\n\n```text\n{own}```\n");
+        for inner in commands(&own) {
+            let own = self::help(&program, &[command, inner])?;
+            let _ = write!(out, "\n### gatewright {command} {inner}\n\n```text\n{own}```\n");
+        }
     }
     Ok(out)
 }
@@ -52,11 +56,12 @@ fn help(program: &PathBuf, args: &[&str]) -> Result<String, String> {
     Ok(text.lines().map(|line| format!("{}\n", line.trim_end())).collect())
 }
 
-/// The commands, as the help lists them.
+/// The commands, as the help lists them; what goes on from the line before is indented further.
 fn commands(help: &str) -> Vec<&str> {
     let listed =
         help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    listed.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help").collect()
+    let named = listed.filter_map(|line| line.strip_prefix("  ")).filter(|line| !line.starts_with(' '));
+    named.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help").collect()
 }
 
 #[cfg(test)]
@@ -65,7 +70,8 @@ mod tests {
 
     #[test]
     fn commands_are_read_from_the_help() {
-        let help = "Usage: x\n\nCommands:\n  up    Serve\n  help  Print\n\nOptions:\n  -h  Help\n";
+        let help =
+            "Usage: x\n\nCommands:\n  up    Serve\n        files\n  help  Print\n\nOptions:\n  -h  Help\n";
         assert_eq!(commands(help), ["up"]);
     }
 }
