@@ -17,6 +17,7 @@ use tower::ServiceExt;
 use crate::{
     Source, StartError,
     config::references,
+    console,
     gateway::{Inner, data_directory, node_name},
     ops,
     ready::Ready,
@@ -80,7 +81,7 @@ impl Opened {
     pub(crate) fn serve(self, inner: &Arc<Inner>) -> Managed {
         self.manager.serve_on(Arc::new(ThisNode(Arc::downgrade(inner))));
         let follow = self.manager.follow();
-        let router = manager::router(Arc::clone(&self.manager));
+        let router = console::beside(manager::router(Arc::clone(&self.manager)));
         let answer = tokio::spawn(async move {
             let service = router.into_make_service_with_connect_info::<SocketAddr>();
             if let Err(error) = axum::serve(self.listener, service).await {

@@ -1,0 +1,23 @@
+import { Badge } from '@mantine/core';
+
+const COLOURS: Record<string, string> = {
+  GET: 'blue',
+  POST: 'green',
+  PUT: 'orange',
+  PATCH: 'yellow',
+  DELETE: 'red',
+};
+
+export function Method({ method }: { method: string }) {
+  return (
+    <Badge
+      variant="outline"
+      color={COLOURS[method] ?? 'gray'}
+      radius="sm"
+      w={76}
+      styles={{ root: { flexShrink: 0 }, label: { color: 'var(--mantine-color-text)' } }}
+    >
+      {method}
+    </Badge>
+  );
+}
