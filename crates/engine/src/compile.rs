@@ -13,6 +13,7 @@ mod selection;
 mod settings;
 mod shape;
 mod sources;
+mod teams;
 #[cfg(test)]
 mod tests;
 mod upstreams;
@@ -268,6 +269,7 @@ pub fn compile(
     destinations::check(&config.destinations, &mut problems);
     let faults = settings::compile(&config.settings, aliases::language(&config.aliases), &mut problems);
     let applications = applications::compile(config, &mut problems);
+    teams::check(config, &mut problems);
     let url_aliases = url_aliases::compile(config, &mut problems);
     let mut upstreams = upstreams::Upstreams::new(environment, revision);
     for (index, doc) in config.upstreams.iter().enumerate() {

@@ -70,6 +70,8 @@ pub enum ChangeError {
     Invalid(Diagnostics),
     #[error("the privilege `{0}` is needed")]
     Forbidden(&'static str),
+    #[error("only those who are in team `{0}` may assign anything to it")]
+    ForeignTeam(String),
     #[error("the password that it is now was not right")]
     WrongPassword,
     #[error("{0}")]

@@ -6,6 +6,7 @@
 
 mod access;
 mod assets;
+mod authorize;
 mod change;
 mod definitions;
 mod kind;
@@ -21,7 +22,7 @@ pub use change::{ChangeError, Changed, Condition, Edit, Write};
 pub use definitions::DOCUMENT;
 pub use kind::{AssetDoc, Kind, Parsed};
 pub use kinds::{KINDS, kind};
+pub use model::Privilege;
 pub use node::{Answering, Node, PolicyType, Prepared, Preparing};
 pub use rest::{openapi, router};
-pub use rights::Privilege;
 pub use service::{Manager, ManagerError, Setup};

@@ -1,61 +1,29 @@
-//! Who may do what: functional privileges, and the groups that have them.
+//! Who may do what, and who sees what: groups and teams give functional privileges, and with teams at work APIs and
+//! applications are there for the teams that they are assigned to.
 
-/// A functional privilege.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Privilege {
-    ManageApis,
-    ManageAliases,
-    ManagePolicyTemplates,
-    ManageGlobalPolicies,
-    ManageApplications,
-    ManageDestinations,
-    ManageUsers,
-    ManageSystemSettings,
-    ViewAdministration,
-    ImportAssets,
-    ExportAssets,
-}
+use model::{
+    ApiDoc, ApplicationDoc, TeamDoc, TeamRuleDoc, UserDoc,
+    privilege::Privilege,
+    team::{TeamAsset, TeamSubject},
+};
 
-impl Privilege {
-    const ALL: [Self; 11] = [
-        Self::ManageApis,
-        Self::ManageAliases,
-        Self::ManagePolicyTemplates,
-        Self::ManageGlobalPolicies,
-        Self::ManageApplications,
-        Self::ManageDestinations,
-        Self::ManageUsers,
-        Self::ManageSystemSettings,
-        Self::ViewAdministration,
-        Self::ImportAssets,
-        Self::ExportAssets,
-    ];
-    /// What providers of APIs have.
-    const PROVIDER: [Self; 5] = [
-        Self::ManageApis,
-        Self::ManageAliases,
-        Self::ManageApplications,
-        Self::ImportAssets,
-        Self::ExportAssets,
-    ];
+use crate::{Assets, Held, kind};
 
-    /// As it is called in the product.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::ManageApis => "Manage APIs",
-            Self::ManageAliases => "Manage aliases",
-            Self::ManagePolicyTemplates => "Manage policy templates",
-            Self::ManageGlobalPolicies => "Manage global policies",
-            Self::ManageApplications => "Manage applications",
-            Self::ManageDestinations => "Manage destination configurations",
-            Self::ManageUsers => "Manage user administration",
-            Self::ManageSystemSettings => "Manage system settings",
-            Self::ViewAdministration => "View administration configurations",
-            Self::ImportAssets => "Import assets",
-            Self::ExportAssets => "Export assets",
-        }
-    }
-}
+/// What providers of APIs have.
+const PROVIDER: &[Privilege] = &[
+    Privilege::ManageApis,
+    Privilege::ActivateApis,
+    Privilege::ManageAliases,
+    Privilege::ManageApplications,
+    Privilege::PublishToServiceRegistry,
+    Privilege::ManagePackagesAndPlans,
+    Privilege::ActivatePackages,
+    Privilege::PublishToDeveloperPortal,
+    Privilege::ManageResultCache,
+    Privilege::ManagePromotions,
+    Privilege::ImportAssets,
+    Privilege::ExportAssets,
+];
 
 /// The group of those who may do everything.
 pub const ADMINISTRATORS: &str = "Administrators";
@@ -65,31 +33,94 @@ const PROVIDERS: &str = "API-Gateway-Providers";
 /// Groups that are always there.
 pub const PREDEFINED: [&str; 3] = [ADMINISTRATORS, GATEWAY_ADMINISTRATORS, PROVIDERS];
 
-/// What the members of these groups may do.
-pub fn privileges<'a>(groups: impl IntoIterator<Item = &'a str>) -> Vec<Privilege> {
-    let mut privileges: Vec<Privilege> = groups
-        .into_iter()
-        .flat_map(|group| match group {
-            ADMINISTRATORS | GATEWAY_ADMINISTRATORS => &Privilege::ALL[..],
-            PROVIDERS => &Privilege::PROVIDER[..],
-            _ => &[],
-        })
-        .copied()
-        .collect();
-    privileges.sort_unstable();
-    privileges.dedup();
-    privileges
+/// What a user may do and see.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Rights {
+    pub privileges: Vec<Privilege>,
+    pub groups: Vec<String>,
+    /// Names of the teams that the user is in.
+    pub teams: Vec<String>,
+    /// Teams do not matter.
+    pub sees_everything: bool,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn groups_add_up_and_others_give_nothing() {
-        assert_eq!(privileges([ADMINISTRATORS, PROVIDERS]), Privilege::ALL);
-        assert_eq!(privileges([PROVIDERS, PROVIDERS]).len(), Privilege::PROVIDER.len());
-        assert!(!privileges([PROVIDERS]).contains(&Privilege::ManageUsers));
-        assert!(privileges(["Everybody"]).is_empty());
+/// What the members of a group may do.
+fn of_group(group: &str) -> &'static [Privilege] {
+    match group {
+        ADMINISTRATORS | GATEWAY_ADMINISTRATORS => Privilege::ALL,
+        PROVIDERS => PROVIDER,
+        _ => &[],
     }
+}
+
+impl Rights {
+    /// `None` when there is no such user, or nobody may be that user now.
+    pub(crate) fn of(assets: &Assets, user: &str, team_work: bool) -> Option<Self> {
+        let held = assets.get(kind("user")?, user).filter(|held| held.parsed.name == user)?;
+        let doc = held.parsed.typed.downcast_ref::<UserDoc>().filter(|user| !user.locked)?;
+        let administers = |group: &String| matches!(group.as_str(), ADMINISTRATORS | GATEWAY_ADMINISTRATORS);
+        let mut rights = Self {
+            privileges: doc.groups.iter().flat_map(|group| of_group(group)).copied().collect(),
+            groups: doc.groups.clone(),
+            teams: Vec::new(),
+            sees_everything: !team_work || doc.groups.iter().any(administers),
+        };
+        for team in all::<TeamDoc>(assets, "team").filter(|team| team.members.include(user, &doc.groups)) {
+            rights.privileges.extend(&team.privileges);
+            rights.teams.push(team.name.clone());
+        }
+        rights.privileges.sort_unstable();
+        rights.privileges.dedup();
+        Some(rights)
+    }
+
+    /// Whether this asset is there for the user.
+    pub(crate) fn sees(&self, assets: &Assets, held: &Held) -> bool {
+        if self.sees_everything {
+            return true;
+        }
+        let Some((own, subject)) = subject(held) else { return true };
+        let mut assigned = false;
+        let by_rules = all::<TeamRuleDoc>(assets, "teamRule").filter(|rule| rule.assigns(subject));
+        for team in own.iter().chain(by_rules.flat_map(|rule| &rule.teams)) {
+            if self.teams.contains(team) {
+                return true;
+            }
+            assigned = true;
+        }
+        !assigned
+    }
+}
+
+/// The documents of a kind.
+fn all<'a, T: 'static>(assets: &'a Assets, kind_name: &str) -> impl Iterator<Item = &'a T> {
+    let held = kind(kind_name).into_iter().flat_map(|kind| assets.list(kind));
+    held.filter_map(|held| held.parsed.typed.downcast_ref::<T>())
+}
+
+/// The teams that an asset names, and what rules go by; `None` for what belongs to no team.
+fn subject(held: &Held) -> Option<(&[String], TeamSubject<'_>)> {
+    let typed = &*held.parsed.typed;
+    if let Some(api) = typed.downcast_ref::<ApiDoc>() {
+        let subject = TeamSubject {
+            kind: TeamAsset::Api,
+            name: api.name.as_deref().unwrap_or_default(),
+            description: api.description.as_deref().unwrap_or_default(),
+            tags: Some(&api.tags),
+        };
+        return Some((&api.teams, subject));
+    }
+    let application = typed.downcast_ref::<ApplicationDoc>()?;
+    let subject = TeamSubject {
+        kind: TeamAsset::Application,
+        name: &application.name,
+        description: application.description.as_deref().unwrap_or_default(),
+        tags: None,
+    };
+    Some((&application.teams, subject))
+}
+
+/// The teams that an asset names.
+pub(crate) fn named_teams(held: &Held) -> &[String] {
+    subject(held).map_or(&[], |(teams, _)| teams)
 }

@@ -17,6 +17,7 @@ use tokio::{sync::Mutex, task::JoinHandle};
 use crate::{
     Assets, ChangeError, Changed, Condition, Edit, Node, Prepared, Privilege, Who, Write,
     access::{Access, Checked, Credentials, Sources, password},
+    authorize,
     change::{Worked, work_out},
     definitions, kind,
     rights::{ADMINISTRATORS, PREDEFINED},
@@ -34,6 +35,14 @@ pub enum ManagerError {
     Store(#[from] StoreError),
     #[error("the first administrator could not be made: {0}")]
     First(String),
+}
+
+/// Who changes something.
+#[derive(Clone, Copy)]
+enum Author<'a> {
+    Who(&'a Who),
+    /// Nobody is there yet.
+    FirstStart,
 }
 
 /// What a manager is made from, beside its store.
@@ -111,7 +120,7 @@ impl Manager {
             edits.push(put("group", serde_json::json!({ "name": group }))?);
         }
         edits.push(put("user", serde_json::json!({ "name": ADMINISTRATOR, "groups": [ADMINISTRATORS] }))?);
-        let made = self.commit(ADMINISTRATOR, "", &edits, Some("first start")).await;
+        let made = self.commit(Author::FirstStart, &edits, Some("first start")).await;
         made.map_err(|error| ManagerError::First(error.to_string()))?;
         Ok(password)
     }
@@ -139,21 +148,18 @@ impl Manager {
         reason: Option<&str>,
         dry_run: bool,
     ) -> Result<Changed, ChangeError> {
-        for edit in edits {
-            if !who.may(edit.kind.privilege) {
-                return Err(ChangeError::Forbidden(edit.kind.privilege.name()));
-            }
-        }
         if dry_run {
-            return self.plan(edits).await;
+            return self.plan(who, edits).await;
         }
-        self.commit(&who.user, &who.address.to_string(), edits, reason).await
+        self.commit(Author::Who(who), edits, reason).await
     }
 
     /// What a change would come to. Nothing is changed.
-    async fn plan(&self, edits: &[Edit]) -> Result<Changed, ChangeError> {
+    async fn plan(&self, who: &Who, edits: &[Edit]) -> Result<Changed, ChangeError> {
         let before = self.assets();
+        authorize::asked(who, &before, edits)?;
         let mut worked = work_out(&before, edits, self.now(), new_id)?;
+        authorize::worked_out(who, &before, &worked)?;
         definitions::complete(&self.store, &mut worked.assets).await?;
         let prepared = self.prepare(Arc::new(worked.assets.clone())).await?;
         let warnings = prepared.as_ref().map(|prepared| prepared.warnings().to_vec()).unwrap_or_default();
@@ -162,16 +168,25 @@ impl Manager {
 
     async fn commit(
         &self,
-        user: &str,
-        address: &str,
+        author: Author<'_>,
         edits: &[Edit],
         reason: Option<&str>,
     ) -> Result<Changed, ChangeError> {
+        let (user, address) = match author {
+            Author::Who(who) => (who.user.as_str(), who.address.to_string()),
+            Author::FirstStart => (ADMINISTRATOR, String::new()),
+        };
         let _one_at_a_time = self.changing.lock().await;
         for _ in 0..ATTEMPTS {
             let before = self.assets();
             let at = self.now();
+            if let Author::Who(who) = author {
+                authorize::asked(who, &before, edits)?;
+            }
             let mut worked = work_out(&before, edits, at, new_id)?;
+            if let Author::Who(who) = author {
+                authorize::worked_out(who, &before, &worked)?;
+            }
             if worked.changes.is_empty() {
                 return Ok(outcome(&worked, before.revision, Vec::new()));
             }
@@ -188,7 +203,7 @@ impl Manager {
                     message,
                     user,
                     source_machine: &self.machine,
-                    client_ip: address,
+                    client_ip: &address,
                     payload: None,
                 })
                 .collect();

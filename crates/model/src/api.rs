@@ -28,6 +28,9 @@ pub struct ApiDoc {
     /// Words to find the API by; global policies can ask for them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    /// Names of the teams that manage it, when `settings.manager.enableTeamWork` is on. Default: everybody's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub teams: Vec<String>,
     /// OpenAPI document, 2.0, 3.0 or 3.1, JSON or YAML: a path relative to this file, or a URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub definition: Option<String>,

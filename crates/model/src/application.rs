@@ -25,6 +25,9 @@ pub struct ApplicationDoc {
     /// How the owner is reached, such as an e-mail address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contact: Option<String>,
+    /// Names of the teams that manage it, when `settings.manager.enableTeamWork` is on. Default: everybody's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub teams: Vec<String>,
     /// Anything else that is worth knowing about the application, also in `${request.application.attributes.NAME}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, String>,

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::{
     AliasDoc, ApiDoc, ApplicationDoc, DestinationDoc, GlobalPolicyDoc, GroupDoc, ListenerDoc, PolicyDoc,
-    PolicyFiles, PolicyTemplateDoc, Settings, UpstreamDoc, UrlAliasDoc, UserDoc, secret::ResolvedSecrets,
+    PolicyFiles, PolicyTemplateDoc, Settings, TeamDoc, TeamRuleDoc, UpstreamDoc, UrlAliasDoc, UserDoc,
+    secret::ResolvedSecrets,
 };
 
 /// Configuration of a gateway: one file, or a folder of files that are added up.
@@ -31,6 +32,12 @@ pub struct ConfigDoc {
     /// What users have in common.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<GroupDoc>,
+    /// Users who manage the same APIs and applications. Only the manager looks at them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub teams: Vec<TeamDoc>,
+    /// What assigns assets to teams by what they are like.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub team_rules: Vec<TeamRuleDoc>,
     /// Policies of every API, or of those they select; they run before the API's own within each stage.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub policies: Vec<GlobalPolicyDoc>,

@@ -193,6 +193,8 @@ fn read_file(path: &Path, in_folder: bool, read: &mut Read) -> Result<(), Diagno
     append(entries, "applications", file, &mut read.config.applications, document.applications);
     append(entries, "users", file, &mut read.config.users, document.users);
     append(entries, "groups", file, &mut read.config.groups, document.groups);
+    append(entries, "teams", file, &mut read.config.teams, document.teams);
+    append(entries, "teamRules", file, &mut read.config.team_rules, document.team_rules);
     append(entries, "policies", file, &mut read.config.policies, document.policies);
     append(entries, "aliases", file, &mut read.config.aliases, document.aliases);
     append(entries, "destinations", file, &mut read.config.destinations, document.destinations);

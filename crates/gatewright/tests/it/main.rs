@@ -27,6 +27,7 @@ mod manager;
 mod manager_access;
 mod manager_routes;
 mod manager_sessions;
+mod manager_teams;
 mod monitoring;
 mod panics;
 mod policies;

@@ -12,7 +12,7 @@ use std::{
 };
 
 use base64ct::{Base64, Base64UrlUnpadded, Encoding};
-use model::{UserDoc, settings::ManagerSettings};
+use model::settings::ManagerSettings;
 use sha2::{Digest, Sha256};
 use store::{
     StoreError,
@@ -20,7 +20,7 @@ use store::{
 };
 use tokio::sync::Semaphore;
 
-use crate::{Assets, Privilege, kind, rights};
+use crate::{Assets, Held, Privilege, rights::Rights};
 use failures::Failures;
 
 /// Somebody who has proved who they are.
@@ -28,7 +28,7 @@ use failures::Failures;
 pub struct Who {
     pub user: String,
     pub address: IpAddr,
-    privileges: Vec<Privilege>,
+    rights: Rights,
     /// The session, by its hash.
     pub(crate) session: Option<String>,
     /// Their password was made by somebody else, or is too old: it has to be changed before anything else.
@@ -37,11 +37,29 @@ pub struct Who {
 
 impl Who {
     pub fn may(&self, privilege: Privilege) -> bool {
-        self.privileges.contains(&privilege)
+        self.rights.privileges.contains(&privilege)
     }
 
     pub fn privileges(&self) -> &[Privilege] {
-        &self.privileges
+        &self.rights.privileges
+    }
+
+    pub(crate) fn groups(&self) -> &[String] {
+        &self.rights.groups
+    }
+
+    pub(crate) fn teams(&self) -> &[String] {
+        &self.rights.teams
+    }
+
+    /// Whether teams do not matter for what is there for them.
+    pub(crate) fn sees_everything(&self) -> bool {
+        self.rights.sees_everything
+    }
+
+    /// Whether this asset is there for them.
+    pub(crate) fn sees(&self, assets: &Assets, held: &Held) -> bool {
+        self.rights.sees(assets, held)
     }
 }
 
@@ -148,7 +166,7 @@ impl Access {
                 }
                 who
             }
-            Credentials::Token(token) => check_token(sources, token, address).await?,
+            Credentials::Token(token) => self.check_token(sources, token, address).await?,
             Credentials::Session(secret) => self.check_session(sources, secret, address).await?,
         };
         Ok(match who {
@@ -185,20 +203,43 @@ impl Access {
         password: &str,
         address: IpAddr,
     ) -> Result<Option<Who>, StoreError> {
-        let privileges = privileges_of(sources.assets, user);
-        let credential = sources.store.credential(user).await?.filter(|_| privileges.is_some());
+        let rights = self.rights_of(sources.assets, user);
+        let credential = sources.store.credential(user).await?.filter(|_| rights.is_some());
         let hash = credential.as_ref().map(|credential| credential.password_hash.clone());
         if !self.matches(hash, user, password, sources.now).await {
             return Ok(None);
         }
         let must_change_password = credential.is_some_and(|found| self.must_change(&found, sources.now));
-        Ok(privileges.map(|privileges| Who {
+        Ok(rights.map(|rights| Who {
             user: user.to_owned(),
             address,
-            privileges,
+            rights,
             session: None,
             must_change_password,
         }))
+    }
+
+    /// `None` when there is no such user, or nobody may be that user now.
+    fn rights_of(&self, assets: &Assets, user: &str) -> Option<Rights> {
+        Rights::of(assets, user, self.settings.enable_team_work)
+    }
+
+    async fn check_token(
+        &self,
+        sources: Sources<'_>,
+        token: &str,
+        address: IpAddr,
+    ) -> Result<Option<Who>, StoreError> {
+        let Some(token) = sources.store.token(&hash_of_secret(token)).await? else { return Ok(None) };
+        if token.expires_at.is_some_and(|expires| expires <= sources.now) {
+            return Ok(None);
+        }
+        // What the user may not do any more, the token may not either.
+        let Some(mut rights) = self.rights_of(sources.assets, &token.user) else { return Ok(None) };
+        if let Some(names) = &token.privileges {
+            rights.privileges.retain(|privilege| names.iter().any(|name| name == privilege.name()));
+        }
+        Ok(Some(Who { user: token.user, address, rights, session: None, must_change_password: false }))
     }
 
     fn must_change(&self, credential: &Credential, now: u64) -> bool {
@@ -234,27 +275,6 @@ impl Access {
         }
         right
     }
-}
-
-/// What a user may do; `None` when there is no such user, or nobody may be that user now.
-fn privileges_of(assets: &Assets, user: &str) -> Option<Vec<Privilege>> {
-    let held =
-        kind("user").and_then(|kind| assets.get(kind, user)).filter(|held| held.parsed.name == user)?;
-    let user = held.parsed.typed.downcast_ref::<UserDoc>().filter(|user| !user.locked)?;
-    Some(rights::privileges(user.groups.iter().map(String::as_str)))
-}
-
-async fn check_token(sources: Sources<'_>, token: &str, address: IpAddr) -> Result<Option<Who>, StoreError> {
-    let Some(token) = sources.store.token(&hash_of_secret(token)).await? else { return Ok(None) };
-    if token.expires_at.is_some_and(|expires| expires <= sources.now) {
-        return Ok(None);
-    }
-    // What the user may not do any more, the token may not either.
-    let Some(mut privileges) = privileges_of(sources.assets, &token.user) else { return Ok(None) };
-    if let Some(names) = &token.privileges {
-        privileges.retain(|privilege| names.iter().any(|name| name == privilege.name()));
-    }
-    Ok(Some(Who { user: token.user, address, privileges, session: None, must_change_password: false }))
 }
 
 /// Tokens and what browsers keep are random and long: a fast hash is the right one.

@@ -6,7 +6,7 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use sha2::{Digest, Sha256};
 use store::{StoreError, assets::Session};
 
-use super::{Access, Sources, Who, hash_of_secret, micros, privileges_of, random_text};
+use super::{Access, Sources, Who, hash_of_secret, micros, random_text};
 
 /// How exactly it is written down when something was last done: each time would be a commit for each request.
 const SEEN_EVERY: u64 = 60_000_000;
@@ -66,7 +66,7 @@ impl Access {
             store.end_session(&hash).await?;
             return Ok(None);
         }
-        let Some(privileges) = privileges_of(assets, &session.user) else { return Ok(None) };
+        let Some(rights) = self.rights_of(assets, &session.user) else { return Ok(None) };
         let Some(credential) = store.credential(&session.user).await? else { return Ok(None) };
         let idle = micros(self.settings().sessions.idle);
         if now.saturating_sub(session.seen_at) >= seen_every(idle) {
@@ -75,7 +75,7 @@ impl Access {
         Ok(Some(Who {
             user: session.user,
             address,
-            privileges,
+            rights,
             session: Some(hash),
             must_change_password: self.must_change(&credential, now),
         }))

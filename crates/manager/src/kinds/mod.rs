@@ -8,23 +8,26 @@ mod group;
 mod listener;
 mod policy;
 mod policy_template;
+mod team;
 mod upstream;
 mod url_alias;
 mod user;
 
 use model::{
     AliasDoc, ApiDoc, ApplicationDoc, DestinationDoc, GlobalPolicyDoc, GroupDoc, ListenerDoc,
-    PolicyTemplateDoc, UpstreamDoc, UrlAliasDoc, UserDoc,
+    PolicyTemplateDoc, TeamDoc, TeamRuleDoc, UpstreamDoc, UrlAliasDoc, UserDoc,
 };
 
 use crate::Kind;
 
 /// All kinds, in the order in which one refers to another: what comes first stands by itself.
-pub static KINDS: [Kind; 11] = [
+pub static KINDS: [Kind; 13] = [
     Kind::of::<AliasDoc>(),
     Kind::of::<ListenerDoc>(),
     Kind::of::<UpstreamDoc>(),
     Kind::of::<DestinationDoc>(),
+    Kind::of::<TeamDoc>(),
+    Kind::of::<TeamRuleDoc>(),
     Kind::of::<PolicyTemplateDoc>(),
     Kind::of::<GlobalPolicyDoc>(),
     Kind::of::<ApiDoc>(),

@@ -91,7 +91,9 @@ impl From<ChangeError> for Problem {
                 )
             },
             ChangeError::WrongPassword => Self::new(StatusCode::FORBIDDEN, "wrong_password", detail),
-            ChangeError::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, "forbidden", detail),
+            ChangeError::Forbidden(_) | ChangeError::ForeignTeam(_) => {
+                Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
+            }
             ChangeError::Store(error) => error.into(),
             ChangeError::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail),
         }

@@ -21,7 +21,7 @@ use super::{
     answer::{Problem, asset, tagged},
     route::{self, Content, Right, Route, post, put},
 };
-use crate::{Changed, Condition, Edit, Kind, Manager, Who, Write, kind};
+use crate::{Assets, ChangeError, Changed, Condition, Edit, Held, Kind, Manager, Who, Write, kind};
 
 pub(super) const ROUTES: &[Route] = &[
     post("/{kind}", "create{Kind}", "Makes a {kind}.", Right::Change, || routing::post(create))
@@ -76,6 +76,17 @@ pub(super) fn find_kind(list: &str) -> Result<&'static Kind, Problem> {
     })
 }
 
+/// An asset that is there for whoever asks.
+pub(super) fn find<'a>(
+    assets: &'a Assets,
+    who: &Who,
+    kind: &'static Kind,
+    name: &str,
+) -> Result<&'a Arc<Held>, Problem> {
+    let held = assets.get(kind, name).filter(|held| who.sees(assets, held));
+    held.ok_or_else(|| ChangeError::NotFound { kind: kind.name, name: name.to_owned() }.into())
+}
+
 fn document(body: &Bytes) -> Result<Value, Problem> {
     serde_json::from_slice(body).map_err(|error| {
         Problem::new(StatusCode::BAD_REQUEST, "bad_json", format!("the body is no JSON: {error}"))
@@ -98,15 +109,13 @@ fn if_match(headers: &HeaderMap) -> Result<Option<Condition>, Problem> {
 
 async fn get(
     State(manager): State<Arc<Manager>>,
+    Extension(who): Extension<Who>,
     Path((list, name)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let kind = find_kind(&list)?;
     let assets = manager.assets();
-    let Some(held) = assets.get(kind, &name) else {
-        let detail = format!("there is no {} `{name}`", kind.name);
-        return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", detail));
-    };
+    let held = find(&assets, &who, kind, &name)?;
     let tag = format!("\"{}\"", held.revision);
     if headers.get(IF_NONE_MATCH).is_some_and(|value| value.as_bytes() == tag.as_bytes()) {
         let tag = HeaderValue::from_str(&tag).unwrap_or_else(|_| HeaderValue::from_static("*"));

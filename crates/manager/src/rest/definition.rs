@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use super::{
     answer::{Problem, asset, tagged},
-    assets::find_kind,
+    assets::{find, find_kind},
     route::{Content, Right, Route, get as get_, post, put as put_},
 };
 use crate::{ChangeError, Changed, Condition, DOCUMENT, Edit, Manager, Privilege, Who, Write, definitions};
@@ -172,11 +172,15 @@ fn answer(status: StatusCode, imported: &definition::Definition, changed: Change
     tagged(status, &held, body)
 }
 
-async fn get(State(manager): State<Arc<Manager>>, Path(name): Path<String>) -> Result<Response, Problem> {
+async fn get(
+    State(manager): State<Arc<Manager>>,
+    Extension(who): Extension<Who>,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
     let kind = find_kind("apis")?;
     let assets = manager.assets();
     let not_found = |detail: String| Problem::new(StatusCode::NOT_FOUND, "not_found", detail);
-    let held = assets.get(kind, &name).ok_or_else(|| not_found(format!("there is no api `{name}`")))?;
+    let held = find(&assets, &who, kind, &name)?;
     let doc = held.parsed.typed.downcast_ref::<ApiDoc>();
     let location = doc.and_then(|doc| doc.definition.as_deref());
     let kept = location.and_then(|location| assets.definition(location)).and_then(|d| d.documents.first());

@@ -4,18 +4,24 @@
 use std::sync::Arc;
 
 use axum::{
+    Extension,
     body::Body,
     extract::{Request, State},
-    http::StatusCode,
+    http::{
+        StatusCode,
+        header::{CONTENT_LENGTH, CONTENT_TYPE},
+    },
     response::{IntoResponse, Response},
     routing,
 };
+use futures_util::StreamExt;
+use serde_json::Value;
 
 use super::{
     answer::Problem,
     route::{Content, Right, Route, get, post},
 };
-use crate::{Manager, Privilege};
+use crate::{Manager, Privilege, Who, kind};
 
 /// Requests tell who uses which API, and from where.
 const SEE_REQUESTS: Right = Right::Privilege(&[Privilege::ManageApis, Privilege::ViewAdministration]);
@@ -65,7 +71,11 @@ pub(super) const ROUTES: &[Route] = &[
 ];
 
 /// Hands a request on to the node, which knows it by its path without `/gateway`.
-async fn ask(State(manager): State<Arc<Manager>>, request: Request<Body>) -> Response {
+async fn ask(
+    State(manager): State<Arc<Manager>>,
+    Extension(who): Extension<Who>,
+    request: Request<Body>,
+) -> Response {
     let Some(node) = manager.node() else {
         return Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -81,5 +91,69 @@ async fn ask(State(manager): State<Arc<Manager>>, request: Request<Body>) -> Res
         return super::answer::no_such_route();
     };
     parts.uri = uri;
-    node.answer(Request::from_parts(parts, body)).await
+    // What this router found out about the path would be taken for what the node's finds out.
+    parts.extensions.clear();
+    let is_status = parts.uri.path() == "/status";
+    let answer = node.answer(Request::from_parts(parts, body)).await;
+    if is_status || who.sees_everything() || !answer.status().is_success() {
+        return answer;
+    }
+    seen(&manager, who, answer).await
+}
+
+/// Longest answer that is looked through.
+const LONGEST: usize = 64 << 20;
+
+/// Leaves out what is about APIs that are not there for whoever asks.
+async fn seen(manager: &Arc<Manager>, who: Who, answer: Response) -> Response {
+    let (mut parts, body) = answer.into_parts();
+    let manager = Arc::clone(manager);
+    let sees = move |item: &Value| {
+        let api = match (&item["apiName"], &item["apiVersion"], &item["api"]) {
+            (Value::String(name), Value::String(version), _) => format!("{name}:{version}"),
+            // As explanations call it, which are for people.
+            (_, _, Value::String(api)) => match api.rsplit_once(' ') {
+                Some((name, version)) => format!("{name}:{version}"),
+                None => return false,
+            },
+            _ => return false,
+        };
+        let assets = manager.assets();
+        kind("api").and_then(|kind| assets.get(kind, &api)).is_some_and(|held| who.sees(&assets, held))
+    };
+    parts.headers.remove(CONTENT_LENGTH);
+    let is_json = parts
+        .headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(b"application/json"));
+    if !is_json {
+        // Lines that come as they happen, each piece some whole lines.
+        let lines = body.into_data_stream().map(move |piece| {
+            piece.map(|piece| {
+                let lines = piece.split_inclusive(|byte| *byte == b'\n');
+                let seen = lines.filter(|line| serde_json::from_slice(line).is_ok_and(|item| sees(&item)));
+                seen.flatten().copied().collect::<Vec<u8>>()
+            })
+        });
+        return Response::from_parts(parts, Body::from_stream(lines));
+    }
+    let read = axum::body::to_bytes(body, LONGEST).await.ok();
+    let Some(mut found) = read.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok()) else {
+        return Problem::new(StatusCode::BAD_GATEWAY, "too_long", "The answer is too long; ask for less.")
+            .into_response();
+    };
+    match &mut found {
+        Value::Array(items) => items.retain(sees),
+        Value::Object(object) if object.contains_key("events") => {
+            if let Some(Value::Array(items)) = object.get_mut("events") {
+                items.retain(sees);
+            }
+        }
+        one if !sees(one) => {
+            let detail = "There is no record of this request.";
+            return Problem::new(StatusCode::NOT_FOUND, "no_record", detail).into_response();
+        }
+        _ => {}
+    }
+    Response::from_parts(parts, Body::from(found.to_string()))
 }

@@ -19,7 +19,7 @@ use super::{
     assets::find_kind,
     route::{Right, Route, get, post},
 };
-use crate::{Condition, Edit, Manager, Privilege, Who, Write, kind};
+use crate::{ChangeError, Condition, Edit, Manager, Privilege, Who, Write, kind};
 
 const VIEW: Right = Right::Privilege(&[Privilege::ViewAdministration]);
 
@@ -130,11 +130,18 @@ const LONGEST: u32 = 1_000;
 
 async fn history(
     State(manager): State<Arc<Manager>>,
+    Extension(who): Extension<Who>,
     Path((list, name)): Path<(String, String)>,
 ) -> Result<Json<Items<VersionView>>, Problem> {
     let kind = find_kind(&list)?;
     // An asset that was deleted is found by its id.
-    let id = manager.assets().get(kind, &name).map_or(name.clone(), |held| held.id.clone());
+    let assets = manager.assets();
+    let held = assets.get(kind, &name);
+    // Whether a deleted one was there for them is not known any more.
+    if !held.map_or(who.sees_everything(), |held| who.sees(&assets, held)) {
+        return Err(ChangeError::NotFound { kind: kind.name, name }.into());
+    }
+    let id = held.map_or(name.clone(), |held| held.id.clone());
     let versions = manager.store.history(kind.name, &id).await?;
     if versions.is_empty() {
         let detail = format!("there is no {} `{name}`; one that was deleted is found by its id", kind.name);
@@ -211,6 +218,10 @@ async fn restore(
         return Err(Problem::new(StatusCode::NOT_FOUND, "not_found", detail));
     }
     let then = manager.store.assets_at(revision).await?;
+    if only.is_none() && !who.sees_everything() {
+        let detail = "only those for whom every asset is there restore everything; say `kind` and `name`";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail));
+    }
     let is_meant = |kind_name: &str, id: &str, name: &str| match &only {
         Some((kind, wanted)) => kind.name == kind_name && (wanted.as_str() == name || wanted.as_str() == id),
         None => true,

@@ -3,7 +3,7 @@
 use std::{cmp::Ordering, sync::Arc};
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{Path, Query, State},
     http::StatusCode,
     routing,
@@ -18,7 +18,7 @@ use super::{
     assets::find_kind,
     route::{Content, Right, Route, get},
 };
-use crate::{Held, Manager};
+use crate::{Held, Manager, Who};
 
 /// Longest page.
 const LONGEST: usize = 1_000;
@@ -93,6 +93,7 @@ impl Sort {
 
 async fn list(
     State(manager): State<Arc<Manager>>,
+    Extension(who): Extension<Who>,
     Path(list): Path<String>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Json<Value>, Problem> {
@@ -111,6 +112,7 @@ async fn list(
         .list(kind)
         .filter(|held| filters.iter().all(|(key, value)| has(&held.parsed.document, key, value)))
         .filter(|held| contains(held, &words))
+        .filter(|held| who.sees(&assets, held))
         .map(|held| (wanted.sort.cursor(held), held))
         .collect();
     let total = found.len();

@@ -106,7 +106,7 @@ async fn run(
         Problem::new(StatusCode::BAD_REQUEST, "bad_json", format!("the body is no JSON: {error}"))
     })?;
     let before = manager.assets();
-    let edits = edits(&before, set, options.prune)?;
+    let edits = edits(&before, who, set, options.prune)?;
     let Changed { revision, different, warnings, .. } =
         manager.change(who, &edits, options.reason.as_deref(), dry_run).await?;
     let after = if dry_run { None } else { Some(manager.assets()) };
@@ -116,7 +116,7 @@ async fn run(
 }
 
 /// A set is a configuration: its lists are the assets.
-fn edits(before: &Assets, set: Value, prune: bool) -> Result<Vec<Edit>, Problem> {
+fn edits(before: &Assets, who: &Who, set: Value, prune: bool) -> Result<Vec<Edit>, Problem> {
     let Value::Object(mut set) = set else {
         return Err(Problem::new(
             StatusCode::BAD_REQUEST,
@@ -154,7 +154,8 @@ fn edits(before: &Assets, set: Value, prune: bool) -> Result<Vec<Edit>, Problem>
             }
         }
         if prune {
-            let gone = before.list(kind).filter(|held| !named.contains(&held.parsed.name));
+            let gone = before.list(kind).filter(|held| who.sees(before, held));
+            let gone = gone.filter(|held| !named.contains(&held.parsed.name));
             edits.extend(gone.map(|held| Edit {
                 kind,
                 name: Some(held.parsed.name.clone()),
@@ -189,10 +190,14 @@ fn summary(before: &Assets, edit: &Edit) -> Option<ChangeView> {
 }
 
 /// Everything, as a configuration that `apply` takes again.
-async fn export(State(manager): State<Arc<Manager>>) -> Json<Value> {
+async fn export(State(manager): State<Arc<Manager>>, Extension(who): Extension<Who>) -> Json<Value> {
     let assets = manager.assets();
     let lists = KINDS.iter().filter_map(|kind| {
-        let documents: Vec<Value> = assets.list(kind).map(|held| held.parsed.document.clone()).collect();
+        let documents: Vec<Value> = assets
+            .list(kind)
+            .filter(|held| who.sees(&assets, held))
+            .map(|held| held.parsed.document.clone())
+            .collect();
         (!documents.is_empty()).then(|| (kind.list.to_owned(), documents.into()))
     });
     Json(Value::Object(lists.collect::<Map<String, Value>>()))
