@@ -17,6 +17,17 @@ export function setConnection(change: Partial<Connection>): void {
   for (const listener of listeners) listener();
 }
 
+/** When the server can be reached again. */
+export function whenOnline(): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = subscribe(() => {
+      if (!current.online) return;
+      stop();
+      resolve();
+    });
+  });
+}
+
 function subscribe(listener: () => void): () => void {
   listeners.add(listener);
   return () => listeners.delete(listener);

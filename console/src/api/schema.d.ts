@@ -348,6 +348,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/teams/{name}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The versions of a team, newest first. */
+        get: operations["getTeamHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/teamRules/{name}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The versions of a teamRule, newest first. */
+        get: operations["getTeamRuleHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/policyTemplates/{name}/history": {
         parameters: {
             query?: never;
@@ -753,6 +787,48 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/teams": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A page of teams. */
+        get: operations["listTeams"];
+        put?: never;
+        /**
+         * Makes a team.
+         * @description Needs the privilege `Manage user administration`.
+         */
+        post: operations["createTeam"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/teamRules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A page of teamRules. */
+        get: operations["listTeamRules"];
+        put?: never;
+        /**
+         * Makes a teamRule.
+         * @description Needs the privilege `Manage user administration`.
+         */
+        post: operations["createTeamRule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/policyTemplates": {
         parameters: {
             query?: never;
@@ -1014,6 +1090,64 @@ export interface paths {
          * @description Needs the privilege `Manage destination configurations`.
          */
         patch: operations["patchDestination"];
+        trace?: never;
+    };
+    "/teams/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A team. */
+        get: operations["getTeam"];
+        /**
+         * Replaces a team, or makes it.
+         * @description Needs the privilege `Manage user administration`.
+         */
+        put: operations["putTeam"];
+        post?: never;
+        /**
+         * Deletes a team.
+         * @description Needs the privilege `Manage user administration`.
+         */
+        delete: operations["deleteTeam"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes keys of a team.
+         * @description Needs the privilege `Manage user administration`.
+         */
+        patch: operations["patchTeam"];
+        trace?: never;
+    };
+    "/teamRules/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A teamRule. */
+        get: operations["getTeamRule"];
+        /**
+         * Replaces a teamRule, or makes it.
+         * @description Needs the privilege `Manage user administration`.
+         */
+        put: operations["putTeamRule"];
+        post?: never;
+        /**
+         * Deletes a teamRule.
+         * @description Needs the privilege `Manage user administration`.
+         */
+        delete: operations["deleteTeamRule"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes keys of a teamRule.
+         * @description Needs the privilege `Manage user administration`.
+         */
+        patch: operations["patchTeamRule"];
         trace?: never;
     };
     "/policyTemplates/{name}": {
@@ -1318,6 +1452,8 @@ export interface components {
             type?: components["schemas"]["ApiType"];
             /** @description Words to find the API by; global policies can ask for them. */
             tags?: string[];
+            /** @description Names of the teams that manage it, when `settings.manager.enableTeamWork` is on. Default: everybody's. */
+            teams?: string[];
             /** @description OpenAPI document, 2.0, 3.0 or 3.1, JSON or YAML: a path relative to this file, or a URL. */
             definition?: string | null;
             /** @description Operations, written here instead of a definition. Without either, every path and method is passed on. */
@@ -1404,6 +1540,8 @@ export interface components {
             owner?: string | null;
             /** @description How the owner is reached, such as an e-mail address. */
             contact?: string | null;
+            /** @description Names of the teams that manage it, when `settings.manager.enableTeamWork` is on. Default: everybody's. */
+            teams?: string[];
             /** @description Anything else that is worth knowing about the application, also in `${request.application.attributes.NAME}`. */
             attributes?: {
                 [key: string]: string;
@@ -1526,6 +1664,8 @@ export interface components {
             listeners?: components["schemas"]["ListenerDoc"][];
             upstreams?: components["schemas"]["UpstreamDoc"][];
             destinations?: components["schemas"]["DestinationDoc"][];
+            teams?: components["schemas"]["TeamDoc"][];
+            teamRules?: components["schemas"]["TeamRuleDoc"][];
             policyTemplates?: components["schemas"]["PolicyTemplateDoc"][];
             policies?: components["schemas"]["GlobalPolicyDoc"][];
             apis?: components["schemas"]["ApiDoc"][];
@@ -1883,6 +2023,8 @@ export interface components {
         LockedAccountList: {
             items: components["schemas"]["LockedAccount"][];
         };
+        /** @description How conditions go together. */
+        LogicalOperator: "AND" | "OR";
         Login: {
             user: string;
             password: string;
@@ -1899,6 +2041,13 @@ export interface components {
             expiresAt?: string | null;
             /** @description What a program sends as `Authorization: Bearer`. It is told this once. */
             token: string;
+        };
+        /** @description Users, by themselves or by their groups. */
+        Members: {
+            /** @description Names of users. */
+            users?: string[];
+            /** @description Names of groups. */
+            groups?: string[];
         };
         /** @description A copy of requests for another upstream. */
         Mirror: {
@@ -2063,6 +2212,8 @@ export interface components {
         PolicyTypeList: {
             items: components["schemas"]["PolicyType"][];
         };
+        /** @description What somebody may do. */
+        Privilege: "Manage APIs" | "Activate/Deactivate APIs" | "Manage applications" | "Manage aliases" | "Manage global policies" | "Activate/Deactivate global policies" | "Manage policy templates" | "Manage threat protection configurations" | "Publish API to service registry" | "Manage packages and plans" | "Activate/Deactivate packages" | "Publish to Developer Portal" | "View administration configurations" | "Manage general administration configurations" | "Manage security configurations" | "Execute service result cache APIs" | "Manage destination configurations" | "Manage system settings" | "Manage user administration" | "Manage promotions" | "Manage service registries" | "Change ownership/teams" | "Manage scope mapping" | "Import assets" | "Export assets" | "Manage purge and restore runtime event" | "Manage microgateways" | "Manage Custom dashboards";
         /** @description Why a request was not done (RFC 9457). */
         Problem: {
             type: string;
@@ -2166,6 +2317,104 @@ export interface components {
          * @enum {string}
          */
         Severity2: "info" | "warn" | "error";
+        /** @description A team, with what there is to know about it. */
+        TeamAsset: {
+            /** @constant */
+            kind: "team";
+            /**
+             * Format: uuid
+             * @description Stays when the asset is renamed.
+             */
+            id: string;
+            name: string;
+            /** @description The revision that changed it last. */
+            revision: number;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            changedAt: string;
+            spec: components["schemas"]["TeamDoc"];
+            warnings?: components["schemas"]["Diagnostic"][];
+        };
+        TeamAssets: {
+            items: components["schemas"]["TeamAsset"][];
+            /** @description How many there are on all pages. */
+            total: number;
+            /** @description `after` of the next page. */
+            next: string | null;
+            revision: number;
+        };
+        /** @description What of an asset is looked at. */
+        TeamAttribute: ("name" | "description") | "tags";
+        /** @description What an asset has to be like. */
+        TeamCondition: {
+            attribute: components["schemas"]["TeamAttribute"];
+            operator: components["schemas"]["TextOperator"];
+            /** @description What it is compared with; upper and lower case differ. */
+            value: string;
+        };
+        /** @description Users who manage something together. */
+        TeamDoc: {
+            /** @description Unique name. */
+            name: string;
+            /** @description What the team is for, for people. */
+            description?: string | null;
+            /** @description Who is in the team. */
+            members?: components["schemas"]["Members"];
+            /** @description Who may say who is in the team. */
+            administrators?: components["schemas"]["Members"];
+            /** @description What members may do. */
+            privileges?: components["schemas"]["Privilege"][];
+        };
+        /** @description A teamRule, with what there is to know about it. */
+        TeamRuleAsset: {
+            /** @constant */
+            kind: "teamRule";
+            /**
+             * Format: uuid
+             * @description Stays when the asset is renamed.
+             */
+            id: string;
+            name: string;
+            /** @description The revision that changed it last. */
+            revision: number;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            changedAt: string;
+            spec: components["schemas"]["TeamRuleDoc"];
+            warnings?: components["schemas"]["Diagnostic"][];
+        };
+        TeamRuleAssets: {
+            items: components["schemas"]["TeamRuleAsset"][];
+            /** @description How many there are on all pages. */
+            total: number;
+            /** @description `after` of the next page. */
+            next: string | null;
+            revision: number;
+        };
+        /** @description Assigns assets to teams by what they are like, now and later. */
+        TeamRuleDoc: {
+            /** @description Unique name. */
+            name: string;
+            /** @description What the rule is for, for people. */
+            description?: string | null;
+            /** @description An inactive rule assigns nothing. */
+            inactive?: boolean;
+            /** @description Kinds of assets that it is for. Default: all that belong to teams. */
+            assetTypes?: components["schemas"]["TeamAsset"][];
+            /** @description What they have to be like. Default: it does not matter. */
+            conditions?: components["schemas"]["TeamCondition"][];
+            /** @description How many of the conditions have to hold. */
+            logicalOperator?: components["schemas"]["LogicalOperator"];
+            /** @description Names of the teams that the assets are assigned to. */
+            teams: string[];
+        };
+        /**
+         * @description How a text is compared.
+         * @enum {string}
+         */
+        TextOperator: "equals" | "contains" | "startsWith" | "endsWith";
         /** @description TLS on a listener. */
         TlsDoc: {
             /** @description Chosen by the name that the client asks for (SNI); the first one answers when no name fits. */
@@ -2995,6 +3244,52 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    getTeamHistory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionViewList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getTeamRuleHistory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionViewList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     getPolicyTemplateHistory: {
         parameters: {
             query?: never;
@@ -3720,6 +4015,138 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DestinationAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listTeams: {
+        parameters: {
+            query?: {
+                /** @description Words that all have to be somewhere in the asset, whatever the case. */
+                q?: string | null;
+                /** @description `tags=pets` for each key of the document; several with commas. */
+                filter?: string | null;
+                /** @description `name`, `changedAt` or `createdAt`, with `-` before it for the other direction. */
+                sort?: "name" | "-name" | "changedAt" | "-changedAt" | "createdAt" | "-createdAt";
+                /** @description Longest page. Default 100, at most 1000. */
+                limit?: number | null;
+                /** @description `next` of the page before. */
+                after?: string | null;
+                /** @description Keys of each asset that are wanted, with commas. Default: all. */
+                fields?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamAssets"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createTeam: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TeamDoc"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            201: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listTeamRules: {
+        parameters: {
+            query?: {
+                /** @description Words that all have to be somewhere in the asset, whatever the case. */
+                q?: string | null;
+                /** @description `tags=pets` for each key of the document; several with commas. */
+                filter?: string | null;
+                /** @description `name`, `changedAt` or `createdAt`, with `-` before it for the other direction. */
+                sort?: "name" | "-name" | "changedAt" | "-changedAt" | "createdAt" | "-createdAt";
+                /** @description Longest page. Default 100, at most 1000. */
+                limit?: number | null;
+                /** @description `next` of the page before. */
+                after?: string | null;
+                /** @description Keys of each asset that are wanted, with commas. Default: all. */
+                fields?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamRuleAssets"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createTeamRule: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TeamRuleDoc"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            201: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamRuleAsset"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -4734,6 +5161,282 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DestinationAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getTeam: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    putTeam: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TeamDoc"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamAsset"];
+                };
+            };
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteTeam: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    patchTeam: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getTeamRule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamRuleAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    putTeamRule: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TeamRuleDoc"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamRuleAsset"];
+                };
+            };
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamRuleAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteTeamRule: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    patchTeamRule: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TeamRuleAsset"];
                 };
             };
             default: components["responses"]["Problem"];

@@ -7,6 +7,7 @@ import {
   redirect,
 } from '@tanstack/react-router';
 import { Failed, NotFound, PageLoader } from './fallbacks';
+import { patient } from './patient';
 import { Shell } from './Shell';
 
 const root = createRootRoute({ component: Shell, notFoundComponent: NotFound, errorComponent: Failed });
@@ -35,20 +36,29 @@ const apis = createRoute({
     tag: text(search.tag),
     sort: text(search.sort),
   }),
-  component: lazyRouteComponent(() => import('../pages/apis/ApisPage'), 'ApisPage'),
+  component: lazyRouteComponent(
+    patient(() => import('../pages/apis/ApisPage')),
+    'ApisPage',
+  ),
 });
 
 const importApi = createRoute({
   getParentRoute: () => root,
   path: '/apis/import',
-  component: lazyRouteComponent(() => import('../pages/apis/ImportPage'), 'ImportPage'),
+  component: lazyRouteComponent(
+    patient(() => import('../pages/apis/ImportPage')),
+    'ImportPage',
+  ),
 });
 
 const api = createRoute({
   getParentRoute: () => root,
   path: '/apis/$name',
   validateSearch: (search): { tab?: string | undefined } => ({ tab: text(search.tab) }),
-  component: lazyRouteComponent(() => import('../pages/apis/ApiPage'), 'ApiPage'),
+  component: lazyRouteComponent(
+    patient(() => import('../pages/apis/ApiPage')),
+    'ApiPage',
+  ),
 });
 
 const requests = createRoute({
@@ -67,13 +77,19 @@ const requests = createRoute({
     method: text(search.method),
     path: text(search.path),
   }),
-  component: lazyRouteComponent(() => import('../pages/requests/RequestsPage'), 'RequestsPage'),
+  component: lazyRouteComponent(
+    patient(() => import('../pages/requests/RequestsPage')),
+    'RequestsPage',
+  ),
 });
 
 const request = createRoute({
   getParentRoute: () => root,
   path: '/requests/$id',
-  component: lazyRouteComponent(() => import('../pages/requests/ExplainPage'), 'ExplainPage'),
+  component: lazyRouteComponent(
+    patient(() => import('../pages/requests/ExplainPage')),
+    'ExplainPage',
+  ),
 });
 
 const ask = createRoute({
@@ -83,7 +99,10 @@ const ask = createRoute({
     method: text(search.method),
     url: text(search.url),
   }),
-  component: lazyRouteComponent(() => import('../pages/requests/AskPage'), 'AskPage'),
+  component: lazyRouteComponent(
+    patient(() => import('../pages/requests/AskPage')),
+    'AskPage',
+  ),
 });
 
 const assets = createRoute({
@@ -93,26 +112,38 @@ const assets = createRoute({
     q: text(search.q),
     sort: text(search.sort),
   }),
-  component: lazyRouteComponent(() => import('../pages/assets/AssetsPage'), 'AssetsPage'),
+  component: lazyRouteComponent(
+    patient(() => import('../pages/assets/AssetsPage')),
+    'AssetsPage',
+  ),
 });
 
 const newAsset = createRoute({
   getParentRoute: () => root,
   path: '/assets/$list/new',
-  component: lazyRouteComponent(() => import('../pages/assets/NewAssetPage'), 'NewAssetPage'),
+  component: lazyRouteComponent(
+    patient(() => import('../pages/assets/NewAssetPage')),
+    'NewAssetPage',
+  ),
 });
 
 const asset = createRoute({
   getParentRoute: () => root,
   path: '/assets/$list/of/$name',
   validateSearch: (search): { tab?: string | undefined } => ({ tab: text(search.tab) }),
-  component: lazyRouteComponent(() => import('../pages/assets/AssetPage'), 'AssetPage'),
+  component: lazyRouteComponent(
+    patient(() => import('../pages/assets/AssetPage')),
+    'AssetPage',
+  ),
 });
 
 const account = createRoute({
   getParentRoute: () => root,
   path: '/account',
-  component: lazyRouteComponent(() => import('../pages/AccountPage'), 'AccountPage'),
+  component: lazyRouteComponent(
+    patient(() => import('../pages/AccountPage')),
+    'AccountPage',
+  ),
 });
 
 const audit = createRoute({
@@ -125,13 +156,19 @@ const audit = createRoute({
     object: text(search.object),
     event: text(search.event),
   }),
-  component: lazyRouteComponent(() => import('../pages/AuditPage'), 'AuditPage'),
+  component: lazyRouteComponent(
+    patient(() => import('../pages/AuditPage')),
+    'AuditPage',
+  ),
 });
 
 const status = createRoute({
   getParentRoute: () => root,
   path: '/status',
-  component: lazyRouteComponent(() => import('../pages/StatusPage'), 'StatusPage'),
+  component: lazyRouteComponent(
+    patient(() => import('../pages/StatusPage')),
+    'StatusPage',
+  ),
 });
 
 export const router = createRouter({

@@ -1,5 +1,5 @@
 /** Colours, type and spacing; everything else is the component library's. */
-import { type CSSVariablesResolver, createTheme, type MantineColorsTuple } from '@mantine/core';
+import { Alert, Badge, type CSSVariablesResolver, createTheme, type MantineColorsTuple } from '@mantine/core';
 
 const gate: MantineColorsTuple = [
   '#eef0ff',
@@ -20,6 +20,11 @@ export const theme = createTheme({
   colors: { gate },
   autoContrast: true,
   respectReducedMotion: true,
+  // Coloured words on their own light colour have too little contrast: the ground says it, the words are read.
+  components: {
+    Alert: Alert.extend({ styles: { label: { color: 'var(--mantine-color-text)' } } }),
+    Badge: Badge.extend({ styles: { label: { color: 'var(--mantine-color-text)' } } }),
+  },
   defaultRadius: 'md',
   cursorType: 'pointer',
   fontFamily: 'Inter, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif',

@@ -52,13 +52,7 @@ export function AccountPage() {
             </Text>
             <Group gap={6} mt="sm">
               {privileges.map((privilege) => (
-                <Badge
-                  key={privilege}
-                  variant="light"
-                  color="gray"
-                  tt="none"
-                  styles={{ label: { color: 'var(--mantine-color-text)' } }}
-                >
+                <Badge key={privilege} variant="light" color="gray" tt="none">
                   {privilege}
                 </Badge>
               ))}

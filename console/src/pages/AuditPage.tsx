@@ -116,12 +116,7 @@ export function AuditPage() {
                   </Table.Td>
                   <Table.Td>{record.user}</Table.Td>
                   <Table.Td>
-                    <Badge
-                      variant="light"
-                      color="gray"
-                      tt="none"
-                      styles={{ label: { color: 'var(--mantine-color-text)' } }}
-                    >
+                    <Badge variant="light" color="gray" tt="none">
                       {record.action}
                     </Badge>
                   </Table.Td>

@@ -10,13 +10,7 @@ const COLOURS: Record<string, string> = {
 
 export function Method({ method }: { method: string }) {
   return (
-    <Badge
-      variant="outline"
-      color={COLOURS[method] ?? 'gray'}
-      radius="sm"
-      w={76}
-      styles={{ root: { flexShrink: 0 }, label: { color: 'var(--mantine-color-text)' } }}
-    >
+    <Badge variant="outline" color={COLOURS[method] ?? 'gray'} radius="sm" w={76} style={{ flexShrink: 0 }}>
       {method}
     </Badge>
   );

@@ -16,7 +16,7 @@ export function ConnectionBar() {
   useEffect(() => {
     if (online) return;
     const timer = window.setInterval(() => {
-      fetch(`${BASE}/session`).then(
+      fetch(`${BASE}/session`, { headers: { 'X-Requested-With': 'console' } }).then(
         () => {
           setConnection({ online: true });
           void queries.invalidateQueries();

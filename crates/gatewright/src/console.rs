@@ -6,14 +6,15 @@ use std::io::Read;
 use axum::{
     Router,
     body::Bytes,
-    extract::Path,
+    extract::{Path, Request},
     http::{
         HeaderMap, HeaderName, HeaderValue, StatusCode,
         header::{
             ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
-            IF_NONE_MATCH, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
+            IF_NONE_MATCH, REFERRER_POLICY, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
         },
     },
+    middleware::{self, Next},
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
@@ -56,13 +57,25 @@ const NOT_BUILT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\
 
 /// Adds the console to the routes of the admin API.
 pub(crate) fn beside(api: Router) -> Router {
-    api.route("/", get(|| async { Redirect::temporary("/console/") }))
+    api.layer(middleware::from_fn(without_dialog))
+        .route("/", get(|| async { Redirect::temporary("/console/") }))
         .route("/console", get(|| async { Redirect::temporary("/console/") }))
         .route("/console/", get(|headers: HeaderMap| async move { answer("", &headers) }))
         .route(
             "/console/{*name}",
             get(|Path(name): Path<String>, headers: HeaderMap| async move { answer(&name, &headers) }),
         )
+}
+
+/// A browser that is told `Basic` asks for the password in a window of its own and hands the answer to the page only
+/// then. The console has a page for that; its requests say that they are its own.
+async fn without_dialog(request: Request, next: Next) -> Response {
+    let is_own = request.headers().contains_key("x-requested-with");
+    let mut response = next.run(request).await;
+    if is_own {
+        response.headers_mut().remove(WWW_AUTHENTICATE);
+    }
+    response
 }
 
 fn answer(name: &str, headers: &HeaderMap) -> Response {

@@ -24,6 +24,7 @@ import { PageHeader } from '../../parts/PageHeader';
 import { ProblemBox } from '../../parts/ProblemBox';
 import { useToast } from '../../parts/Toasts';
 import { Warnings } from '../../parts/Warnings';
+import { ImportByUrl } from './ImportByUrl';
 import classes from './ImportPage.module.css';
 import { aboutOf, operationsOf } from './operations';
 
@@ -72,6 +73,7 @@ function Choose({ onDocument }: { onDocument: (document: string) => void }) {
       <Tabs.List mb="md">
         <Tabs.Tab value="file">{t('import.file')}</Tabs.Tab>
         <Tabs.Tab value="paste">{t('import.paste')}</Tabs.Tab>
+        <Tabs.Tab value="url">{t('import.url')}</Tabs.Tab>
       </Tabs.List>
       <Tabs.Panel value="file">
         <Box
@@ -121,6 +123,9 @@ function Choose({ onDocument }: { onDocument: (document: string) => void }) {
             </Button>
           </Group>
         </Stack>
+      </Tabs.Panel>
+      <Tabs.Panel value="url">
+        <ImportByUrl />
       </Tabs.Panel>
     </Tabs>
   );

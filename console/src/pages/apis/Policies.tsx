@@ -179,7 +179,7 @@ function Origin({ governing }: { governing: Governing }) {
   if (governing.from === 'api') return null;
   const list = governing.from === 'global' ? 'policies' : 'policyTemplates';
   return (
-    <Badge color="gray" variant="light" tt="none" styles={{ label: { color: 'var(--mantine-color-text)' } }}>
+    <Badge color="gray" variant="light" tt="none">
       <Anchor
         inherit
         underline="hover"

@@ -70,13 +70,7 @@ function AssetRow({ list, asset }: { list: string; asset: Asset }) {
       </Box>
       <Group gap={6} className={rows.wide ?? ''}>
         {tags.map((tag) => (
-          <Badge
-            key={tag}
-            variant="light"
-            color="gray"
-            tt="none"
-            styles={{ label: { color: 'var(--mantine-color-text)' } }}
-          >
+          <Badge key={tag} variant="light" color="gray" tt="none">
             {tag}
           </Badge>
         ))}

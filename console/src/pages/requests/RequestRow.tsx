@@ -8,13 +8,7 @@ import classes from './RequestRow.module.css';
 export function StatusCode({ status }: { status: number }) {
   const colour = status >= 500 ? 'red' : status >= 400 ? 'orange' : status >= 300 ? 'blue' : 'green';
   return (
-    <Badge
-      color={colour}
-      variant="light"
-      radius="sm"
-      miw={48}
-      styles={{ label: { color: 'var(--mantine-color-text)' } }}
-    >
+    <Badge color={colour} variant="light" radius="sm" miw={48}>
       {status === 0 ? '–' : status}
     </Badge>
   );
