@@ -112,6 +112,10 @@ test('who was slower sees what the other one changed, and loses nothing', async 
   await logIn(page, gateway, 'Administrator', gateway.password);
   await page.getByRole('heading', { name: 'APIs' }).waitFor();
   await page.goto(`${gateway.admin}/console/apis/Pets%3A1.0?tab=edit`);
+  await page
+    .getByRole('button', { name: /more settings/ })
+    .first()
+    .click();
   await page.getByLabel('basePath').fill('/animals');
   await page.getByText('Checked: the gateway can serve this.').waitFor();
   await accessible(page, 'editor');

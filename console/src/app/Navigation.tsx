@@ -3,6 +3,7 @@ import { NavLink, Stack, Text } from '@mantine/core';
 import {
   IconActivity,
   IconAddressBook,
+  IconAffiliate,
   IconApi,
   IconArrowsSplit,
   IconAt,
@@ -10,6 +11,7 @@ import {
   IconFileCheck,
   IconHeartbeat,
   IconLink,
+  IconListCheck,
   IconPlugConnected,
   type IconProps,
   IconShieldLock,
@@ -35,10 +37,13 @@ const ICONS: Record<string, ComponentType<IconProps>> = {
   listeners: IconPlugConnected,
   users: IconUsers,
   groups: IconUsersGroup,
+  teams: IconAffiliate,
+  teamRules: IconListCheck,
 };
 
 /** Kinds that have a place of their own in the navigation. */
-const ELSEWHERE = ['apis', 'users', 'groups'];
+const ADMINISTRATION = ['users', 'groups', 'teams', 'teamRules'];
+const ELSEWHERE = ['apis', ...ADMINISTRATION];
 const FIRST = ['applications', 'upstreams', 'policies', 'policyTemplates', 'aliases'];
 
 export function Navigation() {
@@ -59,8 +64,10 @@ export function Navigation() {
           <KindItem key={list} list={list} />
         ))}
         <Heading text={t('nav.administration')} />
-        {mayUsers && <KindItem list="users" />}
-        {mayUsers && <KindItem list="groups" />}
+        {mayUsers &&
+          ADMINISTRATION.filter((list) => kinds.includes(list)).map((list) => (
+            <KindItem key={list} list={list} />
+          ))}
         {mayAdministration && <Item to="/audit" label={t('nav.audit')} icon={IconFileCheck} />}
         <Item to="/status" label={t('nav.status')} icon={IconHeartbeat} />
       </Stack>

@@ -22,7 +22,9 @@ export const theme = createTheme({
   respectReducedMotion: true,
   // Coloured words on their own light colour have too little contrast: the ground says it, the words are read.
   components: {
-    Alert: Alert.extend({ styles: { label: { color: 'var(--mantine-color-text)' } } }),
+    Alert: Alert.extend({
+      styles: { label: { color: 'var(--mantine-color-text)', whiteSpace: 'normal' }, body: { minWidth: 0 } },
+    }),
     Badge: Badge.extend({ styles: { label: { color: 'var(--mantine-color-text)' } } }),
   },
   defaultRadius: 'md',

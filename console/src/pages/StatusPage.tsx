@@ -57,7 +57,7 @@ function Node({ status }: { status: Status }) {
             <Text size="sm" c="dimmed">
               {label}
             </Text>
-            <Text fz={22} fw={650}>
+            <Text fz="lg" fw={650}>
               {value}
             </Text>
           </Box>

@@ -12,8 +12,24 @@ export function useColours(): Colours {
 }
 
 const PALETTE = {
-  light: { key: '#333cab', text: '#1b6b3a', number: '#9a4a00', quiet: '#59636e', line: '#eef0ff' },
-  dark: { key: '#a9b2ff', text: '#8fdcaa', number: '#f2b457', quiet: '#a2abb6', line: '#20242d' },
+  light: {
+    key: '#333cab',
+    text: '#1b6b3a',
+    number: '#9a4a00',
+    quiet: '#59636e',
+    line: '#eef0ff',
+    gone: '#f9c4c2',
+    plain: '#1f2933',
+  },
+  dark: {
+    key: '#a9b2ff',
+    text: '#8fdcaa',
+    number: '#f2b457',
+    quiet: '#a2abb6',
+    line: '#20242d',
+    gone: '#6b2626',
+    plain: '#e6e9ed',
+  },
 };
 
 export function editorColours(colours: Colours): Extension {
@@ -32,6 +48,8 @@ export function editorColours(colours: Colours): Extension {
       '.cm-gutters': { backgroundColor: 'transparent', color: palette.quiet, border: 'none' },
       '.cm-activeLine, .cm-activeLineGutter': { backgroundColor: palette.line },
       '.cm-deletedChunk': { paddingLeft: '6px' },
+      '.cm-deletedChunk .cm-deletedText': { background: palette.gone },
+      '.cm-deletedChunk, .cm-deletedChunk *': { color: palette.plain },
       '&.cm-focused': { outline: '2px solid var(--mantine-primary-color-filled)', outlineOffset: '-2px' },
     },
     { dark: colours === 'dark' },

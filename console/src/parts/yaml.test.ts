@@ -28,4 +28,5 @@ test('what is no document is said with its place', () => {
     marks: [{ from: 0, to: 3, message: 'a document', severity: 'error' }],
   });
   expect(fromYaml('a: 1', '')).toEqual({ ok: true, value: { a: 1 } });
+  expect(fromYaml('', '')).toEqual({ ok: true, value: {} });
 });

@@ -23,7 +23,8 @@ export function fromYaml(text: string, expected: string): Read {
     }));
     return { ok: false, marks };
   }
-  const value: unknown = document.toJS();
+  // Nothing written yet is a document without anything in it.
+  const value: unknown = document.toJS() ?? {};
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return { ok: false, marks: [{ from: 0, to: text.length, message: expected, severity: 'error' }] };
   }
