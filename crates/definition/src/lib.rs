@@ -21,7 +21,10 @@ mod server;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+};
 
 use model::{
     Diagnostic, Operation,
@@ -48,7 +51,7 @@ pub struct Definition {
     pub description: Option<String>,
     /// Absolute or relative URLs, their variables filled in with the defaults.
     pub servers: Vec<String>,
-    pub operations: Vec<Operation>,
+    pub operations: Arc<[Operation]>,
     pub security_schemes: Vec<SecurityScheme>,
     pub tags: Vec<Tag>,
     /// Everything that was skipped or is odd, with its path in the document.
@@ -57,6 +60,8 @@ pub struct Definition {
     pub documents: Vec<Document>,
     /// The same documents, to look up what operations point to.
     pub sources: Arc<Sources>,
+    /// Of all documents: changes when any byte of them does.
+    pub fingerprint: u64,
 }
 
 /// A group of operations.
@@ -112,18 +117,23 @@ pub fn import(location: &str, bytes: &[u8], loader: &dyn Loader) -> Result<Defin
         Format::OpenApi30 => Dialect::OpenApi30,
         Format::OpenApi31 => Dialect::OpenApi31,
     });
+    let mut hasher = DefaultHasher::new();
+    for document in &documents {
+        document.bytes.hash(&mut hasher);
+    }
     Ok(Definition {
         format,
         title,
         version,
         description,
         servers,
-        operations,
+        operations: operations.into(),
         security_schemes,
         tags,
         warnings: report.into_warnings(),
         documents,
         sources: Arc::new(sources),
+        fingerprint: hasher.finish(),
     })
 }
 

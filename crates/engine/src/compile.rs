@@ -45,7 +45,7 @@ pub struct ApiDefinition {
     pub title: String,
     pub version: String,
     pub servers: Vec<String>,
-    pub operations: Vec<Operation>,
+    pub operations: Arc<[Operation]>,
     /// Where the addresses of the operations lead.
     pub sources: Option<Arc<Sources>>,
     /// Changes when anything in the definition changes.
@@ -280,7 +280,7 @@ pub fn compile(
         previous.iter().flat_map(|s| &s.apis).map(|api| (&*api.names.id, api)).collect();
     findings::check_shared(config, environment, &mut problems);
     let mut report = findings::Report::new(config);
-    let shared = api::shared_fingerprint(config, environment);
+    let shared = api::Shared::new(config, environment);
     let mut apis = Vec::with_capacity(config.apis.len());
     let mut bindings = Vec::with_capacity(config.apis.len());
     for (index, doc) in config.apis.iter().enumerate() {

@@ -1,6 +1,10 @@
 //! The snapshot: everything that requests need, compiled, immutable, swapped as a whole.
 
-use std::{collections::HashMap, net::IpAddr, sync::Arc};
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Arc, atomic::AtomicU64},
+};
 
 use http::{HeaderName, HeaderValue, Method};
 use model::{ListenerDoc, Settings};
@@ -66,7 +70,7 @@ pub struct Binding {
 /// An API, compiled. Taken over by the next snapshot when nothing about it changed.
 pub struct CompiledApi {
     pub names: Arc<ApiNames>,
-    pub doc: model::ApiDoc,
+    pub doc: Arc<model::ApiDoc>,
     /// Decoded base path, without a slash at the end.
     pub base_path: Box<str>,
     pub versionless_path: Option<Box<str>>,
@@ -83,6 +87,10 @@ pub struct CompiledApi {
     /// What its policies have to do as time passes.
     pub(crate) timed: Vec<Arc<dyn Timed>>,
     pub(crate) fingerprint: u64,
+    /// Of the definition alone.
+    pub(crate) definition: Option<u64>,
+    /// Of everything that some API is made from, when this one was looked at last. Only compiling looks at it.
+    pub(crate) shared: AtomicU64,
     pub(crate) state_keys: Vec<String>,
     /// What there was to say about its policies, said again for as long as they stay.
     pub(crate) findings: Findings,

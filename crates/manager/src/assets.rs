@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
 };
 
 use definition::Definition;
@@ -25,6 +25,8 @@ pub struct Held {
     pub created_at: u64,
     pub changed_at: u64,
     pub parsed: Parsed,
+    /// This node has looked at what it refers to, and may use all of it. What the node allows does not change.
+    pub looked_at: AtomicBool,
 }
 
 impl std::fmt::Debug for Parsed {
@@ -95,6 +97,7 @@ impl Assets {
             created_at: version.created_at,
             changed_at: version.changed_at,
             parsed,
+            looked_at: AtomicBool::new(false),
         });
         Ok(())
     }
@@ -146,7 +149,7 @@ impl Assets {
     /// Adds them to a configuration, kind by kind, by name.
     pub fn add_to(&self, config: &mut ConfigDoc) {
         for held in self.all() {
-            held.kind.append(config, &*held.parsed.typed);
+            held.kind.append(config, &held.parsed.typed);
         }
     }
 }

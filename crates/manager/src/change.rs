@@ -1,6 +1,6 @@
 //! Changes of assets: what is asked for, and what comes of it.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicBool};
 
 use model::{Diagnostic, Diagnostics};
 use serde_json::Value;
@@ -82,7 +82,7 @@ pub enum ChangeError {
 
 /// Edits, worked out against the assets that they are made from.
 pub(crate) struct Worked {
-    pub assets: Assets,
+    pub assets: Arc<Assets>,
     pub changes: Vec<Change>,
     pub edits: Vec<Done>,
 }
@@ -104,7 +104,7 @@ pub(crate) fn work_out(
 ) -> Result<Worked, ChangeError> {
     let mut assets = before.clone();
     assets.revision += 1;
-    let mut worked = Worked { assets, changes: Vec::new(), edits: Vec::new() };
+    let mut worked = Worked { assets: Arc::new(assets), changes: Vec::new(), edits: Vec::new() };
     let mut problems = Diagnostics::default();
     for edit in edits {
         match work_out_one(&mut worked, before, edit, at, &mut new_id) {
@@ -158,7 +158,7 @@ fn work_out_one(
     }
     let Some(parsed) = parsed else {
         let held = held.ok_or_else(|| ChangeError::NotFound { kind: kind.name, name: name.clone() })?;
-        worked.assets.remove(kind, &held.id);
+        Arc::make_mut(&mut worked.assets).remove(kind, &held.id);
         worked.changes.push(Change {
             kind: kind.name.into(),
             id: held.id.clone(),
@@ -187,14 +187,17 @@ fn work_out_one(
         expected: held.as_ref().map_or(Expected::Absent, |held| Expected::At(held.revision)),
         document: Some(parsed.document.to_string()),
     });
-    worked.assets.remove(kind, &id);
-    worked.assets.put(Held {
+    let assets = Arc::make_mut(&mut worked.assets);
+    assets.remove(kind, &id);
+    let revision = assets.revision;
+    assets.put(Held {
         kind,
         id,
-        revision: worked.assets.revision,
+        revision,
         created_at: held.as_ref().map_or(at, |held| held.created_at),
         changed_at: at,
         parsed,
+        looked_at: AtomicBool::new(false),
     });
     Ok(Done { kind, name, action: Some(action) })
 }

@@ -21,8 +21,8 @@ pub trait AssetDoc: Clone + Serialize + DeserializeOwned + JsonSchema + Send + S
     /// Unique among its kind.
     fn name(&self) -> Result<String, Diagnostics>;
 
-    /// Its list in a configuration.
-    fn list(config: &mut ConfigDoc) -> &mut Vec<Self>;
+    /// Adds one to its list in a configuration.
+    fn add_to(doc: &Arc<Self>, config: &mut ConfigDoc);
 }
 
 /// A document that was checked.
@@ -40,7 +40,7 @@ pub struct Kind {
     pub list: &'static str,
     pub privilege: Privilege,
     parse: fn(Value) -> Result<Parsed, Diagnostics>,
-    append: fn(&mut ConfigDoc, &(dyn Any + Send + Sync)),
+    append: fn(&mut ConfigDoc, &Arc<dyn Any + Send + Sync>),
     schema: fn() -> Value,
     subschema: fn(&mut SchemaGenerator) -> Schema,
     type_name: fn() -> String,
@@ -61,8 +61,8 @@ impl Kind {
                 Ok(Parsed { name, document, typed: Arc::new(typed) })
             },
             append: |config, typed| {
-                if let Some(typed) = typed.downcast_ref::<T>() {
-                    T::list(config).push(typed.clone());
+                if let Ok(typed) = Arc::clone(typed).downcast::<T>() {
+                    T::add_to(&typed, config);
                 }
             },
             schema: check::schema_of::<T>,
@@ -77,7 +77,7 @@ impl Kind {
     }
 
     /// Adds a document of this kind to a configuration.
-    pub fn append(&self, config: &mut ConfigDoc, typed: &(dyn Any + Send + Sync)) {
+    pub fn append(&self, config: &mut ConfigDoc, typed: &Arc<dyn Any + Send + Sync>) {
         (self.append)(config, typed);
     }
 

@@ -160,8 +160,8 @@ impl Manager {
         authorize::asked(who, &before, edits)?;
         let mut worked = work_out(&before, edits, self.now(), new_id)?;
         authorize::worked_out(who, &before, &worked)?;
-        definitions::complete(&self.store, &mut worked.assets).await?;
-        let prepared = self.prepare(Arc::new(worked.assets.clone())).await?;
+        definitions::complete(&self.store, Arc::make_mut(&mut worked.assets)).await?;
+        let prepared = self.prepare(Arc::clone(&worked.assets)).await?;
         let warnings = prepared.as_ref().map(|prepared| prepared.warnings().to_vec()).unwrap_or_default();
         Ok(outcome(&worked, before.revision, warnings))
     }
@@ -190,8 +190,8 @@ impl Manager {
             if worked.changes.is_empty() {
                 return Ok(outcome(&worked, before.revision, Vec::new()));
             }
-            definitions::complete(&self.store, &mut worked.assets).await?;
-            let prepared = self.prepare(Arc::new(worked.assets.clone())).await?;
+            definitions::complete(&self.store, Arc::make_mut(&mut worked.assets)).await?;
+            let prepared = self.prepare(Arc::clone(&worked.assets)).await?;
             let messages = messages(&worked);
             let audit: Vec<AuditEntry<'_>> = messages
                 .iter()
@@ -220,7 +220,7 @@ impl Manager {
             match self.store.commit(&commit).await {
                 Ok(revision) => {
                     let warnings = prepared.as_ref().map(|p| p.warnings().to_vec()).unwrap_or_default();
-                    self.serve(worked.assets.clone(), prepared);
+                    self.serve(Arc::clone(&worked.assets), prepared);
                     tracing::info!(revision, user, "{}", messages.first().map_or("", |m| &m.3));
                     return Ok(outcome(&worked, revision, warnings));
                 }
@@ -243,8 +243,8 @@ impl Manager {
         }
     }
 
-    fn serve(&self, assets: Assets, prepared: Option<Box<dyn Prepared>>) {
-        self.assets.store(Arc::new(assets));
+    fn serve(&self, assets: Arc<Assets>, prepared: Option<Box<dyn Prepared>>) {
+        self.assets.store(assets);
         if let Some(Err(problems)) = prepared.map(Prepared::serve) {
             self.report(problems);
         }
@@ -274,7 +274,8 @@ impl Manager {
             Err(ChangeError::Invalid(problems)) => self.report(problems),
             completed => completed?,
         }
-        match self.prepare(Arc::new(assets.clone())).await {
+        let assets = Arc::new(assets);
+        match self.prepare(Arc::clone(&assets)).await {
             Ok(prepared) => self.serve(assets, prepared),
             // Another node's configuration may have what this one lacks. What others committed is known all the same.
             Err(ChangeError::Invalid(problems)) => {

@@ -1,5 +1,7 @@
 //! The whole configuration, as one document or as the sum of several.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -22,7 +24,8 @@ pub struct ConfigDoc {
     pub upstreams: Vec<UpstreamDoc>,
     /// The published interfaces.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub apis: Vec<ApiDoc>,
+    // Shared: a change of one is a change of few, and there can be very many.
+    pub apis: Vec<Arc<ApiDoc>>,
     /// The consumers of the APIs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub applications: Vec<ApplicationDoc>,

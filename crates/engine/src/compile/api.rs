@@ -3,7 +3,10 @@
 use std::{
     collections::HashMap,
     hash::{BuildHasher, Hash, Hasher},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use foldhash::fast::FixedState;
@@ -22,13 +25,12 @@ use crate::{journal::ApiNames, route::decode, snapshot::CompiledApi, stats::ApiS
 
 /// Everything that an API is compiled from.
 pub(super) struct Job<'a> {
-    pub doc: &'a ApiDoc,
+    pub doc: &'a Arc<ApiDoc>,
     pub definition: Option<&'a ApiDefinition>,
     pub config: &'a ConfigDoc,
     pub environment: &'a Environment<'a>,
     pub revision: u64,
-    /// The shared fingerprint.
-    shared: u64,
+    shared: Shared,
     pub name: String,
     pub version: String,
     /// Name and version.
@@ -39,8 +41,28 @@ pub(super) struct Job<'a> {
     pub templates: Vec<&'a PolicyTemplateDoc>,
 }
 
-/// Covers what every API is made from beside its own. Files can be large: they are read once, and not for each API.
-pub(super) fn shared_fingerprint(config: &ConfigDoc, environment: &Environment<'_>) -> u64 {
+/// What APIs are made from beside their own documents, as fingerprints.
+#[derive(Clone, Copy)]
+pub(super) struct Shared {
+    /// What every API is made from.
+    every: u64,
+    /// The same, and what only some are made from: global policies and templates.
+    all: u64,
+}
+
+impl Shared {
+    pub(super) fn new(config: &ConfigDoc, environment: &Environment<'_>) -> Self {
+        let every = shared_fingerprint(config, environment);
+        let mut hasher = FixedState::with_seed(7).build_hasher();
+        every.hash(&mut hasher);
+        serde_json::to_vec(&config.policies).unwrap_or_default().hash(&mut hasher);
+        serde_json::to_vec(&config.policy_templates).unwrap_or_default().hash(&mut hasher);
+        Self { every, all: hasher.finish() }
+    }
+}
+
+/// Files can be large: they are read once, and not for each API.
+fn shared_fingerprint(config: &ConfigDoc, environment: &Environment<'_>) -> u64 {
     let mut hasher = FixedState::with_seed(7).build_hasher();
     serde_json::to_vec(&config.settings.content_types).unwrap_or_default().hash(&mut hasher);
     config.settings.limits.body_size.map(|s| s.get()).hash(&mut hasher);
@@ -69,12 +91,12 @@ pub(super) struct Global<'a> {
 impl<'a> Job<'a> {
     /// What an API is and what is there to govern it; `None` when it has no name.
     pub(super) fn new(
-        doc: &'a ApiDoc,
+        doc: &'a Arc<ApiDoc>,
         definition: Option<&'a ApiDefinition>,
         config: &'a ConfigDoc,
         environment: &'a Environment<'a>,
         revision: u64,
-        shared: u64,
+        shared: Shared,
         problems: &mut Diagnostics,
     ) -> Option<Self> {
         let name = doc.name.clone().or_else(|| definition.map(|d| d.title.clone()));
@@ -163,8 +185,21 @@ impl<'a> Job<'a> {
         reusable: &HashMap<&str, &Arc<CompiledApi>>,
         problems: &mut Vec<(At, Diagnostic)>,
     ) -> Option<Arc<CompiledApi>> {
+        let known = reusable.get(self.id.as_str());
+        let definition = self.definition.map(|definition| definition.fingerprint);
+        // Nearly always nothing has touched it: then nobody has to read it.
+        let untouched = known.filter(|known| {
+            Arc::ptr_eq(&known.doc, self.doc)
+                && known.definition == definition
+                && known.shared.load(Ordering::Relaxed) == self.shared.all
+        });
+        if let Some(known) = untouched {
+            self.environment.registry.touch(self.revision, &known.state_keys);
+            return Some(Arc::clone(known));
+        }
         let fingerprint = self.fingerprint();
-        if let Some(known) = reusable.get(self.id.as_str()).filter(|known| known.fingerprint == fingerprint) {
+        if let Some(known) = known.filter(|known| known.fingerprint == fingerprint) {
+            known.shared.store(self.shared.all, Ordering::Relaxed);
             self.environment.registry.touch(self.revision, &known.state_keys);
             return Some(Arc::clone(known));
         }
@@ -210,7 +245,9 @@ impl<'a> Job<'a> {
                 chains: levels.names,
                 operation_chains: Arc::clone(&operation_chains),
             }),
-            doc: self.doc.clone(),
+            doc: Arc::clone(self.doc),
+            definition,
+            shared: AtomicU64::new(self.shared.all),
             base_path: base_path.into(),
             versionless_path: versionless_path.map(Into::into),
             chains: levels.chains.into(),
@@ -230,14 +267,14 @@ impl<'a> Job<'a> {
     fn fingerprint(&self) -> u64 {
         let mut hasher = FixedState::with_seed(7).build_hasher();
         self.id.hash(&mut hasher);
-        serde_json::to_vec(self.doc).unwrap_or_default().hash(&mut hasher);
+        serde_json::to_vec(&**self.doc).unwrap_or_default().hash(&mut hasher);
         // What applies to other APIs only may change without this one.
         for global in &self.globals {
             serde_json::to_vec(global.doc).unwrap_or_default().hash(&mut hasher);
         }
         serde_json::to_vec(&self.templates).unwrap_or_default().hash(&mut hasher);
         self.definition.map(|d| d.fingerprint).hash(&mut hasher);
-        self.shared.hash(&mut hasher);
+        self.shared.every.hash(&mut hasher);
         hasher.finish()
     }
 

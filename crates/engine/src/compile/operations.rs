@@ -44,7 +44,7 @@ impl<'a> Operations<'a> {
         });
         let imported = definition
             .into_iter()
-            .flat_map(|d| &d.operations)
+            .flat_map(|d| &*d.operations)
             .map(|operation| (None, Cow::Borrowed(operation)));
         let mut trie = OperationTrie::default();
         for (index, operation) in written.chain(imported) {

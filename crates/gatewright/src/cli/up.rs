@@ -4,6 +4,7 @@ use std::{
     net::{SocketAddr, TcpListener},
     path::PathBuf,
     process::ExitCode,
+    sync::Arc,
 };
 
 use clap::Args;
@@ -41,7 +42,7 @@ impl Up {
         };
         let upstream = self.upstream.clone().or_else(|| server_of(&definition.servers, &self.source));
         let api = ApiDoc { definition: Some(self.source.clone()), upstream, ..ApiDoc::default() };
-        let mut config = ConfigDoc { apis: vec![api], ..ConfigDoc::default() };
+        let mut config = ConfigDoc { apis: vec![Arc::new(api)], ..ConfigDoc::default() };
         let listen = self.listen.unwrap_or_else(|| free_or_any(default_listener().address));
         config.listeners = vec![ListenerDoc { address: listen, ..default_listener() }];
         config.settings.operations.address =

@@ -1,6 +1,8 @@
 //! What assets may refer to on this node. Whoever may change an API may not therefore read every file and every
 //! environment variable of the gateway, and send it somewhere.
 
+use std::sync::atomic::Ordering;
+
 use manager::Assets;
 use model::{Diagnostic, Diagnostics, diagnostic::join};
 use serde_json::Value;
@@ -10,16 +12,15 @@ use super::resolve;
 /// Every reference of an asset that the settings do not allow.
 pub(crate) fn refused(assets: &Assets, allowed: &[String]) -> Diagnostics {
     let mut problems = Diagnostics::default();
-    for held in assets.all() {
+    for held in assets.all().filter(|held| !held.looked_at.load(Ordering::Relaxed)) {
         let mut found = Vec::new();
         references(&held.parsed.document, "", &mut found);
         let mut files = Vec::new();
         resolve::named_files(&held.parsed.document, "", &mut files);
         found.extend(files.into_iter().map(|(path, name)| (path, format!("file:{name}"))));
+        found.retain(|(_, reference)| !allowed.iter().any(|pattern| fits(pattern, reference)));
+        held.looked_at.store(found.is_empty(), Ordering::Relaxed);
         for (path, reference) in found {
-            if allowed.iter().any(|pattern| fits(pattern, &reference)) {
-                continue;
-            }
             let problem =
                 Diagnostic::error(path, format!("found `{reference}`, which assets may not refer to"))
                     .help("what they may is in settings.manager.references of the node's configuration file")

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use manager::DOCUMENT;
@@ -18,7 +19,14 @@ pub(super) fn paths(config: &mut ConfigDoc, directory: &Path) {
         }
     };
     for api in &mut config.apis {
-        api.definition.iter_mut().filter(|location| !location.starts_with(DOCUMENT)).for_each(absolute);
+        // Only what is different is made anew.
+        if let Some(location) = api.definition.as_deref().filter(|location| !location.starts_with(DOCUMENT)) {
+            let mut found = location.to_owned();
+            absolute(&mut found);
+            if found != location {
+                Arc::make_mut(api).definition = Some(found);
+            }
+        }
     }
     for tls in config.listeners.iter_mut().filter_map(|l| l.tls.as_mut()) {
         tls.client_ca_file.iter_mut().for_each(absolute);

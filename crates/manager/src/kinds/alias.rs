@@ -1,5 +1,7 @@
 //! Aliases: values with a name.
 
+use std::sync::Arc;
+
 use model::{AliasDoc, ConfigDoc, Diagnostics};
 
 use super::written;
@@ -14,7 +16,7 @@ impl AssetDoc for AliasDoc {
         written(&self.name)
     }
 
-    fn list(config: &mut ConfigDoc) -> &mut Vec<Self> {
-        &mut config.aliases
+    fn add_to(doc: &Arc<Self>, config: &mut ConfigDoc) {
+        config.aliases.push((**doc).clone());
     }
 }

@@ -1,5 +1,7 @@
 //! APIs: the published interfaces. Several versions of one are assets of their own.
 
+use std::sync::Arc;
+
 use model::{ApiDoc, ConfigDoc, Diagnostic, Diagnostics};
 
 use super::written;
@@ -30,7 +32,7 @@ impl AssetDoc for ApiDoc {
         Ok(format!("{}:{}", written(name)?, self.version.as_deref().unwrap_or("1.0")))
     }
 
-    fn list(config: &mut ConfigDoc) -> &mut Vec<Self> {
-        &mut config.apis
+    fn add_to(doc: &Arc<Self>, config: &mut ConfigDoc) {
+        config.apis.push(Arc::clone(doc));
     }
 }

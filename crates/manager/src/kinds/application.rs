@@ -1,5 +1,7 @@
 //! Applications: the consumers of APIs.
 
+use std::sync::Arc;
+
 use model::{ApplicationDoc, ConfigDoc, Diagnostics};
 
 use super::written;
@@ -14,7 +16,7 @@ impl AssetDoc for ApplicationDoc {
         written(&self.name)
     }
 
-    fn list(config: &mut ConfigDoc) -> &mut Vec<Self> {
-        &mut config.applications
+    fn add_to(doc: &Arc<Self>, config: &mut ConfigDoc) {
+        config.applications.push((**doc).clone());
     }
 }

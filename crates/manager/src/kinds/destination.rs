@@ -1,5 +1,7 @@
 //! Destinations: where alerts go.
 
+use std::sync::Arc;
+
 use model::{ConfigDoc, DestinationDoc, Diagnostics};
 
 use super::written;
@@ -14,7 +16,7 @@ impl AssetDoc for DestinationDoc {
         written(self.name())
     }
 
-    fn list(config: &mut ConfigDoc) -> &mut Vec<Self> {
-        &mut config.destinations
+    fn add_to(doc: &Arc<Self>, config: &mut ConfigDoc) {
+        config.destinations.push((**doc).clone());
     }
 }

@@ -1,5 +1,7 @@
 //! Groups of users.
 
+use std::sync::Arc;
+
 use model::{ConfigDoc, Diagnostics, GroupDoc};
 
 use super::written;
@@ -14,7 +16,7 @@ impl AssetDoc for GroupDoc {
         written(&self.name)
     }
 
-    fn list(config: &mut ConfigDoc) -> &mut Vec<Self> {
-        &mut config.groups
+    fn add_to(doc: &Arc<Self>, config: &mut ConfigDoc) {
+        config.groups.push((**doc).clone());
     }
 }

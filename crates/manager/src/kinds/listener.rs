@@ -1,5 +1,7 @@
 //! Listeners: where clients connect.
 
+use std::sync::Arc;
+
 use model::{ConfigDoc, Diagnostics, ListenerDoc};
 
 use super::written;
@@ -14,7 +16,7 @@ impl AssetDoc for ListenerDoc {
         written(&self.name)
     }
 
-    fn list(config: &mut ConfigDoc) -> &mut Vec<Self> {
-        &mut config.listeners
+    fn add_to(doc: &Arc<Self>, config: &mut ConfigDoc) {
+        config.listeners.push((**doc).clone());
     }
 }

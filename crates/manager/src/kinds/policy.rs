@@ -1,5 +1,7 @@
 //! Global policies.
 
+use std::sync::Arc;
+
 use model::{ConfigDoc, Diagnostics, GlobalPolicyDoc};
 
 use super::written;
@@ -15,7 +17,7 @@ impl AssetDoc for GlobalPolicyDoc {
         written(self.name.as_deref().unwrap_or(&self.kind))
     }
 
-    fn list(config: &mut ConfigDoc) -> &mut Vec<Self> {
-        &mut config.policies
+    fn add_to(doc: &Arc<Self>, config: &mut ConfigDoc) {
+        config.policies.push((**doc).clone());
     }
 }

@@ -1,5 +1,7 @@
 //! Policy templates: sets of policies that APIs copy.
 
+use std::sync::Arc;
+
 use model::{ConfigDoc, Diagnostics, PolicyTemplateDoc};
 
 use super::written;
@@ -14,7 +16,7 @@ impl AssetDoc for PolicyTemplateDoc {
         written(&self.name)
     }
 
-    fn list(config: &mut ConfigDoc) -> &mut Vec<Self> {
-        &mut config.policy_templates
+    fn add_to(doc: &Arc<Self>, config: &mut ConfigDoc) {
+        config.policy_templates.push((**doc).clone());
     }
 }

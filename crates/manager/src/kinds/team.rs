@@ -1,5 +1,7 @@
 //! Teams, and the rules that assign assets to them.
 
+use std::sync::Arc;
+
 use model::{ConfigDoc, Diagnostics, TeamDoc, TeamRuleDoc, privilege::Privilege};
 
 use super::written;
@@ -14,8 +16,8 @@ impl AssetDoc for TeamDoc {
         written(&self.name)
     }
 
-    fn list(config: &mut ConfigDoc) -> &mut Vec<Self> {
-        &mut config.teams
+    fn add_to(doc: &Arc<Self>, config: &mut ConfigDoc) {
+        config.teams.push((**doc).clone());
     }
 }
 
@@ -28,7 +30,7 @@ impl AssetDoc for TeamRuleDoc {
         written(&self.name)
     }
 
-    fn list(config: &mut ConfigDoc) -> &mut Vec<Self> {
-        &mut config.team_rules
+    fn add_to(doc: &Arc<Self>, config: &mut ConfigDoc) {
+        config.team_rules.push((**doc).clone());
     }
 }

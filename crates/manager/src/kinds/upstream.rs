@@ -1,5 +1,7 @@
 //! Upstreams: the native services behind the APIs.
 
+use std::sync::Arc;
+
 use model::{ConfigDoc, Diagnostics, UpstreamDoc};
 
 use super::written;
@@ -14,7 +16,7 @@ impl AssetDoc for UpstreamDoc {
         written(&self.name)
     }
 
-    fn list(config: &mut ConfigDoc) -> &mut Vec<Self> {
-        &mut config.upstreams
+    fn add_to(doc: &Arc<Self>, config: &mut ConfigDoc) {
+        config.upstreams.push((**doc).clone());
     }
 }

@@ -1,5 +1,7 @@
 //! URL aliases: other addresses of APIs.
 
+use std::sync::Arc;
+
 use model::{ConfigDoc, Diagnostics, UrlAliasDoc};
 
 use super::written;
@@ -14,7 +16,7 @@ impl AssetDoc for UrlAliasDoc {
         written(&self.name)
     }
 
-    fn list(config: &mut ConfigDoc) -> &mut Vec<Self> {
-        &mut config.url_aliases
+    fn add_to(doc: &Arc<Self>, config: &mut ConfigDoc) {
+        config.url_aliases.push((**doc).clone());
     }
 }

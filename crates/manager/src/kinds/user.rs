@@ -1,5 +1,7 @@
 //! Users, without their passwords: these are kept apart.
 
+use std::sync::Arc;
+
 use model::{ConfigDoc, Diagnostics, UserDoc};
 
 use super::written;
@@ -14,7 +16,7 @@ impl AssetDoc for UserDoc {
         written(&self.name)
     }
 
-    fn list(config: &mut ConfigDoc) -> &mut Vec<Self> {
-        &mut config.users
+    fn add_to(doc: &Arc<Self>, config: &mut ConfigDoc) {
+        config.users.push((**doc).clone());
     }
 }

@@ -1,6 +1,6 @@
 //! `gatewright plan` and `gatewright apply`.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::Args;
 use model::ConfigDoc;
@@ -76,6 +76,7 @@ impl Documents {
     /// The manager cannot read files that are here.
     async fn upload_definitions(&self, config: &mut ConfigDoc) -> Result<(), String> {
         for api in &mut config.apis {
+            let api = Arc::make_mut(api);
             let Some(path) =
                 api.definition.as_deref().filter(|d| !d.contains("://") && !d.starts_with(manager::DOCUMENT))
             else {
