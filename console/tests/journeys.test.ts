@@ -55,7 +55,7 @@ test('from a document to a call that is explained', async () => {
   await page.getByRole('heading', { name: 'Pets 1.0' }).waitFor();
   await page.getByText('Waiting for the first call').waitFor();
 
-  const line = await page.getByRole('region', { name: 'Call it' }).innerText();
+  const line = (await page.getByRole('region', { name: 'Call it' }).textContent()) ?? '';
   const url = /'(http[^']+)'/.exec(line)?.[1] ?? '';
   expect(url).toBe(`${gateway.listener}/gateway/Pets/1.0/pets`);
   expect((await fetch(url)).status).toBe(200);
@@ -196,7 +196,7 @@ test('a token is shown once', async () => {
   await page.getByLabel('Name').fill('pipeline');
   await page.getByRole('button', { name: 'Create' }).click();
   await page.getByText('Copy the token now').waitFor();
-  const token = (await page.getByRole('region', { name: 'Token' }).innerText()).trim();
+  const token = ((await page.getByRole('region', { name: 'Token' }).textContent()) ?? '').trim();
   const who = await fetch(`${gateway.admin}/api/v1/whoami`, {
     headers: { authorization: `Bearer ${token}` },
   });

@@ -14,7 +14,6 @@ export function Shell() {
   const { t } = useTexts();
   const [opened, { open, close }] = useDisclosure(false);
   const path = useLocation({ select: (location) => location.pathname });
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the drawer closes when another page is shown
   useEffect(() => close(), [path, close]);
   return (
     <Box className={classes.shell ?? ''}>

@@ -12,12 +12,5 @@ export function Description({ text }: { text: string | undefined }) {
 
 export function Words({ text }: { text: string }) {
   const parts = text.replaceAll('\n', ' ').split(/`([^`]+)`/);
-  return (
-    <>
-      {parts.map((part, index) =>
-        // biome-ignore lint/suspicious/noArrayIndexKey: parts of a text that does not change
-        index % 2 === 1 ? <Code key={index}>{part}</Code> : part,
-      )}
-    </>
-  );
+  return <>{parts.map((part, index) => (index % 2 === 1 ? <Code key={index}>{part}</Code> : part))}</>;
 }

@@ -28,7 +28,6 @@ export function ListField({ of, label, required, value, path, onChange }: ValueP
     >
       <Stack gap="sm" mt="xs">
         {items.map((item, index) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: items have no name of their own; their place is what they are
           <Box key={index} className="gw-panel" p="md">
             <Group justify="space-between" mb="xs" wrap="nowrap">
               <Text fw={600} size="sm" truncate>

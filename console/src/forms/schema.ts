@@ -116,16 +116,7 @@ export function variantsOf({ schema, definitions }: Field): Variants | undefined
 }
 
 export type Shape =
-  | 'text'
-  | 'choice'
-  | 'boolean'
-  | 'number'
-  | 'texts'
-  | 'list'
-  | 'object'
-  | 'variants'
-  | 'map'
-  | 'yaml';
+  'text' | 'choice' | 'boolean' | 'number' | 'texts' | 'list' | 'object' | 'variants' | 'map' | 'yaml';
 
 /** How a value is asked for. What no form fits is written as YAML. */
 export function shapeOf(of: Field): Shape {

@@ -114,13 +114,11 @@ export function AssetList({ list, q, sort, filter, onSearch, row, empty, tools }
         </Box>
       ) : (
         <div ref={frame} className={`gw-panel ${classes.frame ?? ''}`}>
-          {/* biome-ignore lint/a11y/useSemanticElements: rows are placed by the virtualizer */}
           <div role="list" style={{ height: rows.getTotalSize(), position: 'relative' }}>
             {shown.map((place) => {
               const asset = items[place.index];
               if (asset === undefined) return null;
               return (
-                // biome-ignore lint/a11y/useSemanticElements: rows are placed by the virtualizer
                 <div
                   key={place.key}
                   role="listitem"

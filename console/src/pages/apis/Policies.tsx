@@ -29,9 +29,11 @@ export function Policies({ api, onChange }: Props) {
   const templates = useInfiniteQuery(listQuery('policyTemplates', { q: '', sort: 'name' }));
   const [editing, setEditing] = useState<{ index: number | null; stage: string } | null>(null);
   const all = [
-    ...(global.data?.pages.flatMap((page) => page.items) ?? []).map(
-      (asset): Governing => ({ from: 'global', name: asset.name, policy: asset.spec }),
-    ),
+    ...(global.data?.pages.flatMap((page) => page.items) ?? []).map((asset): Governing => ({
+      from: 'global',
+      name: asset.name,
+      policy: asset.spec,
+    })),
     ...templatesOf(spec.templates, templates.data?.pages.flatMap((page) => page.items) ?? []),
     ...spec.policies.map((policy, index): Governing => ({ from: 'api', index, policy })),
   ];

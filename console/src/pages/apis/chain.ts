@@ -4,15 +4,16 @@ import type { PolicyType } from '../../api/policies';
 import { objects } from './spec';
 
 export type Governing =
-  | { from: 'api'; index: number; policy: Spec }
-  | { from: 'global' | 'template'; name: string; policy: Spec };
+  { from: 'api'; index: number; policy: Spec } | { from: 'global' | 'template'; name: string; policy: Spec };
 
 /** Policies of the templates that an API names, in its order. */
 export function templatesOf(names: string[], templates: Asset[]): Governing[] {
   return names.flatMap((name) =>
-    objects(templates.find((template) => template.name === name)?.spec.policies).map(
-      (policy): Governing => ({ from: 'template', name, policy }),
-    ),
+    objects(templates.find((template) => template.name === name)?.spec.policies).map((policy): Governing => ({
+      from: 'template',
+      name,
+      policy,
+    })),
   );
 }
 
