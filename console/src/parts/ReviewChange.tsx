@@ -164,7 +164,7 @@ function Conflict({ list, base, spec, onRebase, onTakeTheirs }: ConflictProps) {
                 {t('conflict.takeTheirs')}
               </Button>
             )}
-            <Button color="orange" variant="light" onClick={() => onRebase(theirs)}>
+            <Button onClick={() => onRebase(theirs)}>
               {t('conflict.rebase')}
             </Button>
           </Group>
