@@ -4,6 +4,7 @@
 mod aliases;
 mod api;
 pub mod applications;
+mod authorization_servers;
 mod destinations;
 mod findings;
 mod gate;
@@ -32,6 +33,7 @@ pub(crate) use findings::Findings;
 use crate::{
     Alerts, Clock, PolicyKind, Snapshot, Timed, UpstreamName,
     alert::AlertSource,
+    authorization_server::AuthorizationServer,
     journal::Catalog,
     language::LanguageCx,
     route::{ApiIndex, ApiPlace, Versionless},
@@ -207,6 +209,17 @@ impl<'a> CompileCx<'a> {
         self.timed.push(timed);
     }
 
+    /// The authorization servers, or those that are named. Where a configuration is checked without an API, there are
+    /// none.
+    pub fn authorization_servers(
+        &self,
+        path: &str,
+        names: &[String],
+    ) -> Result<Vec<Arc<AuthorizationServer>>, Diagnostic> {
+        let Some(api) = self.api else { return Ok(Vec::new()) };
+        api.authorization_servers(path, names)
+    }
+
     /// Says that a part of the policy has no effect; paths are inside its configuration.
     pub fn warn(&mut self, warning: Diagnostic) {
         self.warnings.push(warning);
@@ -275,12 +288,20 @@ pub fn compile(
     for (index, doc) in config.upstreams.iter().enumerate() {
         upstreams.add(doc.clone(), &format!("upstreams[{index}]"), &mut problems);
     }
+    let authorization_servers = authorization_servers::compile(
+        config,
+        environment,
+        previous,
+        revision,
+        &mut upstreams,
+        &mut problems,
+    );
 
     let reusable: HashMap<&str, _> =
         previous.iter().flat_map(|s| &s.apis).map(|api| (&*api.names.id, api)).collect();
     findings::check_shared(config, environment, &mut problems);
     let mut report = findings::Report::new(config);
-    let shared = api::Shared::new(config, environment);
+    let shared = api::Shared::new(config, environment, &authorization_servers);
     let mut apis = Vec::with_capacity(config.apis.len());
     let mut bindings = Vec::with_capacity(config.apis.len());
     for (index, doc) in config.apis.iter().enumerate() {
@@ -288,7 +309,8 @@ pub fn compile(
         let definition = input.definitions.get(index).and_then(Option::as_deref);
         bindings.push(bind(doc, definition, &path, &mut upstreams, &mut problems));
         let mut own = Diagnostics::default();
-        let job = api::Job::new(doc, definition, config, environment, revision, shared, &mut own);
+        let around = api::Around { config, environment, revision, servers: &authorization_servers, shared };
+        let job = api::Job::new(doc, definition, around, &mut own);
         problems.0.extend(own.0.into_iter().map(|problem| problem.under(&path)));
         let Some(job) = job else { continue };
         let mut found = Vec::new();
@@ -361,6 +383,7 @@ pub fn compile(
         upstreams,
         upstream_names,
         applications,
+        authorization_servers,
         catalog,
         unrouted,
     };

@@ -325,8 +325,13 @@ impl Exchange {
 
     /// Writes down what came of a call, and returns it.
     pub fn take_call(&mut self, called: Called) -> Result<CallAnswer, Box<Rejection>> {
-        self.extras_mut().calls.push(called.record);
+        self.add_call(called.record);
         called.outcome
+    }
+
+    /// Writes down a call whose answer somebody else has taken.
+    pub fn add_call(&mut self, call: CallRecord) {
+        self.extras_mut().calls.push(call);
     }
 
     /// What was written down of calls.

@@ -1,13 +1,21 @@
 //! What applications are recognised by, beside their keys, as indexes for requests: from an address, a header, a part
 //! of the body, a certificate or a user to the applications that have it.
 
-use std::{collections::HashMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::IpAddr,
+};
 
 use base64ct::{Base64, Encoding};
 use foldhash::fast::RandomState;
 use http::HeaderName;
+use serde_json::Value;
 
-use crate::{Headers, keys::ApplicationIndex};
+use crate::{
+    Headers,
+    authorization_server::{claim, claim_texts},
+    keys::ApplicationIndex,
+};
 
 /// SHA-256 of a certificate in DER.
 pub type Fingerprint = [u8; 32];
@@ -30,6 +38,9 @@ pub struct Identifiers {
     headers: HashMap<HeaderName, Map<Box<[u8]>>, RandomState>,
     certificates: Map<Fingerprint>,
     users: Map<Box<str>>,
+    /// By authorization server, then by client.
+    clients: HashMap<Box<str>, Map<Box<str>>, RandomState>,
+    claims: ClaimSets,
     payload: Map<Box<str>>,
     /// Whole names, and with a dot before them the ends of names.
     hosts: Map<Box<str>>,
@@ -68,6 +79,19 @@ impl Identifiers {
         }
         self.hosts.entry(name.to_ascii_lowercase().into()).or_default().push(application);
         true
+    }
+
+    pub(crate) fn add_client(&mut self, server: &str, id: &str, application: ApplicationIndex) {
+        self.clients.entry(server.into()).or_default().entry(id.into()).or_default().push(application);
+    }
+
+    /// A set of claims; `false` when there is none in it.
+    pub(crate) fn add_claims(
+        &mut self,
+        claims: &BTreeMap<String, String>,
+        application: ApplicationIndex,
+    ) -> bool {
+        self.claims.add(claims, application)
     }
 
     /// To be called when everything was added.
@@ -115,9 +139,72 @@ impl Identifiers {
         applications
     }
 
+    /// The applications that a client of an authorization server belongs to.
+    pub fn by_client(&self, server: &str, id: &str) -> &[ApplicationIndex] {
+        self.clients.get(server).and_then(|clients| clients.get(id)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a client of an authorization server belongs to any application.
+    pub fn knows_client(&self, server: &str, id: &str) -> bool {
+        !self.by_client(server, id).is_empty()
+    }
+
+    /// The applications of which a token has all claims of a set.
+    pub fn by_claims(&self, claims: &Value) -> Vec<ApplicationIndex> {
+        self.claims.find(claims)
+    }
+
     /// The applications that a user acts for.
     pub fn by_user(&self, name: &str) -> &[ApplicationIndex] {
         self.users.get(name).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Sets of claims by one claim of each: few sets are compared as a whole, however many there are.
+#[derive(Debug, Default)]
+struct ClaimSets {
+    first: BTreeMap<Box<str>, Map<Box<str>>>,
+    sets: Vec<ClaimSet>,
+}
+
+#[derive(Debug)]
+struct ClaimSet {
+    rest: Box<[(Box<str>, Box<str>)]>,
+    application: ApplicationIndex,
+}
+
+impl ClaimSets {
+    fn add(&mut self, claims: &BTreeMap<String, String>, application: ApplicationIndex) -> bool {
+        // Every token of a server has the same issuer and audience: they tell sets apart last.
+        let weight = |name: &str| matches!(name, "iss" | "aud");
+        let mut claims: Vec<_> = claims.iter().collect();
+        claims.sort_by_key(|(name, _)| weight(name));
+        let Some(((name, value), rest)) = claims.split_first() else { return false };
+        let Ok(position) = u32::try_from(self.sets.len()) else { return false };
+        let rest = rest.iter().map(|(name, value)| (name.as_str().into(), value.as_str().into()));
+        self.sets.push(ClaimSet { rest: rest.collect(), application });
+        let values = self.first.entry(name.as_str().into()).or_default();
+        values.entry(value.as_str().into()).or_default().push(position);
+        true
+    }
+
+    fn find(&self, claims: &Value) -> Vec<ApplicationIndex> {
+        let Some(claims) = claims.as_object() else { return Vec::new() };
+        let mut found: Vec<ApplicationIndex> = Vec::new();
+        for (name, values) in &self.first {
+            let said = claim(claims, name).into_iter().flat_map(claim_texts);
+            let positions = said.filter_map(|text| values.get(&*text)).flatten();
+            found.extend(positions.filter_map(|position| {
+                let set = self.sets.get(*position as usize)?;
+                let has = |(name, value): &(Box<str>, Box<str>)| {
+                    claim(claims, name).is_some_and(|said| claim_texts(said).any(|text| *text == **value))
+                };
+                set.rest.iter().all(has).then_some(set.application)
+            }));
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
     }
 }
 
@@ -221,6 +308,33 @@ fn unescape(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_set_of_claims_is_had_as_a_whole_or_not_at_all() {
+        let mut identifiers = Identifiers::default();
+        let sets: [&[(&str, &str)]; 4] = [
+            &[("tenant", "red"), ("iss", "https://a")],
+            &[("tenant", "red"), ("level", "2")],
+            &[("realm.roles", "buyer")],
+            &[("tenant", "red"), ("iss", "https://b")],
+        ];
+        for (application, set) in (0_u32..).zip(sets) {
+            let set = set.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            assert!(identifiers.add_claims(&set, application));
+        }
+        assert!(!identifiers.add_claims(&BTreeMap::new(), 9), "every token has no claim");
+        for (claims, expect) in [
+            (r#"{"iss":"https://a","tenant":"red"}"#, &[0][..]),
+            (r#"{"iss":"https://a","tenant":["blue","red"],"level":2}"#, &[0, 1]),
+            (r#"{"iss":"https://b","tenant":"red","realm":{"roles":["x","buyer"]}}"#, &[2, 3]),
+            (r#"{"iss":"https://b","realm.roles":"buyer"}"#, &[2]),
+            (r#"{"iss":"https://a","tenant":"RED"}"#, &[]),
+            (r#"{"tenant":{"red":true},"realm":"buyer"}"#, &[]),
+            ("[]", &[]),
+        ] {
+            assert_eq!(identifiers.by_claims(&serde_json::from_str(claims).unwrap()), expect, "{claims}");
+        }
+    }
 
     #[test]
     fn addresses_are_found_in_ranges_that_overlap() {

@@ -2,6 +2,7 @@
 //! an immutable snapshot. No sockets here; moving bytes is left to `proxy`, concrete policies to `policies`.
 
 pub mod alert;
+pub mod authorization_server;
 pub mod calls;
 pub mod candidates;
 pub mod clock;

@@ -11,6 +11,7 @@ use model::{ListenerDoc, Settings};
 
 use crate::{
     Compiled, Exchange, LogMask, Needs, Stage, Timed, Timestamp, UpstreamName,
+    authorization_server::AuthorizationServers,
     compile::Findings,
     fault::Faults,
     journal::{ApiNames, Catalog, Measures, OperationNames},
@@ -36,6 +37,7 @@ pub struct Snapshot {
     pub upstreams: Vec<Arc<CompiledUpstream>>,
     pub(crate) upstream_names: HashMap<String, u32>,
     pub applications: Applications,
+    pub authorization_servers: AuthorizationServers,
     pub catalog: Arc<Catalog>,
     /// Requests that found no API.
     pub unrouted: Arc<ApiStats>,

@@ -4,8 +4,8 @@ use std::{io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{
-    Request, Response, Uri,
-    header::{HOST, LOCATION, USER_AGENT},
+    Request, Response, StatusCode, Uri,
+    header::{ACCEPT, HOST, LOCATION, USER_AGENT},
 };
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{body::Incoming, client::conn::http1};
@@ -44,6 +44,25 @@ pub async fn fetch(url: &str) -> io::Result<Bytes> {
     Err(error("too many redirects"))
 }
 
+/// Gets a document from where it has to be: no redirects, an answer of 200, not longer than that.
+pub async fn get(
+    uri: &Uri,
+    tls: Option<Arc<rustls::ClientConfig>>,
+    server_name: Option<&str>,
+    most: usize,
+) -> io::Result<Bytes> {
+    let request = Request::get(uri.clone())
+        .header(ACCEPT, "application/json")
+        .body(Full::default())
+        .map_err(|e| error(e.to_string()))?;
+    let response = send_over(request, tls, server_name).await?;
+    if response.status() != StatusCode::OK {
+        return Err(error(format!("the server answered {}", response.status().as_u16())));
+    }
+    let body = Limited::new(response.into_body(), most).collect().await;
+    Ok(body.map_err(|e| error(format!("the body could not be read: {e}")))?.to_bytes())
+}
+
 /// The whole body of an answer.
 pub async fn whole(response: Response<Incoming>) -> io::Result<Bytes> {
     let body = Limited::new(response.into_body(), LARGEST).collect().await;
@@ -61,7 +80,17 @@ fn resolve(base: &Uri, location: &str) -> io::Result<Uri> {
 }
 
 /// Sends one request on a connection of its own.
-pub async fn send(mut request: Request<Full<Bytes>>) -> io::Result<Response<Incoming>> {
+pub async fn send(request: Request<Full<Bytes>>) -> io::Result<Response<Incoming>> {
+    send_over(request, None, None).await
+}
+
+/// The same with settings of TLS, and the name that is expected in the certificate. Default: those of the system, and the
+/// host.
+async fn send_over(
+    mut request: Request<Full<Bytes>>,
+    config: Option<Arc<rustls::ClientConfig>>,
+    server_name: Option<&str>,
+) -> io::Result<Response<Incoming>> {
     let uri = request.uri().clone();
     let authority = uri.authority().ok_or_else(|| error("the URL has no host"))?;
     let tls = match uri.scheme_str() {
@@ -84,9 +113,13 @@ pub async fn send(mut request: Request<Full<Bytes>>) -> io::Result<Response<Inco
         if !tls {
             return exchange(stream, request).await;
         }
-        let name = rustls::pki_types::ServerName::try_from(host.to_owned())
+        let name = rustls::pki_types::ServerName::try_from(server_name.unwrap_or(host).to_owned())
             .map_err(|_| error("the host is not valid"))?;
-        let stream = TlsConnector::from(tls_config()?).connect(name, stream).await?;
+        let config = match config {
+            Some(config) => config,
+            None => tls_config()?,
+        };
+        let stream = TlsConnector::from(config).connect(name, stream).await?;
         exchange(stream, request).await
     };
     timeout(PATIENCE, exchange).await.map_err(|_| error("no answer within 30 seconds"))?

@@ -31,6 +31,7 @@ use crate::{
     managed::{self, Managed},
     metrics, ops,
     ready::prepare,
+    token_keys,
     watch::Watch,
 };
 
@@ -104,6 +105,7 @@ pub struct Gateway {
     inner: Arc<Inner>,
     answering: JoinHandle<()>,
     keeping_time: JoinHandle<()>,
+    keeping_keys: JoinHandle<()>,
     watching: Option<JoinHandle<()>>,
     collector: JoinHandle<()>,
     operations: SocketAddr,
@@ -192,6 +194,7 @@ impl Gateway {
             names: options.names,
             release_memory: options.release_memory,
         };
+        snapshot.authorization_servers.fetcher.begin();
         let server = Server::start(server_options, Arc::new(snapshot), tls).map_err(StartError::Server)?;
         let collector = tokio::spawn(collector::run(
             received,
@@ -220,10 +223,11 @@ impl Gateway {
         inner.served(1, warnings, &loaded);
         let answering = tokio::spawn(ops::serve(operations, Arc::clone(&inner)));
         let keeping_time = tokio::spawn(keep_time(Arc::clone(&inner)));
+        let keeping_keys = tokio::spawn(token_keys::keep(Arc::clone(&inner)));
         let watching = if options.watch { inner.watch(&loaded) } else { None };
         let managed = opened.map(|opened| opened.serve(&inner));
         let operations = operations_address;
-        Ok(Self { inner, answering, keeping_time, watching, collector, operations, managed })
+        Ok(Self { inner, answering, keeping_time, keeping_keys, watching, collector, operations, managed })
     }
 
     /// Where clients connect.
@@ -304,6 +308,7 @@ impl Gateway {
         // The workers are gone, and with them the last sender: the collector comes to its end.
         let _ = self.collector.await;
         self.keeping_time.abort();
+        self.keeping_keys.abort();
         let desk = self.inner.desk.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(desk) = desk {
             desk.close().await;

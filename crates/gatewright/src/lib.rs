@@ -19,6 +19,7 @@ mod ops;
 pub mod ready;
 mod tap;
 pub mod testing;
+mod token_keys;
 mod watch;
 
 pub use config::Source;

@@ -7,6 +7,7 @@ use std::{
 
 use engine::{
     Snapshot,
+    authorization_server::KeyStatus,
     stats::{LATENCY_BOUNDS_US, Totals},
 };
 
@@ -25,6 +26,9 @@ pub struct Gauges<'a> {
 
 /// Name, help, and where the value is found.
 type Counter = (&'static str, &'static str, fn(&Totals) -> u64);
+
+/// Name, type, help, and where the value is found.
+type OfKeys = (&'static str, &'static str, &'static str, fn(&KeyStatus) -> u64);
 
 /// All metrics as text.
 pub fn render(snapshot: &Snapshot, gauges: &Gauges<'_>) -> String {
@@ -94,6 +98,7 @@ fn write_all(out: &mut String, snapshot: &Snapshot, gauges: &Gauges<'_>) -> Resu
         }
     }
     endpoints(out, snapshot)?;
+    authorization_servers(out, snapshot)?;
     let singles: [(&str, &str, &str, u64); 8] = [
         (
             "gatewright_config_revision",
@@ -151,6 +156,37 @@ fn deliveries(out: &mut String, alerts: &Counts) -> Result {
         {
             let count = count.load(Relaxed);
             writeln!(out, "{name}{{destination=\"{destination}\",result=\"{result}\"}} {count}")?;
+        }
+    }
+    Ok(())
+}
+
+fn authorization_servers(out: &mut String, snapshot: &Snapshot) -> Result {
+    let servers = &snapshot.authorization_servers.list;
+    if servers.is_empty() {
+        return Ok(());
+    }
+    let metrics: [OfKeys; 3] = [
+        ("gatewright_token_keys", "gauge", "Keys that are known of an authorization server.", |s| {
+            s.keys as u64
+        }),
+        (
+            "gatewright_token_key_fetches_total",
+            "counter",
+            "Tries to fetch the keys of an authorization server.",
+            |s| s.tries,
+        ),
+        (
+            "gatewright_token_key_fetches_failed_total",
+            "counter",
+            "Tries that failed; the keys that are known go on being used.",
+            |s| s.failures,
+        ),
+    ];
+    for (name, kind, help, value) in metrics {
+        head(out, name, kind, help)?;
+        for server in servers {
+            writeln!(out, "{name}{{server=\"{}\"}} {}", escape(&server.name), value(&server.keys.status()))?;
         }
     }
     Ok(())

@@ -22,6 +22,7 @@ use crate::{
     explain::Explanation,
     gateway::Inner,
     tap::{TapFilter, Tapped, Tapping},
+    token_keys,
 };
 
 pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
@@ -138,6 +139,7 @@ async fn status(State(inner): Gateway) -> Response {
         "apis": snapshot.apis.len(),
         "applications": snapshot.applications.list.len(),
         "upstreams": upstreams,
+        "authorizationServers": token_keys::status(&snapshot, now),
         "connections": connections,
         "requestsInProgress": requests,
     }))

@@ -125,8 +125,14 @@ pub(crate) fn prepare(
             .filter(|u| u.endpoints.iter().any(|e| e.tls) || u.doc.tls != UpstreamTls::default())
             .map(|upstream| {
                 let place = loaded.input.config.upstreams.iter().position(|doc| *doc.name == *upstream.name);
-                let path =
-                    place.map_or_else(|| "upstreams".to_owned(), |place| format!("upstreams[{place}]"));
+                let servers = &loaded.input.config.authorization_servers;
+                let server = upstream.name.strip_prefix("authorizationServers/");
+                let server = server.and_then(|name| servers.iter().position(|doc| doc.name == name));
+                let path = match (place, server) {
+                    (Some(place), _) => format!("upstreams[{place}]"),
+                    (None, Some(server)) => format!("authorizationServers[{server}]"),
+                    (None, None) => "upstreams".to_owned(),
+                };
                 (path, upstream.doc.tls.clone(), upstream.doc.protocol)
             })
             .collect();

@@ -74,10 +74,15 @@ pub struct IdentifiersDoc {
     /// Names of users who authenticate with a password.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub user_names: Vec<String>,
+    /// Clients of authorization servers, for rules of type `oauth2Token`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub client_ids: Vec<ClientIdentifier>,
     /// Tokens of other systems. Nothing compares them yet.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tokens: Vec<String>,
-    /// Sets of claims, of which a token must have all of one. Nothing compares them yet.
+    /// Sets of claims, of which a token must have all of one, for rules of type `jwtClaims` and `openIdClaims`. Values are
+    /// compared as texts; of a list in a token, one item is enough. A name with dots leads into nested claims. Where
+    /// several authorization servers are trusted, name `iss`, too.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub claims: Vec<BTreeMap<String, String>>,
 }
@@ -86,6 +91,17 @@ impl IdentifiersDoc {
     fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+}
+
+/// A client of an authorization server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ClientIdentifier {
+    /// Client id, to the letter.
+    pub id: String,
+    /// Name of the authorization server, since clients of two servers may have the same id. Default: the only one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
 }
 
 /// A header that identifies an application.

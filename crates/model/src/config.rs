@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    AliasDoc, ApiDoc, ApplicationDoc, DestinationDoc, GlobalPolicyDoc, GroupDoc, ListenerDoc, PolicyDoc,
-    PolicyFiles, PolicyTemplateDoc, Settings, TeamDoc, TeamRuleDoc, UpstreamDoc, UrlAliasDoc, UserDoc,
-    secret::ResolvedSecrets,
+    AliasDoc, ApiDoc, ApplicationDoc, AuthorizationServerDoc, DestinationDoc, GlobalPolicyDoc, GroupDoc,
+    ListenerDoc, PolicyDoc, PolicyFiles, PolicyTemplateDoc, Settings, TeamDoc, TeamRuleDoc, UpstreamDoc,
+    UrlAliasDoc, UserDoc, secret::ResolvedSecrets,
 };
 
 /// Configuration of a gateway: one file, or a folder of files that are added up.
@@ -41,6 +41,9 @@ pub struct ConfigDoc {
     /// What assigns assets to teams by what they are like.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub team_rules: Vec<TeamRuleDoc>,
+    /// Whose tokens are accepted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub authorization_servers: Vec<AuthorizationServerDoc>,
     /// Policies of every API, or of those they select; they run before the API's own within each stage.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub policies: Vec<GlobalPolicyDoc>,

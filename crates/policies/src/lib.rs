@@ -25,11 +25,13 @@ mod monitor;
 mod multipart;
 mod outbound_authentication;
 mod rate_limit;
+mod required_scopes;
 mod result_cache;
 mod routing;
 mod schema;
 mod schemas;
 mod script;
+mod shared_map;
 #[cfg(test)]
 mod testing;
 mod throttle;
@@ -52,6 +54,7 @@ pub static POLICIES: &[PolicyKind] = &[
     PolicyKind::of::<validate_specification::ValidateSpecification>(),
     PolicyKind::of::<identify::IdentifyAndAuthorize>(),
     PolicyKind::of::<authorize_user::AuthorizeUser>(),
+    PolicyKind::of::<required_scopes::RequiredScopes>(),
     PolicyKind::of::<transformation::RequestTransformation>(),
     PolicyKind::of::<conversion::RequestConversion>(),
     PolicyKind::of::<masking::RequestMasking>(),

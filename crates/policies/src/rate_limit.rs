@@ -7,14 +7,13 @@ use std::{net::IpAddr, num::NonZeroU32, sync::Arc};
 use engine::{
     CompileCx, Compiled, Exchange, Filter, Outcome, Policy, Reason, Rejection, Stage, Step, Verdict,
 };
-use foldhash::fast::RandomState;
 use http::{HeaderName, HeaderValue, StatusCode, header::RETRY_AFTER};
 use model::Diagnostic;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::counter::{Counter, Quota, Taken};
-use crate::keyed::client_of;
+use crate::{keyed::client_of, shared_map::SharedMap};
 
 /// Limits how many requests one caller may send in a time window. The limit holds exactly, over all workers.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -99,22 +98,12 @@ impl Policy for RateLimit {
 }
 
 /// Counters that outlive a reload.
+#[derive(Default)]
 struct Buckets {
     shape: std::sync::Mutex<u64>,
     whole_api: Counter,
-    applications: papaya::HashMap<Box<str>, Arc<Counter>, RandomState>,
-    clients: papaya::HashMap<IpAddr, Arc<Counter>, RandomState>,
-}
-
-impl Default for Buckets {
-    fn default() -> Self {
-        Self {
-            shape: std::sync::Mutex::new(0),
-            whole_api: Counter::default(),
-            applications: papaya::HashMap::default(),
-            clients: papaya::HashMap::default(),
-        }
-    }
+    applications: SharedMap<Box<str>, Arc<Counter>>,
+    clients: SharedMap<IpAddr, Arc<Counter>>,
 }
 
 /// Client addresses counted before those with nothing left to remember are let go.

@@ -15,6 +15,8 @@ use std::{
 
 use arc_swap::ArcSwap;
 use engine::{Clock, Snapshot, journal::Batch};
+use model::upstream::{UpstreamProtocol, UpstreamTls};
+use rustls::ClientConfig;
 use tokio::{
     net::TcpListener,
     runtime::Builder,
@@ -158,6 +160,11 @@ impl Server {
 
     pub fn snapshot(&self) -> Arc<Snapshot> {
         Arc::clone(&self.shared.live.load().snapshot)
+    }
+
+    /// TLS as it is towards an upstream with these settings.
+    pub fn upstream_tls(&self, tls: &UpstreamTls, protocol: UpstreamProtocol) -> Option<Arc<ClientConfig>> {
+        self.shared.live.load().tls.upstream(tls, protocol)
     }
 
     pub fn listeners(&self) -> Vec<BoundListener> {

@@ -86,7 +86,9 @@ enum Kind {
 }
 
 impl Builder {
-    fn service<F>(service: impl Fn(Request<Incoming>, Arc<Record>) -> F + Send + Sync + 'static) -> Self
+    pub(crate) fn service<F>(
+        service: impl Fn(Request<Incoming>, Arc<Record>) -> F + Send + Sync + 'static,
+    ) -> Self
     where
         F: Future<Output = Response<Body>> + Send + 'static,
     {

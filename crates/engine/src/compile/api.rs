@@ -21,7 +21,10 @@ use super::{
     selection::{self, ApiFacts},
     sources::{At, Collector},
 };
-use crate::{journal::ApiNames, route::decode, snapshot::CompiledApi, stats::ApiStats};
+use crate::{
+    authorization_server::AuthorizationServers, journal::ApiNames, route::decode, snapshot::CompiledApi,
+    stats::ApiStats,
+};
 
 /// Everything that an API is compiled from.
 pub(super) struct Job<'a> {
@@ -30,6 +33,7 @@ pub(super) struct Job<'a> {
     pub config: &'a ConfigDoc,
     pub environment: &'a Environment<'a>,
     pub revision: u64,
+    pub servers: &'a AuthorizationServers,
     shared: Shared,
     pub name: String,
     pub version: String,
@@ -51,8 +55,12 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(config: &ConfigDoc, environment: &Environment<'_>) -> Self {
-        let every = shared_fingerprint(config, environment);
+    pub(super) fn new(
+        config: &ConfigDoc,
+        environment: &Environment<'_>,
+        servers: &AuthorizationServers,
+    ) -> Self {
+        let every = shared_fingerprint(config, environment, servers);
         let mut hasher = FixedState::with_seed(7).build_hasher();
         every.hash(&mut hasher);
         serde_json::to_vec(&config.policies).unwrap_or_default().hash(&mut hasher);
@@ -61,8 +69,22 @@ impl Shared {
     }
 }
 
+/// What is around all APIs.
+#[derive(Clone, Copy)]
+pub(super) struct Around<'a> {
+    pub config: &'a ConfigDoc,
+    pub environment: &'a Environment<'a>,
+    pub revision: u64,
+    pub servers: &'a AuthorizationServers,
+    pub shared: Shared,
+}
+
 /// Files can be large: they are read once, and not for each API.
-fn shared_fingerprint(config: &ConfigDoc, environment: &Environment<'_>) -> u64 {
+fn shared_fingerprint(
+    config: &ConfigDoc,
+    environment: &Environment<'_>,
+    servers: &AuthorizationServers,
+) -> u64 {
     let mut hasher = FixedState::with_seed(7).build_hasher();
     serde_json::to_vec(&config.settings.content_types).unwrap_or_default().hash(&mut hasher);
     config.settings.limits.body_size.map(|s| s.get()).hash(&mut hasher);
@@ -71,6 +93,10 @@ fn shared_fingerprint(config: &ConfigDoc, environment: &Environment<'_>) -> u64 
     // Policies name them; what they are is up to those who deliver.
     for destination in &config.destinations {
         destination.name().hash(&mut hasher);
+    }
+    // Policies hold on to them.
+    for server in &servers.list {
+        server.fingerprint.hash(&mut hasher);
     }
     // A secret that was exchanged is a change, too.
     config.secrets.hash(&mut hasher);
@@ -93,12 +119,10 @@ impl<'a> Job<'a> {
     pub(super) fn new(
         doc: &'a Arc<ApiDoc>,
         definition: Option<&'a ApiDefinition>,
-        config: &'a ConfigDoc,
-        environment: &'a Environment<'a>,
-        revision: u64,
-        shared: Shared,
+        around: Around<'a>,
         problems: &mut Diagnostics,
     ) -> Option<Self> {
+        let Around { config, environment, revision, servers, shared } = around;
         let name = doc.name.clone().or_else(|| definition.map(|d| d.title.clone()));
         let Some(name) = name.filter(|name| !name.trim().is_empty()) else {
             problems.push(
@@ -119,6 +143,7 @@ impl<'a> Job<'a> {
             config,
             environment,
             revision,
+            servers,
             shared,
             name,
             version,
@@ -209,8 +234,10 @@ impl<'a> Job<'a> {
         let paths = self.base_paths(&mut own);
         let mut found: Vec<(At, Diagnostic)> = own.0.into_iter().map(|problem| (At::Api, problem)).collect();
         let facts = self.facts();
-        let shape =
-            ApiShape::new(&operations.all, self.definition.and_then(|d| d.sources.as_deref()), self.config);
+        let sources = self.definition.and_then(|d| d.sources.as_deref());
+        let shape = ApiShape::new(&operations.all, sources, self.config)
+            .called(&self.name, operations.scopes(self.doc))
+            .with_authorization_servers(self.servers);
         let sources = Collector::new(self, &operations, &mut found).collect();
         let levels = match Resolver::new(self, &facts, &operations, &shape, sources) {
             Ok(resolver) => resolver.compile(&mut found),

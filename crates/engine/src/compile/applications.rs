@@ -50,6 +50,7 @@ pub(super) fn compile(config: &ConfigDoc, problems: &mut Diagnostics) -> Applica
             }
         }
         identifiers(doc, position, &mut applications.identifiers, &path, problems);
+        of_tokens(doc, config, position, &mut applications.identifiers, &path, problems);
         applications.names.entry(doc.name.as_str().into()).or_insert(position);
         let attributes = doc.attributes.iter();
         applications.list.push(Application {
@@ -149,6 +150,55 @@ fn identifiers(
     }
     for name in &doc.identifiers.user_names {
         into.add_user(name, application);
+    }
+}
+
+/// What tokens identify an application by.
+fn of_tokens(
+    doc: &ApplicationDoc,
+    config: &ConfigDoc,
+    application: ApplicationIndex,
+    into: &mut Identifiers,
+    path: &str,
+    problems: &mut Diagnostics,
+) {
+    let servers = &config.authorization_servers;
+    for (place, client) in doc.identifiers.client_ids.iter().enumerate() {
+        let path = format!("{path}.identifiers.clientIds[{place}]");
+        if client.id.is_empty() {
+            problems
+                .push(Diagnostic::error(format!("{path}.id"), "found an empty text, expected a client id"));
+        }
+        let server = match (&client.server, &**servers) {
+            (Some(name), _) if servers.iter().any(|server| server.name == *name) => name,
+            (Some(name), _) => {
+                let found = format!("found `{name}`, which is no authorization server");
+                let near =
+                    model::diagnostic::nearest(name, servers.iter().map(|server| server.name.as_str()));
+                let problem = Diagnostic::error(format!("{path}.server"), found);
+                problems.push(match near {
+                    Some(near) => problem.help(format!("did you mean `{near}`?")),
+                    None => problem.help("name one of `authorizationServers`"),
+                });
+                continue;
+            }
+            (None, [only]) => &only.name,
+            (None, _) => {
+                let problem = format!("missing, and there are {} authorization servers", servers.len());
+                problems.push(
+                    Diagnostic::error(format!("{path}.server"), problem)
+                        .help("clients of different servers may have the same id: say whose it is"),
+                );
+                continue;
+            }
+        };
+        into.add_client(server, &client.id, application);
+    }
+    for (place, claims) in doc.identifiers.claims.iter().enumerate() {
+        if !into.add_claims(claims, application) {
+            let path = format!("{path}.identifiers.claims[{place}]");
+            problems.push(Diagnostic::error(path, "found no claim, which every token has"));
+        }
     }
 }
 

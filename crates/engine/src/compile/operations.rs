@@ -103,6 +103,16 @@ impl<'a> Operations<'a> {
         self.templates.push(template);
     }
 
+    /// The scopes of the API with the operations in them. What is wrong with them is said where their policies are.
+    pub fn scopes<'d>(&self, doc: &'d ApiDoc) -> Vec<(&'d str, Vec<u32>)> {
+        let of = |scope: &'d model::api::ScopeDoc| {
+            let named = scope.operations.iter().filter_map(|text| self.find(text).ok());
+            let below = scope.resources.iter().filter_map(|path| self.at_path(path).ok()).flatten();
+            (scope.name.as_str(), named.chain(below).collect())
+        };
+        doc.scopes.iter().map(of).collect()
+    }
+
     /// What conditions can ask about an operation.
     pub fn facts(&self, position: u32) -> Option<OperationFacts<'_>> {
         let names = self.names.get(position as usize)?;

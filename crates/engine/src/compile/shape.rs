@@ -10,11 +10,15 @@ use std::{
 
 use model::{
     ConfigDoc, DestinationDoc, Diagnostic, Operation, PolicyFiles, Secret, UpstreamDoc,
+    diagnostic::nearest,
     secret::ResolvedSecrets,
     source::{Documents, Sources},
 };
 
-use crate::language::LanguageCx;
+use crate::{
+    authorization_server::{AuthorizationServer, AuthorizationServers},
+    language::LanguageCx,
+};
 
 /// An API as its policies see it while they are compiled.
 #[derive(Default)]
@@ -26,6 +30,9 @@ pub struct ApiShape<'a> {
     upstreams: &'a [UpstreamDoc],
     destinations: &'a [DestinationDoc],
     secrets: Option<&'a ResolvedSecrets>,
+    servers: Option<&'a AuthorizationServers>,
+    name: &'a str,
+    scopes: Vec<(&'a str, Vec<u32>)>,
     language: LanguageCx,
     files: Option<&'a PolicyFiles>,
     documents: OnceCell<Documents>,
@@ -44,6 +51,55 @@ impl<'a> ApiShape<'a> {
         let language = super::aliases::language(&config.aliases);
         let destinations = &*config.destinations;
         Self { operations, sources, upstreams, destinations, secrets, language, files, ..Self::default() }
+    }
+
+    /// The same with the name of the API and its scopes.
+    #[must_use]
+    pub(crate) fn called(mut self, name: &'a str, scopes: Vec<(&'a str, Vec<u32>)>) -> Self {
+        (self.name, self.scopes) = (name, scopes);
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn with_authorization_servers(mut self, servers: &'a AuthorizationServers) -> Self {
+        self.servers = Some(servers);
+        self
+    }
+
+    pub fn name(&self) -> &'a str {
+        self.name
+    }
+
+    /// The operations of one of its scopes, by position.
+    pub fn scope(&self, name: &str) -> Option<&[u32]> {
+        self.scopes.iter().find(|(known, _)| *known == name).map(|(_, operations)| &**operations)
+    }
+
+    pub(crate) fn authorization_servers(
+        &self,
+        path: &str,
+        names: &[String],
+    ) -> Result<Vec<Arc<AuthorizationServer>>, Diagnostic> {
+        let Some(servers) = self.servers else { return Ok(Vec::new()) };
+        if names.is_empty() {
+            return match servers.list.is_empty() {
+                false => Ok(servers.list.clone()),
+                true => Err(Diagnostic::error(path, "there are no authorization servers")
+                    .help("say in `authorizationServers` whose tokens are accepted")),
+            };
+        }
+        let find = |(index, name): (usize, &String)| {
+            servers.by_name(name).cloned().ok_or_else(|| {
+                let path = format!("{path}[{index}]");
+                let problem =
+                    Diagnostic::error(path, format!("found `{name}`, which is no authorization server"));
+                match nearest(name, servers.list.iter().map(|server| &*server.name)) {
+                    Some(near) => problem.help(format!("did you mean `{near}`?")),
+                    None => problem.help("name one of `authorizationServers`"),
+                }
+            })
+        };
+        names.iter().enumerate().map(find).collect()
     }
 
     /// What names stand for in the texts of its policies.

@@ -1,7 +1,7 @@
 //! What policies leave for later ones on a request: variables, results of call-outs, who was authenticated. Most
 //! requests have nothing of it, and then it is one empty pointer.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use http::{Method, StatusCode, Uri, header::ACCEPT, header::CONTENT_TYPE};
 use serde_json::Value;
@@ -39,17 +39,19 @@ pub struct Extras {
 /// What identification found out about the caller.
 #[derive(Debug, Clone, Default)]
 pub struct Authorization {
-    pub client_id: Option<Box<str>>,
-    pub user_name: Option<Box<str>>,
+    pub client_id: Option<Arc<str>>,
+    pub user_name: Option<Arc<str>>,
     /// Names of the groups that the user is in, as whoever authenticated the user says.
     pub groups: Vec<Box<str>>,
     pub api_key: Option<Box<str>>,
     /// The token as the client sent it.
     pub incoming_token: Option<Box<str>>,
-    pub issuer: Option<Box<str>>,
-    pub audience: Option<Box<str>>,
+    pub issuer: Option<Arc<str>>,
+    pub audience: Option<Arc<str>>,
     /// Claims of a verified token; an object.
-    pub claims: Option<Value>,
+    pub claims: Option<Arc<Value>>,
+    /// Scopes of a verified token.
+    pub scopes: Option<Arc<[Box<str>]>>,
 }
 
 impl Authorization {
@@ -65,6 +67,7 @@ impl Authorization {
         self.issuer = self.issuer.take().or(other.issuer);
         self.audience = self.audience.take().or(other.audience);
         self.claims = self.claims.take().or(other.claims);
+        self.scopes = self.scopes.take().or(other.scopes);
     }
 }
 

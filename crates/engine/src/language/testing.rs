@@ -91,9 +91,9 @@ pub(crate) fn exchange() -> Exchange {
     authorization.incoming_token = Some("t.o.k".into());
     authorization.issuer = Some("https://idp".into());
     authorization.audience = Some("orders".into());
-    authorization.claims = Some(serde_json::json!({
+    authorization.claims = Some(std::sync::Arc::new(serde_json::json!({
         "sub": "ann", "n": 3, "roles": ["a", "b"], "realm": {"level": 2}, "https://x.y/z": "url"
-    }));
+    })));
     exchange.add_result(CallResult {
         name: "stock".into(),
         uri: "http://stock.internal/check?sku=p%201".parse().unwrap(),

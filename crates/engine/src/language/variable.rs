@@ -111,20 +111,20 @@ impl Variable {
             Source::Authorization(what) => {
                 let known = exchange.authorization()?;
                 let value = match what {
-                    Authorized::ClientId => &known.client_id,
-                    Authorized::UserName => &known.user_name,
+                    Authorized::ClientId => known.client_id.as_deref(),
+                    Authorized::UserName => known.user_name.as_deref(),
                     // As JSON, like other lists: a name may have anything in it.
                     Authorized::Groups if known.groups.is_empty() => return None,
                     Authorized::Groups => return serde_json::to_string(&known.groups).ok().map(Cow::Owned),
-                    Authorized::ApiKey => &known.api_key,
-                    Authorized::IncomingToken => &known.incoming_token,
-                    Authorized::Issuer => &known.issuer,
-                    Authorized::Audience => &known.audience,
+                    Authorized::ApiKey => known.api_key.as_deref(),
+                    Authorized::IncomingToken => known.incoming_token.as_deref(),
+                    Authorized::Issuer => known.issuer.as_deref(),
+                    Authorized::Audience => known.audience.as_deref(),
                 };
-                value.as_deref().map(Cow::Borrowed)
+                value.map(Cow::Borrowed)
             }
             Source::Claim(name) => {
-                let claims = exchange.authorization()?.claims.as_ref()?;
+                let claims = exchange.authorization()?.claims.as_deref()?;
                 // A name with dots is often a URL, and otherwise a way into nested claims.
                 let found = claims
                     .get(&**name)

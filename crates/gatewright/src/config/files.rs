@@ -191,6 +191,8 @@ fn read_file(path: &Path, in_folder: bool, read: &mut Read) -> Result<(), Diagno
     append(entries, "upstreams", file, &mut read.config.upstreams, document.upstreams);
     append(entries, "apis", file, &mut read.config.apis, document.apis);
     append(entries, "applications", file, &mut read.config.applications, document.applications);
+    let servers = &mut read.config.authorization_servers;
+    append(entries, "authorizationServers", file, servers, document.authorization_servers);
     append(entries, "users", file, &mut read.config.users, document.users);
     append(entries, "groups", file, &mut read.config.groups, document.groups);
     append(entries, "teams", file, &mut read.config.teams, document.teams);

@@ -41,6 +41,13 @@ pub(super) fn paths(config: &mut ConfigDoc, directory: &Path) {
             .flatten()
             .for_each(absolute);
     }
+    for server in &mut config.authorization_servers {
+        let tls = &mut server.tls;
+        [&mut server.certificate_file, &mut tls.ca_file, &mut tls.certificate_file, &mut tls.key_file]
+            .into_iter()
+            .flatten()
+            .for_each(absolute);
+    }
     config.settings.data_directory.iter_mut().for_each(absolute);
     config.settings.access_log.path.iter_mut().filter(|path| *path != "stdout").for_each(absolute);
 }
@@ -56,13 +63,21 @@ pub(super) fn certificate_files(config: &ConfigDoc) -> Vec<PathBuf> {
         .iter()
         .flat_map(|u| [&u.tls.ca_file, &u.tls.certificate_file, &u.tls.key_file])
         .flatten();
-    listeners.chain(upstreams).map(PathBuf::from).collect()
+    let servers = config
+        .authorization_servers
+        .iter()
+        .flat_map(|server| {
+            let tls = &server.tls;
+            [&server.certificate_file, &tls.ca_file, &tls.certificate_file, &tls.key_file]
+        })
+        .flatten();
+    listeners.chain(upstreams).chain(servers).map(PathBuf::from).collect()
 }
 
 /// Largest file that a policy may name.
 const MOST: u64 = 16 << 20;
 
-/// Reads the files that policies name. They are part of the configuration: changing one is a change of it.
+/// Reads the files that policies and authorization servers name. They are part of the configuration: changing one is a change of it.
 pub(super) fn policy_files(
     config: &mut ConfigDoc,
     directory: &Path,
@@ -74,6 +89,11 @@ pub(super) fn policy_files(
             files_of(policy.kind, policy.config, policy.path, &mut named);
         }
     });
+    for (index, server) in config.authorization_servers.iter().enumerate() {
+        if let Some(file) = &server.certificate_file {
+            named.push((format!("authorizationServers[{index}].certificateFile"), file.clone()));
+        }
+    }
     let mut files = Vec::new();
     for (path, name) in named {
         let file = directory.join(&name);
@@ -183,7 +203,7 @@ pub(super) fn secrets(config: &mut ConfigDoc, given: &BTreeMap<String, String>, 
     policy_secrets(config, problems);
 }
 
-/// Reads what policies and destinations refer to.
+/// Reads what policies, destinations and authorization servers refer to.
 fn policy_secrets(config: &mut ConfigDoc, problems: &mut Diagnostics) {
     let mut found = Vec::new();
     config.each_policy(&mut |policy| {
@@ -194,6 +214,10 @@ fn policy_secrets(config: &mut ConfigDoc, problems: &mut Diagnostics) {
     for (index, destination) in config.destinations.iter().enumerate() {
         let document = serde_json::to_value(destination).unwrap_or_default();
         references(&document, &format!("destinations[{index}]"), &mut found);
+    }
+    for (index, server) in config.authorization_servers.iter().enumerate() {
+        let document = serde_json::to_value(server).unwrap_or_default();
+        references(&document, &format!("authorizationServers[{index}]"), &mut found);
     }
     for (path, reference) in found {
         let Ok(secret) = serde_json::from_value::<Secret>(reference.clone().into()) else { continue };

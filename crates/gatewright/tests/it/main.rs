@@ -39,6 +39,8 @@ mod streaming;
 mod tap;
 mod testing;
 mod tls;
+mod token_keys;
+mod tokens;
 mod traffic;
 mod transformations;
 mod upstream_faults;

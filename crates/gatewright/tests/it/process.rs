@@ -335,3 +335,52 @@ fn a_folder_is_checked_as_a_whole() {
     assert_eq!(bad.status.code(), Some(1));
     assert!(stderr.contains("c.yaml:1"), "{stderr}");
 }
+
+#[tokio::test]
+async fn no_token_is_printed_at_any_level() {
+    let (upstream, provider) = (Upstream::text("ok").start().await, testkit::IdentityProvider::start().await);
+    let secrets = tempfile::tempdir().expect("a directory");
+    let file = secrets.path().join("secret");
+    fs::write(&file, "the-secret-of-the-gateway").expect("a file");
+    let mut server = provider.doc("idp");
+    server["discovery"] = format!("{}{}", provider.url(), testkit::IdentityProvider::DISCOVERY).into();
+    server["introspection"] = json!({ "url": format!("{}/introspect", provider.url()), "clientId": "gateway", "clientSecret": format!("${{file:{}}}", file.display()), "always": true });
+    let identify = json!({ "rules": [{ "type": "oauth2Token", "query": "access_token" }] });
+    let config = Config::from(api("/a", &upstream).policy("identifyAndAuthorize", identify))
+        .append("authorizationServers", server)
+        .append(
+            "applications",
+            json!({ "name": "shop", "apis": ["a"], "identifiers": { "clientIds": [{ "id": "shop" }] } }),
+        );
+    let directory = written(&config);
+    let process = Process::run(&directory.path().join("gatewright.yaml")).await;
+    let address = process.address("on http://");
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a time").as_secs();
+    let good = provider.token(&json!({ "iat": now, "exp": now + 300 }));
+    let old = provider.token(&json!({}));
+    provider.knows(&good, json!({ "active": true }));
+    let mut found = 0;
+    for token in [&*good, &*old, "opaque-token-of-somebody"] {
+        for head in [
+            format!("GET /a HTTP/1.1\r\nauthorization: Bearer {token}"),
+            format!("GET /a?access_token={token} HTTP/1.1"),
+        ] {
+            let mut conn = RawConn::open(address).await;
+            conn.write(format!("{head}\r\nhost: a\r\nconnection: close\r\n\r\n")).await;
+            found += usize::from(String::from_utf8_lossy(&conn.rest().await).contains(" 200 "));
+        }
+    }
+    assert_eq!(found, 2, "{}", process.printed());
+    process.prints("an authorization server has published keys").await;
+    let printed = process.printed();
+    for secret in [
+        good.split('.').nth(2),
+        old.split('.').nth(1),
+        Some("opaque-token"),
+        Some("the-secret-of"),
+        Some("Z2F0ZXdheTp0"),
+    ] {
+        let secret = secret.expect("a part");
+        assert!(!printed.contains(&secret[..12]), "{secret} in {printed}");
+    }
+}

@@ -3,6 +3,7 @@
 mod alias;
 mod api;
 mod application;
+mod authorization_server;
 mod destination;
 mod group;
 mod listener;
@@ -14,20 +15,21 @@ mod url_alias;
 mod user;
 
 use model::{
-    AliasDoc, ApiDoc, ApplicationDoc, DestinationDoc, GlobalPolicyDoc, GroupDoc, ListenerDoc,
-    PolicyTemplateDoc, TeamDoc, TeamRuleDoc, UpstreamDoc, UrlAliasDoc, UserDoc,
+    AliasDoc, ApiDoc, ApplicationDoc, AuthorizationServerDoc, DestinationDoc, GlobalPolicyDoc, GroupDoc,
+    ListenerDoc, PolicyTemplateDoc, TeamDoc, TeamRuleDoc, UpstreamDoc, UrlAliasDoc, UserDoc,
 };
 
 use crate::Kind;
 
 /// All kinds, in the order in which one refers to another: what comes first stands by itself.
-pub static KINDS: [Kind; 13] = [
+pub static KINDS: [Kind; 14] = [
     Kind::of::<AliasDoc>(),
     Kind::of::<ListenerDoc>(),
     Kind::of::<UpstreamDoc>(),
     Kind::of::<DestinationDoc>(),
     Kind::of::<TeamDoc>(),
     Kind::of::<TeamRuleDoc>(),
+    Kind::of::<AuthorizationServerDoc>(),
     Kind::of::<PolicyTemplateDoc>(),
     Kind::of::<GlobalPolicyDoc>(),
     Kind::of::<ApiDoc>(),

@@ -8,12 +8,13 @@ use std::sync::{
 use foldhash::fast::RandomState;
 
 use crate::keyed::{Key, KeyMaker};
+use crate::shared_map::SharedMap;
 
 /// How many requests are in progress. Outlives a reload, so that a change frees no seat that is taken.
 #[derive(Default)]
 pub struct Seats {
     whole: AtomicU32,
-    apart: papaya::HashMap<Key, Arc<AtomicU32>, RandomState>,
+    apart: SharedMap<Key, Arc<AtomicU32>>,
     pub keys: KeyMaker,
 }
 

@@ -64,7 +64,7 @@ impl Identifier for ByPassword {
         let hash = known.unwrap_or(NOBODY).to_owned();
         let exists = known.is_some();
         Found::Later(Box::pin(async move {
-            match verify(password, hash).await {
+            let finding = match verify(password, hash).await {
                 None => Finding::Failed(&BUSY),
                 Some(true) if exists => {
                     if let Some(mark) = remembered {
@@ -73,7 +73,8 @@ impl Identifier for ByPassword {
                     right(exchange, &user)
                 }
                 Some(_) => Finding::Wrong(&INVALID, format!("user {}", shown(&user))),
-            }
+            };
+            finding.into()
         }))
     }
 

@@ -2,15 +2,15 @@
 
 use std::borrow::Cow;
 
-use engine::{Exchange, Filter, Outcome, Reason, Rejection, Verdict, keys::ApplicationIndex};
+use engine::{Exchange, Outcome, Reason, Rejection, Verdict, keys::ApplicationIndex};
 use http::{
     HeaderValue, StatusCode,
     header::{RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
 use super::{
-    Authorizer, BUSY, IdentifyLookup, IdentifyMatch, MISSING, NOT_IDENTIFIED, NOT_REGISTERED, SUSPENDED,
-    identifier::{Finding, Found},
+    Authorizer, IdentifyLookup, IdentifyMatch, MISSING, NOT_IDENTIFIED, NOT_REGISTERED, SUSPENDED,
+    identifier::{Finding, Found, Late},
     strip,
 };
 
@@ -26,10 +26,11 @@ impl Authorizer {
     /// Goes on where a rule has to wait; `findings` are those of the rules before it.
     pub(super) async fn wait(&self, exchange: &mut Exchange, mut findings: Vec<Finding>) -> Verdict {
         for rule in self.rules.iter().skip(findings.len()) {
-            let finding = match rule.identify(exchange) {
-                Found::Now(finding) => finding,
-                Found::Later(finding) => finding.await,
+            let Late { finding, calls } = match rule.identify(exchange) {
+                Found::Now(finding) => finding.into(),
+                Found::Later(late) => late.await,
             };
+            calls.into_iter().for_each(|call| exchange.add_call(call));
             findings.push(finding);
             if self.is_settled(exchange, &findings) {
                 break;
@@ -56,7 +57,11 @@ impl Authorizer {
         };
         // Where all rules have to agree, what one of them found out alone is nothing.
         let counts = self.connector == IdentifyMatch::Any || !matches!(decision, Decision::Refused(..));
-        let verdict = self.verdict(exchange, decision);
+        let how = findings.iter().rev().find_map(|finding| match finding {
+            Finding::Right { how, .. } if counts => how.as_deref(),
+            _ => None,
+        });
+        let verdict = self.verdict(exchange, decision, how);
         if verdict.is_ok() {
             if !self.keep_credentials {
                 // Rules that were not asked may have something to hide, too.
@@ -182,32 +187,30 @@ impl Authorizer {
         self.rules.iter().any(|rule| rule.challenge(exchange).is_some())
     }
 
-    fn verdict(&self, exchange: &mut Exchange, decision: Decision) -> Verdict {
+    fn verdict(&self, exchange: &mut Exchange, decision: Decision, how: Option<&str>) -> Verdict {
         let (reason, detail) = match decision {
             Decision::Application(application) => {
-                self.attribute(exchange, Some(application));
+                self.attribute(exchange, Some(application), how);
                 return Ok(Outcome::Passed);
             }
             Decision::Unattributed => {
-                self.attribute(exchange, self.default(exchange));
+                self.attribute(exchange, self.default(exchange), how);
                 return Ok(Outcome::Passed);
             }
             Decision::Refused(reason, detail) => (reason, detail),
         };
         if self.allow_anonymous {
-            self.attribute(exchange, self.default(exchange));
+            self.attribute(exchange, self.default(exchange), how);
             return Ok(Outcome::Skipped);
         }
         let mut rejection = Rejection::new(reason);
         if !detail.is_empty() {
             rejection = rejection.detail(detail);
         }
-        if reason.status == StatusCode::UNAUTHORIZED {
-            for challenge in self.challenges(exchange) {
-                rejection = rejection.header(WWW_AUTHENTICATE, challenge);
-            }
+        for challenge in self.rules.iter().filter_map(|rule| rule.challenge_for(exchange, reason)) {
+            rejection = rejection.header(WWW_AUTHENTICATE, challenge);
         }
-        if std::ptr::eq(reason, &BUSY) {
+        if reason.status == StatusCode::SERVICE_UNAVAILABLE {
             rejection = rejection.header(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         Err(rejection)
@@ -220,12 +223,14 @@ impl Authorizer {
         applications.get(index).filter(|application| !application.suspended).map(|_| index)
     }
 
-    fn attribute(&self, exchange: &mut Exchange, application: Option<ApplicationIndex>) {
+    fn attribute(&self, exchange: &mut Exchange, application: Option<ApplicationIndex>, how: Option<&str>) {
         exchange.application = application;
         let name = exchange.application().map(|application| application.name.clone());
-        exchange.note(|| match name {
-            Some(name) => ["application ", &name].concat().into(),
-            None => "no application".into(),
+        exchange.note(|| match (name, how) {
+            (Some(name), Some(how)) => ["application ", &name, ", ", how].concat().into(),
+            (Some(name), None) => ["application ", &name].concat().into(),
+            (None, Some(how)) => ["no application, ", how].concat().into(),
+            (None, None) => "no application".into(),
         });
     }
 }

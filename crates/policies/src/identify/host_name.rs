@@ -11,7 +11,7 @@ impl Identifier for ByHostName {
         match exchange.host_name() {
             HostName::Now(name) => Found::Now(named(exchange, name.as_deref())),
             HostName::Later(name) => {
-                Found::Later(Box::pin(async move { named(exchange, name.await.as_deref()) }))
+                Found::Later(Box::pin(async move { named(exchange, name.await.as_deref()).into() }))
             }
         }
     }

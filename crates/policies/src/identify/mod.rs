@@ -13,9 +13,11 @@ mod payload;
 mod strip;
 #[cfg(test)]
 mod tests;
+mod token;
 
 use std::collections::BTreeMap;
 
+use engine::authorization_server::TokenUse;
 use engine::{CompileCx, Compiled, Exchange, FailMode, Filter, Needs, Policy, Reason, Stage, Step};
 use http::{HeaderName, HeaderValue, StatusCode};
 use model::{Diagnostic, IpRange};
@@ -25,6 +27,8 @@ use serde::{Deserialize, Serialize};
 use crate::api_key::{EXPIRED, NOT_REGISTERED, SUSPENDED, UNKNOWN};
 use identifier::{Found, Identifier};
 use strip::NamePattern;
+pub use token::SCOPE;
+use token::{By, ByToken, TokenRule};
 
 /// Identifies the calling application, and refuses callers that it cannot identify. Credentials that were checked are
 /// taken out of the request before it goes on.
@@ -149,6 +153,82 @@ pub enum IdentifyRule {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         realm: Option<String>,
     },
+    /// By an access token (RFC 6750) of one of `authorizationServers`: the client that it was issued to is among
+    /// `identifiers.clientIds`. What the token may call is said by `scopes`, by `scopeMapping` of the server, and by the
+    /// policy `requiredScopes`.
+    ///
+    /// A token that is bound to a certificate (RFC 8705) counts only on a connection with that certificate, one that is
+    /// bound to a key (RFC 9449) only with a header `DPoP` that proves it.
+    Oauth2Token {
+        /// Names of the servers whose tokens count. Default: all.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        servers: Vec<String>,
+        /// Header that carries the token, after `Bearer` or `DPoP`. In another header than `Authorization`, the token
+        /// may also stand alone.
+        #[serde(default = "default_token_header")]
+        header: String,
+        /// Query parameter that carries the token when the header is missing; empty for none. URLs end up in logs and
+        /// histories, and with them the token.
+        #[serde(default)]
+        query: String,
+        /// Scopes that the token needs, all of them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        scopes: Vec<String>,
+        /// Refuse tokens that came without TLS, to the gateway or to a trusted proxy. Connections from the same machine
+        /// are not asked.
+        #[serde(default = "yes")]
+        require_tls: bool,
+    },
+    /// By a JSON Web Token of one of `authorizationServers`: the token has all claims of a set among
+    /// `identifiers.claims`. Apart from that, as `oauth2Token`.
+    JwtClaims {
+        /// Names of the servers whose tokens count. Default: all.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        servers: Vec<String>,
+        /// Header that carries the token, after `Bearer` or `DPoP`. In another header than `Authorization`, the token
+        /// may also stand alone.
+        #[serde(default = "default_token_header")]
+        header: String,
+        /// Query parameter that carries the token when the header is missing; empty for none. URLs end up in logs and
+        /// histories, and with them the token.
+        #[serde(default)]
+        query: String,
+        /// Scopes that the token needs, all of them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        scopes: Vec<String>,
+        /// Refuse tokens that came without TLS, to the gateway or to a trusted proxy. Connections from the same machine
+        /// are not asked.
+        #[serde(default = "yes")]
+        require_tls: bool,
+    },
+    /// By an ID token of OpenID Connect: the token has all claims of a set among `identifiers.claims`. `audiences` of the
+    /// authorization server then name the clients whose ID tokens are taken; access tokens that say what they are in
+    /// `typ` are refused.
+    OpenIdClaims {
+        /// Names of the servers whose tokens count. Default: all.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        servers: Vec<String>,
+        /// Header that carries the token, after `Bearer`. In another header than `Authorization`, the token may also
+        /// stand alone.
+        #[serde(default = "default_token_header")]
+        header: String,
+        /// Query parameter that carries the token when the header is missing; empty for none. URLs end up in logs and
+        /// histories, and with them the token.
+        #[serde(default)]
+        query: String,
+        /// Refuse tokens that came without TLS, to the gateway or to a trusted proxy. Connections from the same machine
+        /// are not asked.
+        #[serde(default = "yes")]
+        require_tls: bool,
+    },
+}
+
+fn default_token_header() -> String {
+    "Authorization".to_owned()
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn default_identity_headers() -> Vec<String> {
@@ -185,18 +265,30 @@ pub static BUSY: Reason = Reason::new(
     "Too many passwords are being checked. Try again in a moment.",
 );
 
+/// Those of tokens after those of all rules.
+const ALL_REASONS: [&Reason; 8 + token::REASONS.len()] = {
+    let mut all: [&Reason; 8 + token::REASONS.len()] = [&MISSING; 8 + token::REASONS.len()];
+    let own: [&Reason; 8] =
+        [&MISSING, &INVALID, &UNKNOWN, &EXPIRED, &SUSPENDED, &NOT_REGISTERED, &NOT_IDENTIFIED, &BUSY];
+    let mut place = 0;
+    while place < all.len() {
+        all[place] = if place < 8 { own[place] } else { token::REASONS[place - 8] };
+        place += 1;
+    }
+    all
+};
+
 impl Policy for IdentifyAndAuthorize {
     const TYPE: &'static str = "identifyAndAuthorize";
     const STAGE: Stage = Stage::IdentifyAndAccess;
     const EXCLUDES: &'static [&'static str] = &["apiKey"];
     const IDENTIFIES: bool = true;
     const ON_FAILURE: FailMode = FailMode::Closed;
-    const POSTURE: &'static str = "Nothing that the client sends is believed before it was compared: keys by their hash, passwords by argon2id on threads of their own, as many at once as there are cores. A certificate in a header counts only from `trustedPeers`. Bodies are looked at only where a rule asks for that, and go on as they are: the upstream sees the value that identified somebody. Whoever owns an address says what it is called, so that a name counts only when it leads back to the address; it is worth what the name service is worth.";
-    const REASONS: &'static [&'static Reason] =
-        &[&MISSING, &INVALID, &UNKNOWN, &EXPIRED, &SUSPENDED, &NOT_REGISTERED, &NOT_IDENTIFIED, &BUSY];
+    const POSTURE: &'static str = "Nothing that the client sends is believed before it was compared: keys by their hash, passwords by argon2id on threads of their own, as many at once as there are cores. A certificate in a header counts only from `trustedPeers`. Of a token nothing counts before its signature, issuer, audience and times were checked, or its server has answered for it; what it is bound to has to be shown with each request. Bodies are looked at only where a rule asks for that, and go on as they are: the upstream sees the value that identified somebody. Whoever owns an address says what it is called, so that a name counts only when it leads back to the address; it is worth what the name service is worth.";
+    const REASONS: &'static [&'static Reason] = &ALL_REASONS;
     const EXAMPLE: &'static str = "match: any\nlookup: strict\nrules:\n  - type: apiKey\n  - type: ipAddress\n  - type: httpBasic\n    realm: partners\n";
 
-    fn compile(self, _: &mut CompileCx<'_>) -> Result<Compiled, Diagnostic> {
+    fn compile(self, cx: &mut CompileCx<'_>) -> Result<Compiled, Diagnostic> {
         if self.rules.is_empty() {
             return Err(
                 Diagnostic::error("rules", "found none, expected at least one").help("add `- type: apiKey`")
@@ -204,7 +296,7 @@ impl Policy for IdentifyAndAuthorize {
         }
         let rules = self.rules.into_iter().enumerate();
         let rules = rules.map(|(index, rule)| {
-            compile_rule(rule).map_err(|problem| problem.under(&format!("rules[{index}]")))
+            compile_rule(rule, cx).map_err(|problem| problem.under(&format!("rules[{index}]")))
         });
         let identity_headers = self.identity_headers.iter().enumerate().map(|(index, name)| {
             NamePattern::parse(name).ok_or_else(|| {
@@ -226,7 +318,7 @@ impl Policy for IdentifyAndAuthorize {
     }
 }
 
-fn compile_rule(rule: IdentifyRule) -> Result<Box<dyn Identifier>, Diagnostic> {
+fn compile_rule(rule: IdentifyRule, cx: &mut CompileCx<'_>) -> Result<Box<dyn Identifier>, Diagnostic> {
     Ok(match rule {
         IdentifyRule::ApiKey { header, query, cookie } => {
             if header.is_empty() && query.is_empty() && cookie.is_empty() {
@@ -255,6 +347,21 @@ fn compile_rule(rule: IdentifyRule) -> Result<Box<dyn Identifier>, Diagnostic> {
                 ));
             }
             Box::new(basic::ByPassword { realm })
+        }
+        IdentifyRule::Oauth2Token { servers, header, query, scopes, require_tls } => {
+            let (used_as, by) = (TokenUse::Access, By::Client);
+            let rule = TokenRule { servers, header, query, scopes, require_tls, used_as, by };
+            Box::new(ByToken::compile(rule, cx)?)
+        }
+        IdentifyRule::JwtClaims { servers, header, query, scopes, require_tls } => {
+            let (used_as, by) = (TokenUse::Access, By::Claims);
+            let rule = TokenRule { servers, header, query, scopes, require_tls, used_as, by };
+            Box::new(ByToken::compile(rule, cx)?)
+        }
+        IdentifyRule::OpenIdClaims { servers, header, query, require_tls } => {
+            let (used_as, by) = (TokenUse::Identity, By::Claims);
+            let rule = TokenRule { servers, header, query, scopes: Vec::new(), require_tls, used_as, by };
+            Box::new(ByToken::compile(rule, cx)?)
         }
     })
 }

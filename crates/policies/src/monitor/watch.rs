@@ -10,7 +10,6 @@ use engine::{
     language::Escape,
     reason::{self, Origin},
 };
-use foldhash::fast::RandomState;
 use model::{Diagnostic, destination::Severity};
 
 use super::{
@@ -19,6 +18,7 @@ use super::{
     meter::{Counts, Meter, Outcome, Sample},
     rule::{self, MonitorRule},
 };
+use crate::shared_map::SharedMap;
 
 /// What the policies have in common.
 pub struct WatchSpec {
@@ -62,13 +62,13 @@ struct Meters {
     first: Timestamp,
     whole: Meter,
     /// By application. There are no more of them than the configuration has applications.
-    apart: papaya::HashMap<Box<str>, Arc<Meter>, RandomState>,
+    apart: SharedMap<Box<str>, Arc<Meter>>,
 }
 
 impl Meters {
     fn new(workers: usize, span: Span, first: Timestamp, apart: &Apart) -> Self {
         let meter = || Meter::new(workers, span, first, first);
-        let meters = Self { workers, span, first, whole: meter(), apart: papaya::HashMap::default() };
+        let meters = Self { workers, span, first, whole: meter(), apart: SharedMap::default() };
         if let Apart::Applications(names) = apart {
             for name in names {
                 meters.apart.pin().insert(name.clone(), Arc::new(meter()));

@@ -126,9 +126,14 @@ impl Criteria {
         // nobody are the same.
         let nobody = Authorization::default();
         let known = exchange.authorization().unwrap_or(&nobody);
-        for part in [&known.client_id, &known.user_name, &known.api_key, &known.incoming_token, &known.issuer]
-        {
-            text.add(part.as_deref().unwrap_or("").as_bytes());
+        for part in [
+            known.client_id.as_deref(),
+            known.user_name.as_deref(),
+            known.api_key.as_deref(),
+            known.incoming_token.as_deref(),
+            known.issuer.as_deref(),
+        ] {
+            text.add(part.unwrap_or("").as_bytes());
         }
         text.add(known.claims.as_ref().map(ToString::to_string).unwrap_or_default().as_bytes());
     }

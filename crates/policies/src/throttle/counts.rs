@@ -9,11 +9,11 @@ use std::{
 };
 
 use engine::Timestamp;
-use foldhash::fast::RandomState;
 
 use crate::{
     keyed::{Key, KeyMaker},
     rate_limit::counter::{Counter, Quota},
+    shared_map::SharedMap,
 };
 
 /// Callers that are counted apart by one limit. Further ones share a counter until others have nothing left to
@@ -23,11 +23,11 @@ const MOST: usize = 50_000;
 /// The counters of one limit.
 #[derive(Default)]
 pub struct Counts {
-    callers: papaya::HashMap<Key, Counter, RandomState>,
+    callers: SharedMap<Key, Counter>,
     others: Counter,
     pub keys: KeyMaker,
     /// The windows that somebody was told of, for callers that it was worth telling of.
-    told: papaya::HashMap<Key, [AtomicU64; 2], RandomState>,
+    told: SharedMap<Key, [AtomicU64; 2]>,
     /// The second of the last search for counters that can go.
     searched: AtomicU64,
 }

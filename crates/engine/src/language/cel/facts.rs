@@ -57,7 +57,7 @@ impl<'e> Facts<'e> {
             api: api.map(|api| (&*api.names.name, &*api.names.version)),
             operation: api.and_then(|api| api.operation_names(exchange.operation)),
             response: (exchange.status, &exchange.response_headers),
-            claims: exchange.authorization().and_then(|known| known.claims.as_ref()).unwrap_or(&NONE),
+            claims: exchange.authorization().and_then(|known| known.claims.as_deref()).unwrap_or(&NONE),
         }
     }
 }
