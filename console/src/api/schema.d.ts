@@ -382,6 +382,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/authorizationServers/{name}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The versions of a authorizationServer, newest first. */
+        get: operations["getAuthorizationServerHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/policyTemplates/{name}/history": {
         parameters: {
             query?: never;
@@ -829,6 +846,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/authorizationServers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A page of authorizationServers. */
+        get: operations["listAuthorizationServers"];
+        put?: never;
+        /**
+         * Makes a authorizationServer.
+         * @description Needs the privilege `Manage security configurations`.
+         */
+        post: operations["createAuthorizationServer"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/policyTemplates": {
         parameters: {
             query?: never;
@@ -1148,6 +1186,35 @@ export interface paths {
          * @description Needs the privilege `Manage user administration`.
          */
         patch: operations["patchTeamRule"];
+        trace?: never;
+    };
+    "/authorizationServers/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A authorizationServer. */
+        get: operations["getAuthorizationServer"];
+        /**
+         * Replaces a authorizationServer, or makes it.
+         * @description Needs the privilege `Manage security configurations`.
+         */
+        put: operations["putAuthorizationServer"];
+        post?: never;
+        /**
+         * Deletes a authorizationServer.
+         * @description Needs the privilege `Manage security configurations`.
+         */
+        delete: operations["deleteAuthorizationServer"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes keys of a authorizationServer.
+         * @description Needs the privilege `Manage security configurations`.
+         */
+        patch: operations["patchAuthorizationServer"];
         trace?: never;
     };
     "/policyTemplates/{name}": {
@@ -1612,6 +1679,111 @@ export interface components {
         AuditViewList: {
             items: components["schemas"]["AuditView"][];
         };
+        /** @description A authorizationServer, with what there is to know about it. */
+        AuthorizationServerAsset: {
+            /** @constant */
+            kind: "authorizationServer";
+            /**
+             * Format: uuid
+             * @description Stays when the asset is renamed.
+             */
+            id: string;
+            name: string;
+            /** @description The revision that changed it last. */
+            revision: number;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            changedAt: string;
+            spec: components["schemas"]["AuthorizationServerDoc"];
+            warnings?: components["schemas"]["Diagnostic"][];
+        };
+        AuthorizationServerAssets: {
+            items: components["schemas"]["AuthorizationServerAsset"][];
+            /** @description How many there are on all pages. */
+            total: number;
+            /** @description `after` of the next page. */
+            next: string | null;
+            revision: number;
+        };
+        /**
+         * @description A server whose tokens applications show. Tokens that are JSON Web Tokens are verified here, with keys that the server
+         *     publishes or that are written down; others, and those of servers without keys, are asked about at the server.
+         *
+         *     Who issued a token, for whom, with which algorithm and until when is always checked; a token that leaves it open is
+         *     refused. Keys are fetched when the gateway starts and from time to time, beside requests. While the server is down,
+         *     the keys that are known go on being used.
+         */
+        AuthorizationServerDoc: {
+            /** @description Unique name. */
+            name: string;
+            /** @description What the server is, for people. */
+            description?: string | null;
+            /**
+             * @description Product, which says in which claims client, user, scopes and groups are found, and nothing else. What is written
+             *     in `claims` counts more.
+             */
+            provider?: components["schemas"]["TokenProvider"];
+            /**
+             * @description Claim `iss` of its tokens, to the letter. Default: what the discovery document says, if that document is found
+             *     below the issuer.
+             */
+            issuer?: string | null;
+            /**
+             * @description URL of the metadata of the server, which names issuer and keys. Default, when nothing else says where keys come
+             *     from: the issuer with `/.well-known/openid-configuration` behind it.
+             */
+            discovery?: string | null;
+            /** @description URL of the server's JWK Set, instead of discovery. */
+            jwksUri?: string | null;
+            /** @description A JWK Set with public keys, written down. Nothing is fetched for it. */
+            jwks?: unknown;
+            /** @description PEM file with certificates or public keys that verify tokens, such as a truststore. Nothing is fetched for it. */
+            certificateFile?: string | null;
+            /**
+             * @description Secret of at least 32 bytes that the server signs with, for HS256, HS384 and HS512. Without it, tokens that are
+             *     signed with a secret are refused: `${env:NAME}` or `${file:/path}`.
+             */
+            secret?: components["schemas"]["Secret"] | null;
+            /** @description Claim `aud`: tokens have to be for one of these. */
+            audiences?: string[];
+            /** @description Accept tokens for anybody. Then whoever gets a token for some other service can use it here. */
+            anyAudience?: boolean;
+            /**
+             * @description Algorithms that tokens may be signed with. Default: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512
+             *     and EdDSA; with `secret`, HS256, HS384 and HS512.
+             */
+            algorithms?: components["schemas"]["TokenAlgorithm"][];
+            /**
+             * @description Kinds of access tokens that are accepted, as their header says in `typ`; those that say nothing always are.
+             *     Default: `JWT` and `at+jwt`. With `at+jwt` alone, no token that was made for something else is mistaken for one.
+             */
+            types?: string[];
+            /** @description How far the clocks of server and gateway may differ: up to 10 minutes. */
+            clockSkew?: components["schemas"]["Duration"];
+            /** @description Refuse tokens that were issued longer ago, or do not say when. Default: `exp` alone decides. */
+            maxAge?: components["schemas"]["Duration"] | null;
+            /**
+             * @description How often keys are fetched again: at least a minute. A token with an unknown key has them fetched at once, at
+             *     most every 10 seconds.
+             */
+            keyRefresh?: components["schemas"]["Duration"];
+            /** @description Asking the server about tokens (RFC 7662). */
+            introspection?: components["schemas"]["IntrospectionDoc"] | null;
+            /** @description Keys for tokens that are encrypted. */
+            decryption?: components["schemas"]["TokenDecryptionKey"][];
+            /** @description TLS towards the server. */
+            tls?: components["schemas"]["UpstreamTls"];
+            /** @description In which claims things are found. */
+            claims?: components["schemas"]["TokenClaims"];
+            /** @description Scopes that the server knows, for people. With any, `scopeMapping` may name no others. */
+            scopes?: components["schemas"]["TokenScope"][];
+            /**
+             * @description What tokens with a scope may call. An operation that is named here can be called only with one of the scopes
+             *     that name it; the others need none.
+             */
+            scopeMapping?: components["schemas"]["ScopeMapping"][];
+        };
         /**
          * @description A number with a unit: B, KiB, MiB or GiB.
          * @example 64KiB
@@ -1659,6 +1831,13 @@ export interface components {
         };
         /** @description Whether clients show a certificate. */
         ClientCertificate: "none" | "requested" | "required";
+        /** @description A client of an authorization server. */
+        ClientIdentifier: {
+            /** @description Client id, to the letter. */
+            id: string;
+            /** @description Name of the authorization server, since clients of two servers may have the same id. Default: the only one. */
+            server?: string | null;
+        };
         ConfigurationSet: {
             aliases?: components["schemas"]["AliasDoc"][];
             listeners?: components["schemas"]["ListenerDoc"][];
@@ -1666,6 +1845,7 @@ export interface components {
             destinations?: components["schemas"]["DestinationDoc"][];
             teams?: components["schemas"]["TeamDoc"][];
             teamRules?: components["schemas"]["TeamRuleDoc"][];
+            authorizationServers?: components["schemas"]["AuthorizationServerDoc"][];
             policyTemplates?: components["schemas"]["PolicyTemplateDoc"][];
             policies?: components["schemas"]["GlobalPolicyDoc"][];
             apis?: components["schemas"]["ApiDoc"][];
@@ -1921,12 +2101,40 @@ export interface components {
             certificates?: string[];
             /** @description Names of users who authenticate with a password. */
             userNames?: string[];
+            /** @description Clients of authorization servers, for rules of type `oauth2Token`. */
+            clientIds?: components["schemas"]["ClientIdentifier"][];
             /** @description Tokens of other systems. Nothing compares them yet. */
             tokens?: string[];
-            /** @description Sets of claims, of which a token must have all of one. Nothing compares them yet. */
+            /**
+             * @description Sets of claims, of which a token must have all of one, for rules of type `jwtClaims` and `openIdClaims`. Values are
+             *     compared as texts; of a list in a token, one item is enough. A name with dots leads into nested claims. Where
+             *     several authorization servers are trusted, name `iss`, too.
+             */
             claims?: {
                 [key: string]: string;
             }[];
+        };
+        /** @description Asking an authorization server about tokens (RFC 7662). */
+        IntrospectionDoc: {
+            /** @description URL of the introspection endpoint. */
+            url: string;
+            /** @description Client that the gateway asks as. */
+            clientId: string;
+            /** @description `${env:NAME}` or `${file:/path}`. */
+            clientSecret: components["schemas"]["Secret"];
+            /**
+             * @description How long an answer counts, at most until the token expires. A revoked token is accepted for that long. `0s` asks
+             *     for each request.
+             * @default 1m
+             */
+            cache: components["schemas"]["Duration"];
+            /**
+             * @description Longest wait for an answer; then the request is refused.
+             * @default 5s
+             */
+            timeout: components["schemas"]["Duration"];
+            /** @description Ask about tokens that were verified here, too, so that revoked ones are noticed. */
+            always?: boolean;
         };
         /**
          * @description An address, a network or a range of addresses.
@@ -2286,6 +2494,22 @@ export interface components {
             /** @description The policies. */
             policies: components["schemas"]["PolicyDoc"][];
         };
+        /** @description What tokens with a scope may call. */
+        ScopeMapping: {
+            /** @description Scope of the authorization server. */
+            scope: string;
+            /** @description Audience that the token has to be for besides. Default: any that the server's tokens may be for. */
+            audience?: string | null;
+            /** @description APIs, or parts of them. */
+            apis: components["schemas"]["ScopedApi"][];
+        };
+        /** @description An API, or a part of it. */
+        ScopedApi: {
+            /** @description Name of the API, in all its versions. */
+            name: string;
+            /** @description One of its `scopes`, which are sets of operations. Default: all of the API. */
+            scope?: string | null;
+        };
         /**
          * @description A reference to a secret: ${env:NAME} or ${file:/path}.
          * @example ${env:ORDERS_KEY}
@@ -2437,6 +2661,41 @@ export interface components {
          * @enum {string}
          */
         TlsVersion: "1.2" | "1.3";
+        /**
+         * @description Algorithm of a signature (RFC 7518, 3).
+         * @enum {string}
+         */
+        TokenAlgorithm: "RS256" | "RS384" | "RS512" | "PS256" | "PS384" | "PS512" | "ES256" | "ES384" | "ES512" | "EdDSA" | "HS256" | "HS384" | "HS512";
+        /** @description Names of claims. Of several, the first that a token has counts. With dots they lead into nested claims. */
+        TokenClaims: {
+            /** @description Client that the token was issued to. Default: `client_id`, `azp`, `cid`, `appid`. */
+            clientId?: string[];
+            /** @description User that the client acts for. Default: `preferred_username`, `username`, `sub`. */
+            userName?: string[];
+            /** @description Scopes, as a text with spaces or as a list. Default: `scope`, `scp`. */
+            scopes?: string[];
+            /** @description Groups and roles of the user, as a list; all of these claims count. Default: `groups`, `roles`. */
+            groups?: string[];
+        };
+        /** @description A key for tokens that are encrypted (RFC 7516). What is inside has to be signed. */
+        TokenDecryptionKey: {
+            /**
+             * @description `${env:NAME}` or `${file:/path}`: a private key as PEM (PKCS#8), RSA for RSA-OAEP-256 or on P-256 or P-384 for
+             *     ECDH-ES; or a JWK of type `oct` for `dir`, A128KW and A256KW.
+             */
+            key: components["schemas"]["Secret"];
+            /** @description `kid` of the tokens that it is for. Default: any. */
+            keyId?: string | null;
+        };
+        /** @description Product that issues tokens. */
+        TokenProvider: ("auth0" | "entraId" | "forgeRock" | "keycloak" | "okta" | "pingFederate" | "wso2Is") | "any";
+        /** @description A scope of an authorization server. */
+        TokenScope: {
+            /** @description Its name. */
+            name: string;
+            /** @description What it allows, for people. */
+            description?: string | null;
+        };
         /** @description An access token, without its text. */
         TokenView: {
             id: string;
@@ -3268,6 +3527,29 @@ export interface operations {
         };
     };
     getTeamRuleHistory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionViewList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getAuthorizationServerHistory: {
         parameters: {
             query?: never;
             header?: never;
@@ -4147,6 +4429,72 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TeamRuleAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listAuthorizationServers: {
+        parameters: {
+            query?: {
+                /** @description Words that all have to be somewhere in the asset, whatever the case. */
+                q?: string | null;
+                /** @description `tags=pets` for each key of the document; several with commas. */
+                filter?: string | null;
+                /** @description `name`, `changedAt` or `createdAt`, with `-` before it for the other direction. */
+                sort?: "name" | "-name" | "changedAt" | "-changedAt" | "createdAt" | "-createdAt";
+                /** @description Longest page. Default 100, at most 1000. */
+                limit?: number | null;
+                /** @description `next` of the page before. */
+                after?: string | null;
+                /** @description Keys of each asset that are wanted, with commas. Default: all. */
+                fields?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorizationServerAssets"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createAuthorizationServer: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AuthorizationServerDoc"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            201: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorizationServerAsset"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -5437,6 +5785,144 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TeamRuleAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getAuthorizationServer: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorizationServerAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    putAuthorizationServer: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AuthorizationServerDoc"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorizationServerAsset"];
+                };
+            };
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorizationServerAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteAuthorizationServer: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    patchAuthorizationServer: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorizationServerAsset"];
                 };
             };
             default: components["responses"]["Problem"];

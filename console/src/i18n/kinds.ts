@@ -38,6 +38,11 @@ export const KIND_TEXTS: Record<Locale, Record<string, KindText>> = {
       many: 'Listeners',
       about: 'An address and port that the gateway answers on.',
     },
+    authorizationServers: {
+      one: 'Authorization server',
+      many: 'Authorization servers',
+      about: 'Who issues the tokens that clients send.',
+    },
     teams: { one: 'Team', many: 'Teams', about: 'Users who look after the same assets.' },
     teamRules: {
       one: 'Team rule',
@@ -80,6 +85,11 @@ export const KIND_TEXTS: Record<Locale, Record<string, KindText>> = {
       one: 'Listener',
       many: 'Listener',
       about: 'Adresse und Port, auf denen das Gateway antwortet.',
+    },
+    authorizationServers: {
+      one: 'Autorisierungsserver',
+      many: 'Autorisierungsserver',
+      about: 'Wer die Token ausstellt, die Clients senden.',
     },
     teams: { one: 'Team', many: 'Teams', about: 'Benutzer, die sich um dieselben Assets kümmern.' },
     teamRules: {

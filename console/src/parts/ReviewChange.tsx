@@ -164,9 +164,7 @@ function Conflict({ list, base, spec, onRebase, onTakeTheirs }: ConflictProps) {
                 {t('conflict.takeTheirs')}
               </Button>
             )}
-            <Button onClick={() => onRebase(theirs)}>
-              {t('conflict.rebase')}
-            </Button>
+            <Button onClick={() => onRebase(theirs)}>{t('conflict.rebase')}</Button>
           </Group>
         </>
       )}
