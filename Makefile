@@ -4,7 +4,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 XTASK := cargo run -q --bin xtask --
 
-.PHONY: help run dev test lint bench generate docs setup smoke
+.PHONY: help run dev test lint bench generate docs setup smoke console browser
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -17,6 +17,14 @@ dev: setup ## build for development and serve examples/governed, with reload
 
 test: setup ## run all tests
 	@scripts/test
+
+console: setup ## build the web console, which the next cargo build puts into the program
+	@scripts/console build
+
+browser: setup ## check the console and try it in a browser, on a development build
+	@scripts/console build
+	cargo build -q --bin gatewright
+	@scripts/console test
 
 lint: ## format, clippy, crate edges, licences, generated files
 	cargo fmt --all --check

@@ -10,6 +10,7 @@ pub mod config;
 mod alerts;
 mod client;
 mod collector;
+mod console;
 mod explain;
 pub mod gateway;
 mod managed;

@@ -24,6 +24,7 @@ use tower::ServiceExt;
 use crate::{
     Source, StartError,
     config::references,
+    console,
     gateway::{Inner, data_directory, node_name},
     master_key, ops,
     ready::Ready,
@@ -170,7 +171,7 @@ impl Opened {
             Identity { id: self.id, address: self.address.to_string(), version: env!("CARGO_PKG_VERSION") };
         let mut tasks = vec![self.manager.follow(), self.manager.join(identity)];
         tasks.extend(self.snapshot.map(|folder| self.manager.keep_snapshot(folder)));
-        let router = manager::router(Arc::clone(&self.manager));
+        let router = console::beside(manager::router(Arc::clone(&self.manager)));
         tasks.push(tokio::spawn(async move {
             let service = router.into_make_service_with_connect_info::<SocketAddr>();
             if let Err(error) = axum::serve(self.listener, service).await {

@@ -101,7 +101,8 @@ fn walk(directory: &Path, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
         let path = entry?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or("");
         if path.is_dir() {
-            let ours = !matches!(name, "target" | ".git" | "book") && !name.starts_with("gatewright-data");
+            let made = ["target", ".git", "book", "node_modules", "dist", "test-output"];
+            let ours = !made.contains(&name) && !name.starts_with("gatewright-data");
             if ours {
                 walk(&path, found)?;
             }

@@ -1,0 +1,69 @@
+/** Logging in and out, passwords, access tokens. */
+import { queryOptions } from '@tanstack/react-query';
+import { client, setCsrf, wanted } from './client';
+import { setConnection } from './connection';
+import { Problem } from './problem';
+import type { components } from './schema';
+
+export type Session = components['schemas']['SessionView'];
+export type MadeToken = components['schemas']['MadeToken'];
+export type Token = components['schemas']['TokenView'];
+
+function taken(session: Session): Session {
+  setCsrf(session.csrf);
+  setConnection({ expired: false });
+  return session;
+}
+
+/** Who is logged in, `null` for nobody. */
+export const sessionQuery = queryOptions({
+  queryKey: ['session'],
+  queryFn: async (): Promise<Session | null> => {
+    try {
+      return taken(await wanted(client.GET('/session')));
+    } catch (error) {
+      if (error instanceof Problem && error.status === 401) return null;
+      throw error;
+    }
+  },
+  staleTime: Number.POSITIVE_INFINITY,
+});
+
+export async function logIn(user: string, password: string): Promise<Session> {
+  return taken(await wanted(client.POST('/session', { body: { user, password } })));
+}
+
+export async function logOut(): Promise<void> {
+  await wanted(client.DELETE('/session'));
+  setCsrf('');
+}
+
+export interface NewPassword {
+  password: string;
+  /** The one that it is now, for one's own. */
+  current?: string | undefined;
+  /** It has to be changed at the next login. */
+  temporary: boolean;
+}
+
+export async function setPassword(
+  user: string,
+  { password, current, temporary }: NewPassword,
+): Promise<void> {
+  const body = { password, temporary, ...(current === undefined ? {} : { current }) };
+  await wanted(client.PUT('/users/{name}/password', { params: { path: { name: user } }, body }));
+}
+
+export const tokensQuery = queryOptions({
+  queryKey: ['tokens'],
+  queryFn: async (): Promise<Token[]> => (await wanted(client.GET('/tokens'))).items,
+});
+
+export async function createToken(name: string, expiresIn: string | undefined): Promise<MadeToken> {
+  const body = expiresIn === undefined ? { name } : { name, expiresIn };
+  return wanted(client.POST('/tokens', { body }));
+}
+
+export async function deleteToken(id: string): Promise<void> {
+  await wanted(client.DELETE('/tokens/{id}', { params: { path: { id } } }));
+}

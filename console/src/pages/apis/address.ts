@@ -1,0 +1,20 @@
+/** Where an API is called. */
+import type { Status } from '../../api/gateway';
+import type { ApiSpec } from './spec';
+
+/** The origin that clients call: the first listener, by the name that this page was reached by where it has none. */
+export function gatewayOrigin(listeners: Status['listeners'], page: Location): string | undefined {
+  const first = listeners.find((listener) => !listener.tls) ?? listeners[0];
+  if (first === undefined) return undefined;
+  const address = first.address.replace(/^(0\.0\.0\.0|\[::\])(?=:)/, page.hostname);
+  return `${first.tls ? 'https' : 'http'}://${address}`;
+}
+
+export function curlLine(origin: string, spec: ApiSpec, method: string, path: string): string {
+  const host = spec.hosts.find((name) => !name.startsWith('*'));
+  const parts = ['curl -i'];
+  if (method !== 'GET') parts.push(`-X ${method}`);
+  if (host !== undefined) parts.push(`-H 'Host: ${host}'`);
+  parts.push(`'${origin}${spec.basePath}${path}'`);
+  return parts.join(' ');
+}

@@ -1,0 +1,41 @@
+/** What a row of a list says about an asset, beside its name. */
+import type { Asset } from '../../api/assets';
+import { objects, text, texts } from '../apis/spec';
+
+export interface Summary {
+  text: string;
+  tags: string[];
+}
+
+export function summaryOf(list: string, { spec }: Asset): Summary {
+  const about = text(spec.description) ?? '';
+  switch (list) {
+    case 'upstreams':
+      return {
+        text: objects(spec.endpoints)
+          .map(({ url }) => text(url))
+          .filter(Boolean)
+          .join(', '),
+        tags: [],
+      };
+    case 'users':
+      return { text: '', tags: texts(spec.groups) };
+    case 'applications':
+      return { text: about, tags: texts(spec.apis) };
+    case 'policies':
+      return { text: about, tags: [text(spec.type)].filter((type) => type !== undefined) };
+    case 'policyTemplates':
+      return {
+        text: about,
+        tags: objects(spec.policies)
+          .map(({ type }) => text(type))
+          .filter((type) => type !== undefined),
+      };
+    case 'aliases':
+      return { text: text(spec.value) ?? about, tags: [] };
+    case 'listeners':
+      return { text: text(spec.address) ?? about, tags: [] };
+    default:
+      return { text: about, tags: [text(spec.type)].filter((type) => type !== undefined) };
+  }
+}

@@ -1,0 +1,56 @@
+/** Why one request went as it did. */
+import { Button, Skeleton, Stack } from '@mantine/core';
+import { IconPlayerPlay } from '@tabler/icons-react';
+import { useMutation, useQuery } from '@tanstack/react-query';
+import { getRouteApi } from '@tanstack/react-router';
+import { dryRun, type Explanation, explanationQuery } from '../../api/gateway';
+import { useTexts } from '../../i18n';
+import { PageHeader } from '../../parts/PageHeader';
+import { ProblemBox } from '../../parts/ProblemBox';
+import { Decisions } from './Decisions';
+
+const route = getRouteApi('/requests/$id');
+
+export function ExplainPage() {
+  const { t } = useTexts();
+  const { id } = route.useParams();
+  const explained = useQuery(explanationQuery(id));
+  const again = useMutation({ mutationFn: (request: Explanation) => dryRun(questionOf(request)) });
+  const back = { to: '/requests', label: t('nav.requests') };
+  const request = explained.data;
+  return (
+    <>
+      <PageHeader
+        title={request === undefined ? t('explain.title') : `${request.method} ${request.path}`}
+        back={back}
+        about={<span className="gw-mono">{id}</span>}
+      >
+        {request !== undefined && (
+          <Button
+            variant="default"
+            leftSection={<IconPlayerPlay size={16} />}
+            onClick={() => again.mutate(request)}
+            loading={again.isPending}
+          >
+            {t('explain.again')}
+          </Button>
+        )}
+      </PageHeader>
+      {explained.isPending && <Skeleton height={400} />}
+      {explained.isError && <ProblemBox error={explained.error} retry={() => explained.refetch()} />}
+      <Stack gap="xl">
+        {again.isError && <ProblemBox error={again.error} />}
+        {again.data !== undefined && <Decisions of={again.data} title={t('explain.now')} />}
+        {request !== undefined && (
+          <Decisions of={request} title={again.data === undefined ? undefined : t('explain.then')} />
+        )}
+      </Stack>
+    </>
+  );
+}
+
+/** The same request, without its credentials, which nobody keeps. */
+function questionOf({ method, path, query, host, client }: Explanation) {
+  const headers: [string, string][] = host ? [['host', host]] : [];
+  return { method, url: query ? `${path}?${query}` : path, headers, client };
+}
