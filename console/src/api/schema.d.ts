@@ -280,6 +280,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/secrets/{name}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The versions of a secret, newest first. */
+        get: operations["getSecretHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/aliases/{name}/history": {
         parameters: {
             query?: never;
@@ -538,6 +555,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/audit/download": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The audit log, newest first, as a zip of text files of 10,000 records each.
+         * @description Needs the privilege `View administration configurations`.
+         */
+        get: operations["downloadAuditRecords"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/audit/verify": {
         parameters: {
             query?: never;
@@ -552,6 +589,123 @@ export interface paths {
          * @description Needs the privilege `View administration configurations`.
          */
         post: operations["verifyAudit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Some assets, with everything that they refer to and their definitions, for another store.
+         * @description Needs the privilege `Export assets`.
+         */
+        post: operations["exportArchive"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/archive/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes over the assets of an archive: all of them, or none.
+         * @description Needs the privilege `Import assets`.
+         */
+        post: operations["importArchive"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/nodes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What each node of the store serves.
+         * @description Needs the privilege `View administration configurations`.
+         */
+        get: operations["listNodes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/revisions/{revision}/nodes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which live nodes serve a revision, and which do not. */
+        get: operations["listNodesOfRevision"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/masterKeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Which master keys secrets are encrypted under.
+         * @description Needs the privilege `Manage system settings`.
+         */
+        get: operations["listMasterKeys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/masterKeys/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Has everything encrypted under the first master key of the node, which all live nodes have to have.
+         * @description Needs the privilege `Manage system settings`.
+         */
+        post: operations["rotateMasterKey"];
         delete?: never;
         options?: never;
         head?: never;
@@ -714,6 +868,27 @@ export interface paths {
         get: operations["explainRequest"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/secrets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A page of secrets. */
+        get: operations["listSecrets"];
+        put?: never;
+        /**
+         * Makes a secret.
+         * @description Needs the privilege `Manage aliases`.
+         */
+        post: operations["createSecret"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1012,6 +1187,35 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/secrets/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A secret. */
+        get: operations["getSecret"];
+        /**
+         * Replaces a secret, or makes it.
+         * @description Needs the privilege `Manage aliases`.
+         */
+        put: operations["putSecret"];
+        post?: never;
+        /**
+         * Deletes a secret.
+         * @description Needs the privilege `Manage aliases`.
+         */
+        delete: operations["deleteSecret"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes keys of a secret.
+         * @description Needs the privilege `Manage aliases`.
+         */
+        patch: operations["patchSecret"];
         trace?: never;
     };
     "/aliases/{name}": {
@@ -1652,6 +1856,24 @@ export interface components {
         AppliesToMatch: "all" | "any";
         /** @description How a property is compared. Those with `not` hold exactly when the one without it does not. */
         AppliesToOperator: ("equals" | "notEquals" | "contains" | "notContains" | "startsWith" | "notStartsWith" | "endsWith" | "notEndsWith") | "lessThan" | "greaterThan";
+        /** @description Assets that can be taken to another store. */
+        Archive: {
+            /** @description `gatewright archive`. */
+            format: string;
+            /** Format: uint32 */
+            version: number;
+            /** @description Lists of documents, by kind, as in a configuration. */
+            assets: {
+                [key: string]: unknown;
+            };
+            /**
+             * @description Definitions of APIs in base64, by the SHA-256 of their bytes.
+             * @default {}
+             */
+            definitions: {
+                [key: string]: string;
+            };
+        };
         /** @description Something that happened. */
         AuditView: {
             /**
@@ -1829,6 +2051,7 @@ export interface components {
              */
             openFor: components["schemas"]["Duration"];
         };
+        ClearText: string;
         /** @description Whether clients show a certificate. */
         ClientCertificate: "none" | "requested" | "required";
         /** @description A client of an authorization server. */
@@ -1839,6 +2062,7 @@ export interface components {
             server?: string | null;
         };
         ConfigurationSet: {
+            secrets?: components["schemas"]["SecretDoc"][];
             aliases?: components["schemas"]["AliasDoc"][];
             listeners?: components["schemas"]["ListenerDoc"][];
             upstreams?: components["schemas"]["UpstreamDoc"][];
@@ -1985,6 +2209,7 @@ export interface components {
             /** @description Longest wait for the next bytes from this endpoint. */
             readTimeout?: components["schemas"]["Duration"] | null;
         };
+        EventType: "Transactional" | "Monitor";
         /** @description A policy of all APIs, or of those that it selects. */
         GlobalPolicyDoc: {
             /** @description Which policy: `apiKey`, `rateLimit`, `requestTransformation` … */
@@ -2114,6 +2339,20 @@ export interface components {
                 [key: string]: string;
             }[];
         };
+        /** @description What became of an asset. */
+        ImportResult: {
+            kind: string;
+            name: string;
+            /** @description `created`, `updated`, `unchanged`, or `kept` when another one is there that was not to be overwritten. */
+            result: string;
+        };
+        /** @description What came of an import, or what would. */
+        Imported: {
+            /** Format: uint64 */
+            revision: number;
+            results: components["schemas"]["ImportResult"][];
+            warnings: components["schemas"]["Diagnostic"][];
+        };
         /** @description Asking an authorization server about tokens (RFC 7662). */
         IntrospectionDoc: {
             /** @description URL of the introspection endpoint. */
@@ -2164,6 +2403,13 @@ export interface components {
             definition: string;
             title: string;
             version: string;
+        };
+        /** @description Master keys, by what they are called. */
+        KeysView: {
+            encryptsWith?: string | null;
+            /** @description Those of this node. */
+            masterKeys: string[];
+            used: components["schemas"]["UsedKey"][];
         };
         /** @description A kind of asset. */
         KindView: {
@@ -2284,6 +2530,41 @@ export interface components {
             expiresIn?: components["schemas"]["Duration"] | null;
             /** @description Names of privileges, of those that the user has. Default: all of them. */
             privileges?: string[] | null;
+        };
+        /** @description A node. */
+        NodeView: {
+            /** @description Stays when the node is started again. */
+            id: string;
+            /** @description Name of its machine. */
+            name: string;
+            /** @description Where its admin API listens. */
+            address: string;
+            version: string;
+            startedAt: string;
+            /**
+             * Format: uint64
+             * @description The revision that it serves.
+             */
+            revision: number;
+            /**
+             * Format: uint64
+             * @description The newest revision that it could not serve, or not whole.
+             */
+            refused?: number | null;
+            /** @description Why not. */
+            problem?: string | null;
+            /** @description The master keys that it has, by what they are called; the first one encrypts. */
+            masterKeys: string[];
+            /** @description When it was heard of last. */
+            seenAt: string;
+            /** @description It was heard of a few seconds ago. */
+            live: boolean;
+            /** @description It is the one that was asked. */
+            own: boolean;
+        };
+        /** @description Everything of a kind that there is. */
+        NodeViewList: {
+            items: components["schemas"]["NodeView"][];
         };
         /** @description A condition on the operation. The policy then applies to the operations that fulfil it, and to no others. */
         OperationCondition: {
@@ -2481,6 +2762,17 @@ export interface components {
         RevisionViewList: {
             items: components["schemas"]["RevisionView"][];
         };
+        /** @description What came of a rotation. */
+        Rotated: {
+            /**
+             * Format: uint
+             * @description How many data keys were under another master key.
+             */
+            dataKeys: number;
+            masterKey?: string | null;
+            /** Format: uint64 */
+            revision: number;
+        };
         /** @description A named set of operations that have policies in common. */
         ScopeDoc: {
             /** @description Name, unique in the API. */
@@ -2511,11 +2803,75 @@ export interface components {
             scope?: string | null;
         };
         /**
-         * @description A reference to a secret: ${env:NAME} or ${file:/path}.
+         * @description A reference to a secret: ${env:NAME} or ${file:/path}; in an asset also ${secret:NAME}.
          * @example ${env:ORDERS_KEY}
          * @example ${file:/run/secrets/orders-key}
          */
         Secret: string;
+        /** @description A secret, with what there is to know about it. */
+        SecretAsset: {
+            /** @constant */
+            kind: "secret";
+            /**
+             * Format: uuid
+             * @description Stays when the asset is renamed.
+             */
+            id: string;
+            name: string;
+            /** @description The revision that changed it last. */
+            revision: number;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            changedAt: string;
+            spec: components["schemas"]["SecretDoc"];
+            warnings?: components["schemas"]["Diagnostic"][];
+        };
+        SecretAssets: {
+            items: components["schemas"]["SecretAsset"][];
+            /** @description How many there are on all pages. */
+            total: number;
+            /** @description `after` of the next page. */
+            next: string | null;
+            revision: number;
+        };
+        /**
+         * @description A secret that the manager keeps for assets, which refer to it as `${secret:NAME}`. It is encrypted before it is
+         *     stored, and never shown again.
+         */
+        SecretDoc: {
+            /** @description Unique name. */
+            name: string;
+            /** @description What the secret is for, for people. */
+            description?: string | null;
+            /**
+             * @description The secret itself, at most 64 KiB. It can be written and not be read; without it, the value stays as it is. In a
+             *     file for `gatewright apply` it may be `${env:NAME}` or `${file:/path}`, which is read where the command runs.
+             */
+            value?: components["schemas"]["ClearText"] | null;
+            /**
+             * @description Assets that may refer to it, as `KIND:NAME`, where a `*` at the end stands for any rest: `api:Orders:*`. Default:
+             *     all, so that whoever may change an API can have the secret sent somewhere.
+             */
+            usableBy?: string[];
+        };
+        /** @description A node, and what it serves. */
+        ServingNode: {
+            name: string;
+            address: string;
+            /** Format: uint64 */
+            revision: number;
+            /** @description Why it serves no newer one, when it could not. */
+            problem?: string | null;
+        };
+        /** @description Which nodes serve a revision. */
+        ServingView: {
+            /** Format: uint64 */
+            revision: number;
+            serving: components["schemas"]["ServingNode"][];
+            /** @description Live nodes that do not serve it. */
+            behind: components["schemas"]["ServingNode"][];
+        };
         /** @description Somebody who is logged in. */
         SessionView: {
             user: string;
@@ -2711,6 +3067,8 @@ export interface components {
         TokenViewList: {
             items: components["schemas"]["TokenView"][];
         };
+        /** @enum {string} */
+        TransactionStatus: "SUCCESS" | "FAILURE";
         /** @description A upstream, with what there is to know about it. */
         UpstreamAsset: {
             /** @constant */
@@ -2876,6 +3234,14 @@ export interface components {
             /** @description What the alias is for, for people. */
             description?: string | null;
         };
+        /** @description A master key that data keys are encrypted under. */
+        UsedKey: {
+            masterKey: string;
+            /** Format: uint */
+            dataKeys: number;
+            /** @description This node has it. */
+            present: boolean;
+        };
         /** @description A user, with what there is to know about it. */
         UserAsset: {
             /** @constant */
@@ -2950,6 +3316,14 @@ export interface components {
         /** @description Everything of a kind that there is. */
         VersionViewList: {
             items: components["schemas"]["VersionView"][];
+        };
+        /** @description What an archive is to hold. */
+        Wanted: {
+            /**
+             * @description Assets as `apis/Orders:1.0`: their list, and their name or id. Default: all.
+             * @default []
+             */
+            assets: string[];
         };
         /** @description A header of a webhook: `value`, or `secret` for what nobody may read. */
         WebhookHeader: {
@@ -3411,6 +3785,29 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    getSecretHistory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionViewList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     getAliasHistory: {
         parameters: {
             query?: never;
@@ -3738,12 +4135,20 @@ export interface operations {
             query?: {
                 /** @description Only those before this one. */
                 before?: number | null;
-                /** @description Longest page. Default 100, at most 1000. */
+                /** @description Most records. Of a page: default 100, at most 1000. Of a download: default all. */
                 limit?: number | null;
                 /** @description As in `Configuration`. */
                 eventType?: string | null;
                 objectType?: string | null;
+                /** @description As in `create`. */
+                action?: string | null;
                 user?: string | null;
+                /** @description RFC 3339 time, as in `2026-01-15T10:00:00Z`. */
+                from?: string | null;
+                /** @description Before this time. */
+                to?: string | null;
+                /** @description Something in the object, the message or the payload, whatever the case. */
+                text?: string | null;
             };
             header?: never;
             path?: never;
@@ -3758,6 +4163,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditViewList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    downloadAuditRecords: {
+        parameters: {
+            query?: {
+                /** @description Only those before this one. */
+                before?: number | null;
+                /** @description Most records. Of a page: default 100, at most 1000. Of a download: default all. */
+                limit?: number | null;
+                /** @description As in `Configuration`. */
+                eventType?: string | null;
+                objectType?: string | null;
+                /** @description As in `create`. */
+                action?: string | null;
+                user?: string | null;
+                /** @description RFC 3339 time, as in `2026-01-15T10:00:00Z`. */
+                from?: string | null;
+                /** @description Before this time. */
+                to?: string | null;
+                /** @description Something in the object, the message or the payload, whatever the case. */
+                text?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": unknown;
                 };
             };
             default: components["responses"]["Problem"];
@@ -3779,6 +4222,155 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Verified"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    exportArchive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Wanted"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Archive"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    importArchive: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Lists, with commas, whose assets take the place of those that are there: `apis,upstreams`, or `*` for all.
+                 *     Default: none, what is there stays as it is.
+                 */
+                overwrite?: string | null;
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Archive"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Imported"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listNodes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NodeViewList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listNodesOfRevision: {
+        parameters: {
+            query?: {
+                /** @description How long to wait for nodes that do not serve it yet, such as `20s`; 25 seconds at most. Default: not at all. */
+                wait?: components["schemas"]["Duration"] | null;
+            };
+            header?: never;
+            path: {
+                revision: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServingView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listMasterKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeysView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    rotateMasterKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rotated"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -3929,7 +4521,36 @@ export interface operations {
     };
     listEvents: {
         parameters: {
-            query?: never;
+            query?: {
+                type?: components["schemas"]["EventType"] | null;
+                /** @description Not before this, in milliseconds since 1970. */
+                from?: number | null;
+                /** @description Before this, in milliseconds since 1970. */
+                to?: number | null;
+                /** @description Name of the API. */
+                api?: string | null;
+                /** @description Name of the application. */
+                application?: string | null;
+                /** @description Name of the operation. */
+                operation?: string | null;
+                status?: components["schemas"]["TransactionStatus"] | null;
+                /** @description `404`, or `5xx`. */
+                code?: string | null;
+                /** @description As in `GET`. */
+                method?: string | null;
+                /** @description What the path begins with. */
+                path?: string | null;
+                /** @description Address of the client. */
+                client?: string | null;
+                /** @description Code of the reason. */
+                reason?: string | null;
+                /** @description Id of the request. */
+                id?: string | null;
+                /** @description Longest page. Default 100. */
+                limit?: number | null;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3950,7 +4571,36 @@ export interface operations {
     };
     followEvents: {
         parameters: {
-            query?: never;
+            query?: {
+                type?: components["schemas"]["EventType"] | null;
+                /** @description Not before this, in milliseconds since 1970. */
+                from?: number | null;
+                /** @description Before this, in milliseconds since 1970. */
+                to?: number | null;
+                /** @description Name of the API. */
+                api?: string | null;
+                /** @description Name of the application. */
+                application?: string | null;
+                /** @description Name of the operation. */
+                operation?: string | null;
+                status?: components["schemas"]["TransactionStatus"] | null;
+                /** @description `404`, or `5xx`. */
+                code?: string | null;
+                /** @description As in `GET`. */
+                method?: string | null;
+                /** @description What the path begins with. */
+                path?: string | null;
+                /** @description Address of the client. */
+                client?: string | null;
+                /** @description Code of the reason. */
+                reason?: string | null;
+                /** @description Id of the request. */
+                id?: string | null;
+                /** @description Longest page. Default 100. */
+                limit?: number | null;
+                /** @description `next` of the page before. */
+                cursor?: string | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -4033,6 +4683,72 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listSecrets: {
+        parameters: {
+            query?: {
+                /** @description Words that all have to be somewhere in the asset, whatever the case. */
+                q?: string | null;
+                /** @description `tags=pets` for each key of the document; several with commas. */
+                filter?: string | null;
+                /** @description `name`, `changedAt` or `createdAt`, with `-` before it for the other direction. */
+                sort?: "name" | "-name" | "changedAt" | "-changedAt" | "createdAt" | "-createdAt";
+                /** @description Longest page. Default 100, at most 1000. */
+                limit?: number | null;
+                /** @description `next` of the page before. */
+                after?: string | null;
+                /** @description Keys of each asset that are wanted, with commas. Default: all. */
+                fields?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretAssets"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createSecret: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecretDoc"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            201: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretAsset"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -4962,6 +5678,147 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    getSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    putSecret: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecretDoc"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretAsset"];
+                };
+            };
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteSecret: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    patchSecret: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     getAlias: {
         parameters: {
             query?: never;
@@ -5043,7 +5900,10 @@ export interface operations {
                 /** @description Why, for the history. */
                 reason?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
             path: {
                 name: string;
             };
@@ -5181,7 +6041,10 @@ export interface operations {
                 /** @description Why, for the history. */
                 reason?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
             path: {
                 name: string;
             };
@@ -5319,7 +6182,10 @@ export interface operations {
                 /** @description Why, for the history. */
                 reason?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
             path: {
                 name: string;
             };
@@ -5457,7 +6323,10 @@ export interface operations {
                 /** @description Why, for the history. */
                 reason?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
             path: {
                 name: string;
             };
@@ -5595,7 +6464,10 @@ export interface operations {
                 /** @description Why, for the history. */
                 reason?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
             path: {
                 name: string;
             };
@@ -5733,7 +6605,10 @@ export interface operations {
                 /** @description Why, for the history. */
                 reason?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
             path: {
                 name: string;
             };
@@ -5871,7 +6746,10 @@ export interface operations {
                 /** @description Why, for the history. */
                 reason?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
             path: {
                 name: string;
             };
@@ -6009,7 +6887,10 @@ export interface operations {
                 /** @description Why, for the history. */
                 reason?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
             path: {
                 name: string;
             };
@@ -6147,7 +7028,10 @@ export interface operations {
                 /** @description Why, for the history. */
                 reason?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
             path: {
                 name: string;
             };
@@ -6285,7 +7169,10 @@ export interface operations {
                 /** @description Why, for the history. */
                 reason?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
             path: {
                 name: string;
             };
@@ -6423,7 +7310,10 @@ export interface operations {
                 /** @description Why, for the history. */
                 reason?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
             path: {
                 name: string;
             };
@@ -6561,7 +7451,10 @@ export interface operations {
                 /** @description Why, for the history. */
                 reason?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
             path: {
                 name: string;
             };
@@ -6699,7 +7592,10 @@ export interface operations {
                 /** @description Why, for the history. */
                 reason?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
             path: {
                 name: string;
             };
@@ -6837,7 +7733,10 @@ export interface operations {
                 /** @description Why, for the history. */
                 reason?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
             path: {
                 name: string;
             };

@@ -43,6 +43,11 @@ export const KIND_TEXTS: Record<Locale, Record<string, KindText>> = {
       many: 'Authorization servers',
       about: 'Who issues the tokens that clients send.',
     },
+    secrets: {
+      one: 'Secret',
+      many: 'Secrets',
+      about: 'A value that is kept encrypted, and that other assets refer to.',
+    },
     teams: { one: 'Team', many: 'Teams', about: 'Users who look after the same assets.' },
     teamRules: {
       one: 'Team rule',
@@ -90,6 +95,11 @@ export const KIND_TEXTS: Record<Locale, Record<string, KindText>> = {
       one: 'Autorisierungsserver',
       many: 'Autorisierungsserver',
       about: 'Wer die Token ausstellt, die Clients senden.',
+    },
+    secrets: {
+      one: 'Geheimnis',
+      many: 'Geheimnisse',
+      about: 'Ein Wert, der verschlüsselt aufbewahrt wird und auf den andere Assets verweisen.',
     },
     teams: { one: 'Team', many: 'Teams', about: 'Benutzer, die sich um dieselben Assets kümmern.' },
     teamRules: {

@@ -12,7 +12,7 @@ use axum::{
     routing::{get, post},
 };
 use manager::Manager;
-use model::event::{EventType, TransactionEvent, TransactionStatus};
+use model::event::{EventQuery, TransactionEvent};
 use proxy::DryRun;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -304,51 +304,26 @@ fn question_head(question: &Question) -> Result<engine::RequestHead, String> {
     Ok(head)
 }
 
-/// Filters, as in the command line.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct EventQuery {
-    #[serde(rename = "type")]
-    event_type: Option<EventType>,
-    from: Option<u64>,
-    to: Option<u64>,
-    api: Option<String>,
-    application: Option<String>,
-    operation: Option<String>,
-    status: Option<TransactionStatus>,
-    /// `404`, or `5xx`.
-    code: Option<String>,
-    method: Option<String>,
-    path: Option<String>,
-    client: Option<String>,
-    reason: Option<String>,
-    id: Option<String>,
-    limit: Option<usize>,
-    cursor: Option<String>,
-}
-
-impl EventQuery {
-    fn filter(self) -> Result<EventFilter, String> {
-        let code = self.code.map(|code| parse_code(&code)).transpose()?;
-        let cursor = self.cursor.map(|c| c.parse().map_err(|e| format!("cursor: {e}"))).transpose()?;
-        Ok(EventFilter {
-            event_type: self.event_type,
-            from_ms: self.from,
-            to_ms: self.to,
-            api: self.api,
-            application: self.application,
-            operation: self.operation,
-            status: self.status,
-            response_code: code,
-            method: self.method,
-            path_prefix: self.path,
-            client_ip: self.client,
-            reason_code: self.reason,
-            correlation_id: self.id,
-            limit: self.limit,
-            cursor,
-        })
-    }
+fn event_filter(query: EventQuery) -> Result<EventFilter, String> {
+    let code = query.code.map(|code| parse_code(&code)).transpose()?;
+    let cursor = query.cursor.map(|c| c.parse().map_err(|e| format!("cursor: {e}"))).transpose()?;
+    Ok(EventFilter {
+        event_type: query.event_type,
+        from_ms: query.from,
+        to_ms: query.to,
+        api: query.api,
+        application: query.application,
+        operation: query.operation,
+        status: query.status,
+        response_code: code,
+        method: query.method,
+        path_prefix: query.path,
+        client_ip: query.client,
+        reason_code: query.reason,
+        correlation_id: query.id,
+        limit: query.limit,
+        cursor,
+    })
 }
 
 fn parse_code(code: &str) -> Result<std::ops::RangeInclusive<u16>, String> {
@@ -362,7 +337,7 @@ fn parse_code(code: &str) -> Result<std::ops::RangeInclusive<u16>, String> {
 }
 
 async fn events(State(inner): Gateway, Query(query): Query<EventQuery>) -> Response {
-    let filter = match query.filter() {
+    let filter = match event_filter(query) {
         Ok(filter) => filter,
         Err(detail) => return problem(StatusCode::BAD_REQUEST, "bad_filter", &detail),
     };
@@ -380,7 +355,7 @@ async fn events(State(inner): Gateway, Query(query): Query<EventQuery>) -> Respo
 
 /// Events as they are stored, each a line of JSON, until the client goes.
 async fn follow(State(inner): Gateway, Query(query): Query<EventQuery>) -> Response {
-    let filter = match query.filter() {
+    let filter = match event_filter(query) {
         Ok(filter) => filter,
         Err(detail) => return problem(StatusCode::BAD_REQUEST, "bad_filter", &detail),
     };

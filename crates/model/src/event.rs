@@ -1,6 +1,7 @@
 //! The transaction event: what a request leaves behind. Field names are those of the webMethods data model, so that
 //! existing dashboards and exports read them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -188,7 +189,7 @@ impl LoggedMessages {
     }
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum EventType {
     /// A request.
     #[default]
@@ -197,12 +198,47 @@ pub enum EventType {
     Monitor,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum TransactionStatus {
     #[default]
     Success,
     Failure,
+}
+
+/// Which events somebody wants to see.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EventQuery {
+    #[serde(rename = "type")]
+    pub event_type: Option<EventType>,
+    /// Not before this, in milliseconds since 1970.
+    pub from: Option<u64>,
+    /// Before this, in milliseconds since 1970.
+    pub to: Option<u64>,
+    /// Name of the API.
+    pub api: Option<String>,
+    /// Name of the application.
+    pub application: Option<String>,
+    /// Name of the operation.
+    pub operation: Option<String>,
+    pub status: Option<TransactionStatus>,
+    /// `404`, or `5xx`.
+    pub code: Option<String>,
+    /// As in `GET`.
+    pub method: Option<String>,
+    /// What the path begins with.
+    pub path: Option<String>,
+    /// Address of the client.
+    pub client: Option<String>,
+    /// Code of the reason.
+    pub reason: Option<String>,
+    /// Id of the request.
+    pub id: Option<String>,
+    /// Longest page. Default 100.
+    pub limit: Option<usize>,
+    /// `next` of the page before.
+    pub cursor: Option<String>,
 }
 
 /// One call that the gateway made for the request.

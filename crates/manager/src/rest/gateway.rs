@@ -15,6 +15,7 @@ use axum::{
     routing,
 };
 use futures_util::StreamExt;
+use model::event::EventQuery;
 use serde_json::Value;
 
 use super::{
@@ -38,6 +39,7 @@ pub(super) const ROUTES: &[Route] = &[
     get("/gateway/events", "listEvents", "What requests left behind, newest first.", SEE_REQUESTS, || {
         routing::get(ask)
     })
+    .query::<EventQuery>()
     .answers_content(200, Content::AnyJson),
     get(
         "/gateway/events/follow",
@@ -46,6 +48,7 @@ pub(super) const ROUTES: &[Route] = &[
         SEE_REQUESTS,
         || routing::get(ask),
     )
+    .query::<EventQuery>()
     .answers_content(200, Content::Bytes("application/x-ndjson")),
     get(
         "/gateway/explain",

@@ -166,8 +166,7 @@ fn parameters(generator: &mut SchemaGenerator, route: &Route, for_kind: bool) ->
             parameters.push(parameter);
         }
     }
-    let on_version = matches!(route.right, Right::Change) && matches!(route.answer, Content::Asset);
-    if on_version && route.path.ends_with("{name}") {
+    if matches!(route.right, Right::Change) && route.path == "/{kind}/{name}" {
         parameters.push(json!({
             "name": "If-Match", "in": "header", "required": false, "schema": { "type": "string" },
             "description": "The ETag that the change is made from; 412 when the asset is another one by now.",
