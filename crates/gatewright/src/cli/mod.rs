@@ -8,6 +8,7 @@ mod manage;
 mod query;
 mod run;
 mod schema;
+mod start;
 mod tap;
 mod test;
 mod up;
@@ -28,6 +29,8 @@ struct Cli {
 enum Command {
     /// Serve an API straight from its OpenAPI document, without a configuration.
     Up(up::Up),
+    /// Serve what is managed in the console, without a configuration; everything is kept in one directory.
+    Start(start::Start),
     /// Serve a configuration, and take up its changes.
     Run(run::Run),
     /// Check a configuration without serving it.
@@ -90,6 +93,7 @@ pub fn main(release_memory: Option<fn()>) -> ExitCode {
     runtime.block_on(async {
         match cli.command {
             Command::Up(command) => command.run(release_memory).await,
+            Command::Start(command) => command.run(release_memory).await,
             Command::Run(command) => command.run(release_memory).await,
             Command::Check(command) => command.run().await,
             Command::Test(command) => command.run().await,

@@ -17,31 +17,41 @@ pub struct Run {
 
 impl Run {
     pub async fn run(self, release_memory: Option<fn()>) -> ExitCode {
+        if !self.config.exists() {
+            let hint = "`gatewright start` needs no file, `gatewright up` only an OpenAPI document";
+            return fail(format_args!("{}: there is no such file; {hint}", self.config.display()));
+        }
         let mut options = StartOptions::new(Source::Path(self.config));
         options.watch = true;
         options.release_memory = release_memory;
-        match Gateway::start(options).await {
-            Ok(gateway) => {
-                for listener in gateway.listeners() {
-                    let scheme = if listener.tls { "https" } else { "http" };
-                    print(format_args!("listening on {scheme}://{} ({})", listener.address, listener.name));
-                }
-                print(format_args!("operations on http://{}", gateway.operations()));
-                if let Some(admin) = gateway.admin() {
-                    print(format_args!("admin API on http://{admin}/api/v1"));
-                }
-                if let Some(password) = gateway.first_password() {
-                    print(format_args!(
-                        "user Administrator has the password {password}\n  it is shown this once: change it with PUT /api/v1/users/Administrator/password"
-                    ));
-                }
-                let served = gateway.snapshot().map_or(0, |snapshot| snapshot.apis.len());
-                print(format_args!("{} served", count(served, "API")));
-                until_stopped(gateway).await
-            }
-            Err(error) => fail_to_start(&error),
-        }
+        serve(options).await
     }
+}
+
+/// Starts a gateway, says where everything is, and serves until it is told to stop.
+pub async fn serve(options: StartOptions) -> ExitCode {
+    let gateway = match Gateway::start(options).await {
+        Ok(gateway) => gateway,
+        Err(error) => return fail_to_start(&error),
+    };
+    for listener in gateway.listeners() {
+        let scheme = if listener.tls { "https" } else { "http" };
+        print(format_args!("listening on {scheme}://{} ({})", listener.address, listener.name));
+    }
+    print(format_args!("operations on http://{}", gateway.operations()));
+    if let Some(admin) = gateway.admin() {
+        print(format_args!("console on http://{admin}/console/"));
+        print(format_args!("admin API on http://{admin}/api/v1"));
+    }
+    if let Some(password) = gateway.first_password() {
+        print(format_args!("user Administrator has the password {password}"));
+        print(
+            "  it is shown this once: change it in the console, or with PUT /api/v1/users/Administrator/password",
+        );
+    }
+    let served = gateway.snapshot().map_or(0, |snapshot| snapshot.apis.len());
+    print(format_args!("{} served", count(served, "API")));
+    until_stopped(gateway).await
 }
 
 pub fn fail_to_start(error: &StartError) -> ExitCode {

@@ -124,6 +124,27 @@ async fn get(address: SocketAddr, path: &str) -> testkit::RawResponse {
 }
 
 #[tokio::test]
+async fn the_console_needs_no_file() {
+    let upstream = Upstream::text("hello").start().await;
+    let loopback = "127.0.0.1:0";
+    let process =
+        Process::start(&["start", "--listen", loopback, "--manager", loopback, "--operations", loopback]);
+    process.prints("0 APIs served").await;
+    let printed = process.printed();
+    let password = printed.split("has the password ").nth(1).and_then(|rest| rest.split_whitespace().next());
+    let admin = testkit::Admin::new(
+        process.address("admin API on http://"),
+        "Administrator",
+        password.expect("a password"),
+    );
+    let api = json!({ "name": "Hello", "basePath": "/hello", "upstream": upstream.url() });
+    assert_eq!(admin.post("/apis", &api).await.status(), 201);
+    let answer = get(process.address("listening on http://"), "/hello/x").await;
+    assert_eq!(answer.status, 200);
+    assert!(printed.contains("console on http://127.0.0.1:"), "{printed}");
+}
+
+#[tokio::test]
 async fn hangup_reloads_and_what_is_not_valid_changes_nothing() {
     let upstream = Upstream::text("ok").start().await;
     let secrets = tempfile::tempdir().expect("a directory");
