@@ -121,3 +121,24 @@ async fn what_the_node_tells_is_told_to_those_who_may_see_it() {
     assert_eq!(code(&admin.post("/gateway/reload", &json!({})).await, 405), "method_not_allowed");
     assert_eq!(code(&admin.get("/gateway/events/../reload").await, 404), "no_such_route");
 }
+
+#[tokio::test]
+async fn what_cannot_be_understood_is_told_as_a_problem() {
+    let gateway = Gateway::serving(managed()).await;
+    let admin = gateway.administrator();
+    for (path, expected, told) in [
+        ("/apis?limit=many", "bad_query", "the query: limit: invalid digit"),
+        ("/apis?color=red", "bad_query", "unknown field `color`"),
+        ("/apis?sort=size", "bad_query", "sort"),
+        ("/revisions?before=-1", "bad_query", "before"),
+        ("/revisions/x/nodes", "bad_path", "`x`"),
+    ] {
+        let refused = admin.get(path).await;
+        assert_eq!(code(&refused, 400), expected, "{path}");
+        assert!(refused.text().contains(told), "{path}: {}", refused.text());
+        assert_eq!(refused.header("content-type"), "application/problem+json");
+    }
+    let restore = request("POST", "/api/v1/revisions/first/restore");
+    assert_eq!(code(&admin.send(restore).await, 400), "bad_path");
+    assert_eq!(code(&admin.post("/archive", &json!("all")).await, 400), "bad_json");
+}

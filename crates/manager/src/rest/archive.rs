@@ -5,13 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use axum::{
-    Extension, Json,
-    body::Bytes,
-    extract::{Query, State},
-    http::StatusCode,
-    routing,
-};
+use axum::{Extension, Json, extract::State, http::StatusCode, routing};
 use base64ct::{Base64, Encoding};
 use model::{ApiDoc, Diagnostic};
 use schemars::JsonSchema;
@@ -22,6 +16,7 @@ use sha2::{Digest, Sha256};
 use super::{
     answer::Problem,
     assets::find_kind,
+    extract::{Bytes, Query},
     route::{Right, Route, post},
 };
 use crate::{
@@ -80,8 +75,10 @@ struct Archive {
 async fn export(
     State(manager): State<Arc<Manager>>,
     Extension(who): Extension<Who>,
-    Json(wanted): Json<Wanted>,
+    body: Bytes,
 ) -> Result<Json<Archive>, Problem> {
+    let wanted: Wanted = serde_json::from_slice(&body)
+        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "bad_json", format!("the body: {error}")))?;
     let assets = manager.assets();
     let not_found = |detail: String| Problem::new(StatusCode::NOT_FOUND, "not_found", detail);
     let mut chosen = Vec::new();

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Extension, Json,
-    body::Bytes,
-    extract::{Path, Query, State},
+    extract::State,
     http::{
         HeaderMap, HeaderValue, StatusCode,
         header::{CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION},
@@ -19,6 +18,7 @@ use serde_json::Value;
 
 use super::{
     answer::{Problem, asset, tagged},
+    extract::{Bytes, Path, Query},
     route::{self, Content, Right, Route, post, put},
 };
 use crate::{Assets, ChangeError, Changed, Condition, Edit, Held, Kind, Manager, Who, Write, kind};

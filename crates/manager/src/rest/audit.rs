@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Json,
     body::{Body, Bytes},
-    extract::{Query, State},
+    extract::State,
     http::{
         HeaderValue, StatusCode,
         header::{CONTENT_DISPOSITION, CONTENT_TYPE},
@@ -21,6 +21,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
     answer::{Items, Problem, time},
+    extract::Query,
     route::{Content, Right, Route, get, post},
     zip::Zip,
 };

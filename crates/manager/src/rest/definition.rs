@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use axum::{
     Extension, Json,
-    body::{Body, Bytes},
-    extract::{Path, Query, State},
+    body::Body,
+    extract::State,
     http::{
         HeaderValue, StatusCode,
         header::{CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use super::{
     answer::{Problem, asset, tagged},
     assets::{find, find_kind},
+    extract::{Bytes, Path, Query},
     route::{Content, Right, Route, get as get_, post, put as put_},
 };
 use crate::{ChangeError, Changed, Condition, DOCUMENT, Edit, Manager, Privilege, Who, Write, definitions};

@@ -2,12 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Extension, Json,
-    extract::{Path, Query, State},
-    http::StatusCode,
-    routing,
-};
+use axum::{Extension, Json, extract::State, http::StatusCode, routing};
 use model::Diagnostic;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,6 +11,7 @@ use serde_json::Value;
 use super::{
     answer::{Items, Problem, time},
     assets::find_kind,
+    extract::{Path, Query},
     route::{Right, Route, get, post},
 };
 use crate::{ChangeError, Condition, Edit, Manager, Sealed, Who, Write, kind};

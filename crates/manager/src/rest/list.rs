@@ -2,12 +2,7 @@
 
 use std::{cmp::Ordering, sync::Arc};
 
-use axum::{
-    Extension, Json,
-    extract::{Path, Query, State},
-    http::StatusCode,
-    routing,
-};
+use axum::{Extension, Json, extract::State, http::StatusCode, routing};
 use base64ct::{Base64UrlUnpadded, Encoding};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,6 +11,7 @@ use serde_json::{Value, json};
 use super::{
     answer::{Problem, asset},
     assets::find_kind,
+    extract::{Path, Query},
     route::{Content, Right, Route, get},
 };
 use crate::{Held, Manager, Who};

@@ -5,6 +5,7 @@ mod archive;
 mod assets;
 mod audit;
 mod definition;
+mod extract;
 mod gateway;
 mod history;
 mod keys;

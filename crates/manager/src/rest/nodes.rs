@@ -2,17 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{
-    Json,
-    extract::{Path, Query, State},
-    http::StatusCode,
-    routing,
-};
+use axum::{Json, extract::State, http::StatusCode, routing};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
     answer::{Items, Problem, time},
+    extract::{Path, Query},
     route::{Right, Route, get},
 };
 use crate::{Manager, NodeStatus, Privilege};

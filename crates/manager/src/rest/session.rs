@@ -4,8 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
     Extension, Json,
-    body::Bytes,
-    extract::{ConnectInfo, Path, State},
+    extract::{ConnectInfo, State},
     http::{HeaderMap, HeaderValue, StatusCode, header::SET_COOKIE},
     response::{IntoResponse, Response},
     routing,
@@ -16,6 +15,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
     answer::{Items, Problem, time},
+    extract::{Bytes, Path},
     login,
     route::{Right, Route, delete, get, post, put},
 };

@@ -2,13 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use axum::{
-    Extension, Json,
-    body::Bytes,
-    extract::{Query, State},
-    http::StatusCode,
-    routing,
-};
+use axum::{Extension, Json, extract::State, http::StatusCode, routing};
 use model::Diagnostic;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::{
     answer::Problem,
+    extract::{Bytes, Query},
     route::{Content, Right, Route, get, post},
 };
 use crate::{Assets, ChangeError, Changed, Condition, Edit, KINDS, Manager, Privilege, Who, Write};

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Extension, Json,
-    body::Bytes,
-    extract::{Path, State},
+    extract::State,
     http::StatusCode,
     response::{IntoResponse, Response},
     routing,
@@ -16,6 +15,7 @@ use store::assets::Token;
 
 use super::{
     answer::{Items, Problem, time},
+    extract::{Bytes, Path},
     route::{Content, Right, Route, delete as delete_, get, post},
 };
 use crate::{
