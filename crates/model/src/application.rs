@@ -77,7 +77,7 @@ pub struct IdentifiersDoc {
     /// Clients of authorization servers, for rules of type `oauth2Token`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub client_ids: Vec<ClientIdentifier>,
-    /// Tokens of other systems. Nothing compares them yet.
+    /// Tokens of other systems. They are kept and compared with nothing: `clientIds` and `claims` recognise tokens.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tokens: Vec<String>,
     /// Sets of claims, of which a token must have all of one, for rules of type `jwtClaims` and `openIdClaims`. Values are

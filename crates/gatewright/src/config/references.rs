@@ -22,6 +22,9 @@ pub(crate) fn refused(assets: &Assets, allowed: &[String]) -> Diagnostics {
         references(&held.parsed.document, "", &mut found);
         let mut files = Vec::new();
         resolve::named_files(&held.parsed.document, "", &mut files);
+        if WITH_FILES.contains(&held.kind.name) {
+            own_files(&held.parsed.document, "", &mut files);
+        }
         found.extend(files.into_iter().map(|(path, name)| (path, format!("file:{name}"))));
         found.retain(|(_, reference)| {
             reference.starts_with("secret:") || !allowed.iter().any(|pattern| fits(pattern, reference))
@@ -55,6 +58,31 @@ pub(crate) fn refused(assets: &Assets, allowed: &[String]) -> Diagnostics {
         }
     }
     problems
+}
+
+/// Kinds that name files themselves: certificates and their keys.
+const WITH_FILES: [&str; 3] = ["listener", "upstream", "authorizationServer"];
+
+/// What is under `certificateFile`, `keyFile` and so on.
+fn own_files(value: &Value, path: &str, found: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(object) => {
+            for (key, value) in object {
+                match value {
+                    Value::String(name) if key.ends_with("File") => {
+                        found.push((join(path, key), name.clone()));
+                    }
+                    _ => own_files(value, &join(path, key), found),
+                }
+            }
+        }
+        Value::Array(list) => {
+            for (index, value) in list.iter().enumerate() {
+                own_files(value, &format!("{path}[{index}]"), found);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// `env:NAME` and `file:PATH` of every secret, wherever it is.

@@ -135,6 +135,14 @@ async fn assets_refer_to_secrets_and_files_of_the_node_only_where_that_is_allowe
             "{refused}"
         );
     }
+    let tls = json!({ "caFile": secret.display().to_string() });
+    let upstream = json!({ "name": "u", "endpoints": [{ "url": "https://127.0.0.1:1" }], "tls": tls });
+    let refused = expect(&admin.post("/upstreams", &upstream).await, 422);
+    assert_eq!(refused["errors"][0]["path"], "tls.caFile", "{refused}");
+    let certificate = json!({ "certificateFile": secret.display().to_string(), "keyFile": "/etc/key" });
+    let listener = json!({ "name": "l", "address": "127.0.0.1:0", "tls": { "certificates": [certificate] } });
+    let refused = expect(&admin.post("/listeners", &listener).await, 422);
+    assert_eq!(refused["errors"].as_array().map(Vec::len), Some(2), "{refused}");
     let key = json!({ "name": "a", "apiKeys": [{ "value": "${env:PATH}" }] });
     assert_eq!(code(&admin.post("/applications", &key).await, 422), "invalid");
 
