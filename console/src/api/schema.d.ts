@@ -2328,7 +2328,7 @@ export interface components {
             userNames?: string[];
             /** @description Clients of authorization servers, for rules of type `oauth2Token`. */
             clientIds?: components["schemas"]["ClientIdentifier"][];
-            /** @description Tokens of other systems. Nothing compares them yet. */
+            /** @description Tokens of other systems. They are kept and compared with nothing: `clientIds` and `claims` recognise tokens. */
             tokens?: string[];
             /**
              * @description Sets of claims, of which a token must have all of one, for rules of type `jwtClaims` and `openIdClaims`. Values are
