@@ -17,6 +17,7 @@ mod epoll;
 mod http;
 mod instance;
 mod load;
+mod manager;
 mod options;
 mod process;
 mod proxies;
@@ -32,12 +33,16 @@ use proxies::Proxy;
 use report::Report;
 use work::Work;
 
+const UNOPTIMISED: &str = "an unoptimised load generator would be what is measured: use `make bench`";
+
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     // These two are processes of their own, so that their CPU time can be told apart.
     let done = match args.split_first() {
         Some((first, rest)) if first == "load" => load::main(rest),
         Some((first, _)) if first == "upstream" => upstream::main(),
+        Some((first, _)) if first == "manager" && cfg!(debug_assertions) => Err(UNOPTIMISED.into()),
+        Some((first, rest)) if first == "manager" => manager::main(rest),
         _ => run(&args),
     };
     match done {
@@ -55,7 +60,7 @@ fn run(args: &[String]) -> Result<(), String> {
         return Ok(());
     };
     if cfg!(debug_assertions) {
-        return Err("an unoptimised load generator would be what is measured: use `make bench`".into());
+        return Err(UNOPTIMISED.into());
     }
     process::raise_file_limit();
     let mut report = Report::new(&options);

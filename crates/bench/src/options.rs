@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use super::{proxies, work::Work};
 
 pub const USAGE: &str = "usage: make bench BENCH='[OPTION…]'
+       make bench BENCH='manager [NUMBER OF APIS…]'
+
+`manager` measures the control plane with so many APIs in its store (default: 10,000, then 100,000). Everything else:
 
 Compares Gatewright with nginx, HAProxy and Envoy, interleaved over the same work. Prints a table, draws
 target/bench.svg and writes target/bench.json.
