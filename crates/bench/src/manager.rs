@@ -56,7 +56,8 @@ fn measure_in(program: &Path, directory: &Path, apis: usize) -> io::Result<()> {
         let set = json!({ "apis": (made..until).map(api).collect::<Vec<_>>() });
         let (time, _) = user.timed("POST", "/apply", Some(&set))?;
         if made == 0 || until == apis {
-            println!("  apply {} with {made} there       {:>9.0} ms", until - made, ms(time));
+            let what = format!("apply {} with {made} there", until - made);
+            println!("  {what:<32} {:>9.0} ms", ms(time));
         }
         made = until;
     }
