@@ -21,8 +21,8 @@ use engine::{
     reason::Origin,
 };
 use model::{Settings, event::TransactionStatus};
+use proxy::EventReceiver;
 use store::{BlockBuilder, CallRef, CorrelationId, EventRef, EventStore, MessageRef, Packing};
-use tokio::sync::mpsc;
 
 use crate::{
     alerts::Plans,
@@ -98,7 +98,7 @@ const WRITE_AT_BYTES: usize = 4 << 20;
 
 /// Runs until no worker is left that could hand anything over.
 pub async fn run(
-    mut batches: mpsc::Receiver<Batch>,
+    mut batches: EventReceiver,
     collected: Arc<Collected>,
     mut outputs: tokio::sync::watch::Receiver<Arc<Outputs>>,
     clock: engine::Clock,

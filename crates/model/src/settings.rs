@@ -404,7 +404,8 @@ pub struct Events {
     pub enabled: bool,
     /// How long events are kept.
     pub retention: Duration,
-    /// Most events waiting to be stored. Beyond, events are counted as dropped; requests never wait.
+    /// Most events that wait to be taken up for storing. Beyond, events are counted as dropped; requests never wait. Up
+    /// to 256 events of each worker that it has not handed over yet are not counted.
     pub queue: NonZeroU32,
 }
 

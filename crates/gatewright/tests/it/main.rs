@@ -24,6 +24,7 @@ mod hostile;
 mod http1;
 mod http2;
 mod identity;
+mod interim;
 mod limits;
 mod logging;
 mod manager;
