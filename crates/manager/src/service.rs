@@ -22,7 +22,7 @@ use crate::{
     Assets, ChangeError, Changed, Condition, Edit, Node, Prepared, Privilege, Who, Write,
     access::{Access, Checked, Credentials, Sources, password},
     authorize,
-    change::{Worked, work_out},
+    change::{Worked, work_out, work_out_one},
     definitions, keep, kind,
     nodes::{Identity, Serving},
     rights::{ADMINISTRATORS, PREDEFINED},
@@ -209,6 +209,20 @@ impl Manager {
         let prepared = self.prepare(Arc::clone(&worked.assets)).await?;
         let warnings = prepared.as_ref().map(|prepared| prepared.warnings().to_vec()).unwrap_or_default();
         Ok(outcome(&worked, before.revision, warnings))
+    }
+
+    /// Whether somebody may make each of these edits, and it can be worked out. What they make of the whole is not
+    /// looked at.
+    pub(crate) fn look_over(&self, who: &Who, edits: &[Edit]) -> Vec<Result<(), ChangeError>> {
+        let before = self.assets();
+        let mut worked = Worked::begin(&before);
+        let at = self.now();
+        let each = edits.iter().map(|edit| {
+            authorize::asked(who, &before, std::slice::from_ref(edit))?;
+            worked.edits = vec![work_out_one(&mut worked, &before, edit, at, &mut new_id)?];
+            authorize::worked_out(who, &before, &worked)
+        });
+        each.collect()
     }
 
     async fn commit(
@@ -521,7 +535,11 @@ fn former_users(before: &Assets, after: &Assets) -> Vec<String> {
 fn messages(worked: &Worked) -> Vec<(&'static str, &'static str, String, String)> {
     let changed = worked.edits.iter().filter_map(|done| {
         let action = done.action?;
-        let message = format!("{} {} was {action}d", done.kind.name, done.name);
+        let (action, was) = match done.event {
+            Some(event) => (event.action, event.done.to_owned()),
+            None => (action, format!("{action}d")),
+        };
+        let message = format!("{} {} was {was}", done.kind.name, done.name);
         Some((done.kind.name, action, done.name.clone(), message))
     });
     changed.collect()

@@ -86,8 +86,8 @@ async fn load_whole(
             origins.add_asset(held.kind.list, format!("{} {}", held.kind.name, held.parsed.name));
         }
     }
-    let served: Vec<bool> = config.apis.iter().map(|api| !api.inactive).collect();
-    config.apis.retain(|api| !api.inactive);
+    let served: Vec<bool> = config.apis.iter().map(|api| api.is_served()).collect();
+    config.apis.retain(|api| api.is_served());
     origins.retain("apis", &served);
     resolve::paths(&mut config, &directory);
     resolve::secrets(&mut config, secrets, assets, &mut problems);
