@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use crate::{
-    Assets, ChangeError, Changed, Condition, Edit, Node, Prepared, Privilege, Who, Write,
+    Assets, ChangeError, Changed, Condition, Edit, Held, Node, Prepared, Privilege, Who, Write,
     access::{Access, Checked, Credentials, Sources, password},
     authorize,
     change::{Worked, work_out, work_out_one},
@@ -253,9 +253,12 @@ impl Manager {
             definitions::complete(&self.store, Arc::make_mut(&mut worked.assets)).await?;
             let prepared = self.prepare(Arc::clone(&worked.assets)).await?;
             let messages = messages(&worked);
+            let with_payload = self.access.settings().audit_payload;
+            let payloads = if with_payload { payloads(&before, &worked) } else { Vec::new() };
             let audit: Vec<AuditEntry<'_>> = messages
                 .iter()
-                .map(|(object_type, action, object, message)| AuditEntry {
+                .enumerate()
+                .map(|(place, (object_type, action, object, message))| AuditEntry {
                     event_type: "Configuration",
                     object_type,
                     action,
@@ -264,7 +267,7 @@ impl Manager {
                     user,
                     source_machine: &self.machine,
                     client_ip: &address,
-                    payload: None,
+                    payload: payloads.get(place).map(String::as_str),
                 })
                 .collect();
             let former_users = former_users(&before, &worked.assets);
@@ -543,6 +546,20 @@ fn messages(worked: &Worked) -> Vec<(&'static str, &'static str, String, String)
         Some((done.kind.name, action, done.name.clone(), message))
     });
     changed.collect()
+}
+
+/// What each thing that changes was before and is after. Secrets are kept apart from documents, so that none is in it.
+fn payloads(before: &Assets, worked: &Worked) -> Vec<String> {
+    let changed = worked.edits.iter().filter(|done| done.action.is_some());
+    let payload = changed.map(|done| {
+        let after = worked.assets.get(done.kind, &done.name);
+        // One that was renamed is found by its id.
+        let name = after.map_or(done.name.as_str(), |after| after.id.as_str());
+        let document = |held: Option<&Arc<Held>>| held.map(|held| held.parsed.document.clone());
+        serde_json::json!({ "before": document(before.get(done.kind, name)), "after": document(after) })
+            .to_string()
+    });
+    payload.collect()
 }
 
 fn outcome(worked: &Worked, revision: u64, warnings: Vec<Diagnostic>) -> Changed {

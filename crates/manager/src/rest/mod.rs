@@ -6,6 +6,7 @@ mod assets;
 mod audit;
 mod bulk;
 mod definition;
+mod docs;
 mod everywhere;
 mod extract;
 mod gateway;
@@ -96,7 +97,8 @@ pub fn router(manager: Arc<Manager>) -> Router {
     }
     let routes = routes.layer(axum::extract::DefaultBodyLimit::max(LARGEST)).with_state(manager);
     let routes = routes.fallback(|| async { answer::no_such_route() });
-    Router::new().nest("/api/v1", routes.method_not_allowed_fallback(|| async { answer::no_such_method() }))
+    let routes = routes.method_not_allowed_fallback(|| async { answer::no_such_method() });
+    Router::new().nest("/api/v1", routes).merge(docs::router())
 }
 
 /// A route with what every change can be asked for.
