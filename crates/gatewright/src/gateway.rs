@@ -244,6 +244,11 @@ impl Gateway {
         self.managed.as_ref().map(|managed| managed.address)
     }
 
+    /// Whether the admin API is to be asked over TLS.
+    pub fn admin_has_tls(&self) -> bool {
+        self.inner.started_with.manager.tls.is_some()
+    }
+
     /// The password of the user `Administrator`, when this start has made it.
     pub fn first_password(&self) -> Option<&str> {
         self.managed.as_ref()?.first_password.as_deref()

@@ -210,6 +210,9 @@ async fn decide(
     }
     let found = route(exchange, &snapshot)?;
     let api = &snapshot.apis[found.api as usize];
+    if let Some(standing) = &api.standing {
+        standing.admit(exchange)?;
+    }
     exchange.operation = found.operation.as_ref().map_or(None, |operation| *operation);
     let chain = api.chain(exchange.operation);
     body.limit = api.max_body_size;

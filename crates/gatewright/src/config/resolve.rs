@@ -28,7 +28,8 @@ pub(super) fn paths(config: &mut ConfigDoc, directory: &Path) {
             }
         }
     }
-    for tls in config.listeners.iter_mut().filter_map(|l| l.tls.as_mut()) {
+    let own = config.listeners.iter_mut().filter_map(|l| l.tls.as_mut());
+    for tls in own.chain(config.settings.manager.tls.as_mut()) {
         tls.client_ca_file.iter_mut().for_each(absolute);
         for certificate in &mut tls.certificates {
             absolute(&mut certificate.certificate_file);
