@@ -11,6 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{Method, StatusCode, Uri, Version};
+use model::plan::SubscriptionState;
 use smallvec::SmallVec;
 
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
     calls::{Behalf, CallAnswer, CallRecord, Called, CallerRef, Calling, HostName},
     dynamic_endpoint::DynamicEndpoint,
     identifiers::ClientCertificate,
-    keys::Application,
+    keys::{Application, ApplicationIndex},
     language::Extras,
     log::Log,
     reason::{self, Rejection},
@@ -243,6 +244,17 @@ impl Exchange {
 
     pub fn application(&self) -> Option<&Application> {
         self.snapshot.applications.get(self.application?)
+    }
+
+    /// Whether an application names the API that is called, or has a subscription to it.
+    pub fn may_call(&self, application: ApplicationIndex) -> bool {
+        let Some(api) = self.api() else { return false };
+        let name = &*api.names.name;
+        self.snapshot.applications.get(application).is_some_and(|known| known.may_call(name))
+            || self.snapshot.subscriptions.find(name, application).is_some_and(|subscription| {
+                // Why one that is not active does not do is told by whoever asks for it.
+                subscription.state == SubscriptionState::Active || api.offers_plans()
+            })
     }
 
     /// The same request for somebody else, with nothing decided about it but its route.

@@ -34,6 +34,7 @@ mod manager_teams;
 mod monitoring;
 mod nodes;
 mod panics;
+mod plans;
 mod policies;
 mod process;
 mod reload;

@@ -58,7 +58,7 @@ const OWN: &[Route] = &[
         routing::get(|| async { Json(openapi()) })
     })
     .answers_content(200, Content::AnyJson),
-    get("/whoami", "whoAmI", "Who asks, and what they may do.", Right::User, || routing::get(whoami))
+    get("/whoami", "whoAmI", "Who asks, and what they may do.", Right::Consumer, || routing::get(whoami))
         .answers::<WhoView>(200),
     get(
         "/kinds",

@@ -93,6 +93,10 @@ fn operation(generator: &mut SchemaGenerator, route: &Route, kind: Option<&Kind>
     });
     match route.right {
         Right::Anyone => operation["security"] = json!([]),
+        Right::Visitor => {
+            // Credentials may be sent, and need not.
+            operation["security"] = json!([{}, { "basic": [] }, { "token": [] }, { "session": [] }]);
+        }
         Right::Privilege(privileges) => {
             let names: Vec<_> = privileges.iter().map(|privilege| privilege.name()).collect();
             operation["description"] = format!("Needs the privilege `{}`.", names.join("` or `")).into();
@@ -104,7 +108,7 @@ fn operation(generator: &mut SchemaGenerator, route: &Route, kind: Option<&Kind>
         Right::Change => {
             operation["description"] = "Needs the privileges of the assets that change.".into();
         }
-        Right::Oneself | Right::User => {}
+        Right::Oneself | Right::Consumer | Right::User => {}
     }
     let parameters = parameters(generator, route, kind.is_some());
     if !parameters.is_empty() {
