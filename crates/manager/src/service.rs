@@ -25,6 +25,7 @@ use crate::{
     change::{Worked, work_out},
     definitions, keep, kind,
     nodes::{Identity, Serving},
+    pace::Pace,
     rights::{ADMINISTRATORS, PREDEFINED},
     vault::Vault,
 };
@@ -76,6 +77,7 @@ pub struct Setup {
 pub struct Manager {
     pub(crate) store: AssetStore,
     pub(crate) access: Access,
+    pub(crate) pace: Pace,
     node: RwLock<Option<Arc<dyn Node>>>,
     assets: ArcSwap<Assets>,
     /// One change at a time; other nodes are kept out by the store.
@@ -136,6 +138,7 @@ impl Manager {
         Self {
             store,
             access: Access::new(settings),
+            pace: Pace::default(),
             node: RwLock::default(),
             assets: ArcSwap::new(assets),
             changing: Mutex::default(),

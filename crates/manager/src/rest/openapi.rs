@@ -4,7 +4,7 @@ use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use super::{
-    ROUTES,
+    all_routes,
     answer::ProblemView,
     route::{Content, Right, Route},
 };
@@ -17,7 +17,7 @@ pub fn openapi() -> Value {
         .into_generator();
     let problem = generator.subschema_for::<ProblemView>();
     let mut paths = Map::new();
-    for route in ROUTES.iter().flat_map(|routes| routes.iter()) {
+    for route in all_routes() {
         if route.is_for_each_kind() {
             for kind in &KINDS {
                 let operation = operation(&mut generator, route, Some(kind));
