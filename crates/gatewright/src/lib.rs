@@ -18,6 +18,7 @@ mod managed;
 mod master_key;
 mod metrics;
 mod ops;
+mod own_listener;
 pub mod ready;
 mod tap;
 pub mod testing;

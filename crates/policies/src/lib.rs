@@ -32,6 +32,7 @@ mod schema;
 mod schemas;
 mod script;
 mod shared_map;
+mod subscription;
 #[cfg(test)]
 mod testing;
 mod throttle;
@@ -57,6 +58,7 @@ pub static POLICIES: &[PolicyKind] = &[
     PolicyKind::of::<required_scopes::RequiredScopes>(),
     PolicyKind::of::<transformation::RequestTransformation>(),
     PolicyKind::of::<conversion::RequestConversion>(),
+    PolicyKind::of::<subscription::Subscription>(),
     PolicyKind::of::<masking::RequestMasking>(),
     PolicyKind::of::<custom_headers::CustomHeaders>(),
     PolicyKind::of::<mock::Mock>(),

@@ -40,6 +40,7 @@ mod manager_tls;
 mod monitoring;
 mod nodes;
 mod panics;
+mod plans;
 mod policies;
 mod process;
 mod reload;
