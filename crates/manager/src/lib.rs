@@ -15,6 +15,7 @@ mod kind;
 mod kinds;
 mod node;
 mod nodes;
+mod oauth;
 mod rest;
 mod rights;
 mod rotation;

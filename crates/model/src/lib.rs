@@ -14,6 +14,7 @@ pub mod diagnostic;
 pub mod event;
 pub mod ip_range;
 pub mod listener;
+pub mod oauth_client;
 pub mod policy;
 pub mod policy_file;
 pub mod privilege;

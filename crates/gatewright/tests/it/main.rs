@@ -4,6 +4,7 @@ mod aggregation;
 mod archives;
 mod asset_store;
 mod audit;
+mod authorization_server;
 mod backups;
 mod balancing;
 mod bodies;

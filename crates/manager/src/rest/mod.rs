@@ -12,6 +12,7 @@ mod keys;
 mod list;
 mod login;
 mod nodes;
+mod oauth;
 mod openapi;
 mod route;
 mod session;
@@ -47,6 +48,7 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     archive::ROUTES,
     nodes::ROUTES,
     keys::ROUTES,
+    oauth::ROUTES,
     definition::ROUTES,
     gateway::ROUTES,
     list::ROUTES,

@@ -11,6 +11,7 @@ mod database;
 mod document;
 mod feed;
 mod node;
+mod oauth;
 mod read;
 mod session;
 pub mod snapshot;
@@ -27,6 +28,7 @@ pub use data_key::DataKey;
 pub use database::StoreUrl;
 pub(crate) use database::is_away;
 pub use node::Node;
+pub use oauth::{OauthKey, OauthStore, OauthToken, Passing, TokenFilter, TokenOwner};
 pub use session::Session;
 pub use token::Token;
 
@@ -257,6 +259,11 @@ impl AssetStore {
     /// Deletes an access token; says whether there was one.
     pub async fn delete_token(&self, user: &str, id: &str) -> Result<bool, StoreError> {
         token::delete(&self.database, user, id).await
+    }
+
+    /// What the internal authorization server keeps.
+    pub fn oauth(&self) -> OauthStore {
+        OauthStore::new(self.database.clone(), self.feed.clone())
     }
 
     /// Keys that secrets are encrypted under, encrypted themselves, oldest first.
