@@ -9,10 +9,11 @@ use std::{
     },
 };
 
-use store::assets::{OauthStore, OauthToken};
+use store::{
+    StoreError,
+    assets::{OauthStore, OauthToken},
+};
 use tokio::sync::{Mutex, watch};
-
-use crate::ServerError;
 
 /// A token that counts, unless it is revoked.
 #[derive(Debug)]
@@ -122,8 +123,8 @@ impl Index {
         self.passes.subscribe()
     }
 
-    /// Takes over what became of tokens; says whether anything did.
-    pub(crate) async fn catch_up(&self, store: &OauthStore, now: u64) -> Result<bool, ServerError> {
+    /// Takes over what became of tokens.
+    pub(crate) async fn catch_up(&self, store: &OauthStore, now: u64) -> Result<(), StoreError> {
         let mut follower = self.follower.lock().await;
         let epoch = store.epoch();
         if follower.epoch != Some(epoch) {
@@ -132,13 +133,11 @@ impl Index {
             self.live.pin().clear();
             self.revocations.fetch_add(1, Relaxed);
         }
-        let mut changed = false;
         loop {
             let tokens = store.tokens_after(follower.number, &follower.hash, PAGE).await?;
             for token in &tokens {
                 self.apply(token, now / 1_000_000, &mut follower.texts);
             }
-            changed |= !tokens.is_empty();
             if let Some(last) = tokens.last() {
                 (follower.number, follower.hash) = (last.number, last.hash.clone());
             }
@@ -148,7 +147,7 @@ impl Index {
         }
         drop(follower);
         self.passes.send_modify(|passes| *passes += 1);
-        Ok(changed)
+        Ok(())
     }
 
     fn apply(&self, token: &OauthToken, now: u64, texts: &mut HashMap<String, Arc<str>>) {
@@ -209,4 +208,47 @@ fn parse(text: &str) -> Option<Hash> {
         *byte = u8::try_from(digit(pair[0])? * 16 + digit(pair[1])?).ok()?;
     }
     Some(hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(number: u64, revoked_at: Option<u64>, expires_at: Option<u64>) -> OauthToken {
+        OauthToken {
+            hash: format!("{number:064x}"),
+            id: number.to_string(),
+            kind: "access".to_owned(),
+            family: "f".to_owned(),
+            client: "shop".to_owned(),
+            application: "Shop".to_owned(),
+            user: None,
+            scope: "read".to_owned(),
+            issued_at: 0,
+            expires_at,
+            used_at: None,
+            revoked_at,
+            number,
+            document: "{}".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_revoked_token_is_never_live_again_and_an_expired_one_is_forgotten() {
+        let (index, mut texts) = (Index::new(false), HashMap::new());
+        let hash = |number: u64| parse(&format!("{number:064x}")).expect("it is a hash");
+        index.apply(&token(1, None, Some(1_000_000_000)), 0, &mut texts);
+        index.apply(&token(2, None, None), 0, &mut texts);
+        let before = index.revocations();
+        index.apply(&token(1, Some(5), Some(1_000_000_000)), 0, &mut texts);
+        assert!(index.is_revoked(&hash(1)) && !index.is_revoked(&hash(2)));
+        assert_eq!(index.revocations(), before + 1);
+        // Revoked before this node had heard of it, and expired before it started.
+        index.apply(&token(3, Some(5), None), 0, &mut texts);
+        index.apply(&token(4, None, Some(1_000_000)), 2, &mut texts);
+        assert!(index.is_revoked(&hash(3)) && index.get(&hash(4)).is_none());
+        index.forget_expired(1_000 + KEPT);
+        assert_eq!((index.get(&hash(1)).is_none(), index.len()), (true, 2));
+        assert_eq!(texts.len(), 2, "what many tokens have is there once");
+    }
 }

@@ -377,7 +377,11 @@ async fn administrators_see_what_was_issued_and_end_it_and_never_see_a_token() {
 async fn what_one_node_issues_counts_at_the_other_and_what_it_revokes_does_not() {
     let (upstream, signer) = (Upstream::echo().start().await, Signer::es256("key-1"));
     let postgres = Postgres::start();
-    let (config, _directory) = on(&postgres);
+    let (config, directory) = on(&postgres);
+    let key = directory.path().join("key");
+    std::fs::write(&key, "0a".repeat(32)).expect("a file");
+    let keys = json!({ "keys": [format!("${{file:{}}}", key.display())] });
+    let config = config.setting("store.masterKey", keys);
     let one = Gateway::serving(protected(config.clone(), &upstream, &signer)).await;
     let old = issued(&one, "shop", OWN).await;
     let two = Gateway::serving(protected(config, &upstream, &signer)).await;
@@ -395,6 +399,9 @@ async fn what_one_node_issues_counts_at_the_other_and_what_it_revokes_does_not()
         .await;
     }
     assert_eq!(two.send(with(text(&old, "access_token"))).await.status(), 200);
+    expect(&one.administrator().post("/oauthKeys/rotate", &json!({})).await, 200);
+    let rotated = issued(&one, "shop-jwt", OWN).await;
+    assert_eq!(two.send(with(text(&rotated, "access_token"))).await.status(), 200, "with the new key");
 }
 
 #[tokio::test]

@@ -34,6 +34,7 @@ mod manager_sessions;
 mod manager_teams;
 mod monitoring;
 mod nodes;
+mod oauth_store;
 mod panics;
 mod policies;
 mod process;
