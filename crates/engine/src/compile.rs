@@ -9,6 +9,7 @@ mod destinations;
 mod findings;
 mod gate;
 mod levels;
+mod oauth_clients;
 mod operations;
 mod plans;
 mod portal;

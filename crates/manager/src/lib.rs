@@ -16,6 +16,7 @@ mod kind;
 mod kinds;
 mod node;
 mod nodes;
+mod oauth;
 mod pace;
 mod rest;
 mod rights;

@@ -86,6 +86,8 @@ pub struct Manager {
     now: Box<dyn Fn() -> u64 + Send + Sync>,
     pub(crate) serving: watch::Sender<Serving>,
     pub(crate) identity: OnceLock<Identity>,
+    /// The internal authorization server, when there is one.
+    pub(crate) oauth: OnceLock<Arc<identity::AuthorizationServer>>,
 }
 
 impl fmt::Debug for Manager {
@@ -146,6 +148,7 @@ impl Manager {
             now,
             serving: watch::Sender::new(serving),
             identity: OnceLock::new(),
+            oauth: OnceLock::new(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{IpRange, Secret};
+use crate::{IpRange, Secret, oauth_client::OauthClientDoc};
 
 /// A consumer of APIs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -41,6 +41,9 @@ pub struct ApplicationDoc {
     /// Keys that identify the application. Two live keys allow a rotation without interruption.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub api_keys: Vec<ApiKeyDoc>,
+    /// Clients of the internal authorization server, by which it gets tokens.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub oauth_clients: Vec<OauthClientDoc>,
     /// Names of the APIs that the application may call. Default: none but through lookup `open`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub apis: Vec<String>,

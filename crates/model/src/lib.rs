@@ -15,6 +15,7 @@ pub mod event;
 pub mod ip_range;
 pub mod lifecycle;
 pub mod listener;
+pub mod oauth_client;
 pub mod plan;
 pub mod policy;
 pub mod policy_file;

@@ -8,7 +8,7 @@ use std::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ByteSize, Duration, IpRange, Percent, Secret, TlsDoc};
+use crate::{ByteSize, Duration, IpRange, Percent, Secret, TlsDoc, oauth_client::AuthorizationServerSettings};
 
 /// What holds for the whole gateway.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,6 +24,9 @@ pub struct Settings {
     pub operations: Operations,
     /// The control plane: assets, and the admin API that changes them.
     pub manager: ManagerSettings,
+    /// The internal authorization server. Default: there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorization_server: Option<AuthorizationServerSettings>,
     /// Where assets are kept.
     #[serde(skip_serializing_if = "StoreSettings::is_default")]
     pub store: StoreSettings,

@@ -5,6 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use foldhash::fast::RandomState;
 use model::{ApplicationDoc, ConfigDoc, Diagnostic, Diagnostics};
 
+use super::oauth_clients;
 use crate::{
     Snapshot, Timestamp,
     identifiers::{Identifiers, fingerprint_of},
@@ -21,6 +22,7 @@ pub(super) fn compile(
         config.apis.iter().filter_map(|api| api.name.as_deref()).collect();
     let all_named = config.apis.iter().all(|api| api.name.is_some());
     let mut names = std::collections::HashSet::new();
+    oauth_clients::check(config, problems);
     for ((index, doc), position) in config.applications.iter().enumerate().zip(0_u32..) {
         let path = format!("applications[{index}]");
         if !names.insert(doc.name.as_str()) {
@@ -167,6 +169,11 @@ fn of_tokens(
     problems: &mut Diagnostics,
 ) {
     let servers = &config.authorization_servers;
+    for server in servers.iter().filter(|server| server.internal) {
+        for client in &doc.oauth_clients {
+            into.add_client(&server.name, &client.id, application);
+        }
+    }
     for (place, client) in doc.identifiers.client_ids.iter().enumerate() {
         let path = format!("{path}.identifiers.clientIds[{place}]");
         if client.id.is_empty() {
@@ -310,7 +317,7 @@ fn key_entry(
     Ok((hash, KeyEntry { used, application, expires }))
 }
 
-fn parse_hash(text: &str) -> Option<KeyHash> {
+pub(super) fn parse_hash(text: &str) -> Option<KeyHash> {
     let digits = text.strip_prefix("sha256:").filter(|d| d.len() == 64 && d.is_ascii())?;
     let mut hash = KeyHash::default();
     for (byte, pair) in hash.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {

@@ -44,6 +44,9 @@ pub async fn serve(options: StartOptions) -> ExitCode {
         print(format_args!("console on {scheme}://{admin}/console/"));
         print(format_args!("admin API on {scheme}://{admin}/api/v1"));
     }
+    if let Some(address) = gateway.authorization_server() {
+        print(format_args!("authorization server on http://{address}"));
+    }
     if let Some(password) = gateway.first_password() {
         print(format_args!("user Administrator has the password {password}"));
         print(

@@ -18,6 +18,7 @@ mod lifecycle;
 mod list;
 mod login;
 mod nodes;
+mod oauth;
 mod once;
 mod openapi;
 mod portal;
@@ -61,6 +62,7 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     keys::ROUTES,
     app_keys::ROUTES,
     analytics::ROUTES,
+    oauth::ROUTES,
     definition::ROUTES,
     lifecycle::ROUTES,
     gateway::ROUTES,

@@ -11,6 +11,7 @@ mod database;
 mod document;
 mod feed;
 mod node;
+mod oauth;
 mod portal;
 mod read;
 mod request_key;
@@ -29,6 +30,7 @@ pub use data_key::DataKey;
 pub use database::StoreUrl;
 pub(crate) use database::is_away;
 pub use node::Node;
+pub use oauth::{OauthKey, OauthStore, OauthToken, Passing, TokenFilter, TokenOwner};
 pub use portal::{Comment, Rating, SignUpRow};
 pub use request_key::{Answered, Begun, RequestKey};
 pub use session::Session;
@@ -278,6 +280,11 @@ impl AssetStore {
     /// Keeps what such a request was answered with; `None` forgets it, and it may be sent again.
     pub async fn finish_once(&self, hash: &str, answered: Option<&Answered>) -> Result<(), StoreError> {
         request_key::finish(&self.database, hash, answered).await
+    }
+
+    /// What the internal authorization server keeps.
+    pub fn oauth(&self) -> OauthStore {
+        OauthStore::new(self.database.clone(), self.feed.clone())
     }
 
     /// Keys that secrets are encrypted under, encrypted themselves, oldest first.

@@ -6,6 +6,7 @@ mod binding;
 mod cache;
 mod check;
 mod found;
+mod local;
 mod reasons;
 mod scopes;
 #[cfg(test)]
@@ -175,7 +176,11 @@ impl ByToken {
     async fn wait_for_keys(&self, exchange: &Exchange, servers: &[Arc<AuthorizationServer>]) -> bool {
         let fetcher = &exchange.snapshot.authorization_servers.fetcher;
         let now = self.clock.now();
-        let asked: Vec<_> = servers.iter().filter_map(|server| server.keys.ask(fetcher, now)).collect();
+        let of_others = |server: &Arc<AuthorizationServer>| match &server.local {
+            Some(local) => local.tokens()?.catch_up(),
+            None => server.keys.ask(fetcher, now),
+        };
+        let asked: Vec<_> = servers.iter().filter_map(of_others).collect();
         let any = !asked.is_empty();
         let all = async {
             for mut ended in asked {
