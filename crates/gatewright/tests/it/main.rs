@@ -12,6 +12,7 @@ mod checklist;
 mod command_line;
 mod configuration;
 mod destinations;
+mod dns;
 mod docs;
 mod dynamic_endpoints;
 mod errors;
