@@ -24,6 +24,7 @@ mod headers;
 mod hostile;
 mod http1;
 mod http2;
+mod http2_frames;
 mod identity;
 mod interim;
 mod limits;
