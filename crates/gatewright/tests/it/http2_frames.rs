@@ -237,11 +237,6 @@ async fn what_breaks_the_rules_ends_its_stream_or_the_connection() {
             then(frame(WINDOW_UPDATE, 0, 1, &[0x7f, 0xff, 0xff, 0xff])),
             &[FLOW_CONTROL_ERROR],
         ),
-        (
-            "trailers that begin a request",
-            then(head(END_STREAM, 1, &[(":method", "GET")])),
-            &[PROTOCOL_ERROR],
-        ),
     ] {
         let mut frames = Frames::open(&gw).await;
         frames.send(&bytes).await;
