@@ -36,6 +36,9 @@ pub struct Settings {
     pub limits: Limits,
     /// Waits that neither the endpoint, the upstream nor the API says anything about.
     pub timeouts: Timeouts,
+    /// How names of endpoints become addresses.
+    #[serde(skip_serializing_if = "Dns::is_default")]
+    pub dns: Dns,
     /// Which endpoints may be at private addresses.
     pub private_addresses: PrivateAddresses,
     /// What clients are told when something goes wrong.
@@ -304,6 +307,35 @@ impl Default for Timeouts {
             read: Duration::from_secs(30),
             return408_for_connection_timeout: false,
         }
+    }
+}
+
+/// How names of endpoints become addresses. An answer is used for as long as its name server says (its TTL), within the
+/// limits here. What the hosts file says is used for ten seconds, and so is what only the system's resolver knows. While
+/// nobody answers, known addresses go on being used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Dns {
+    /// Name servers that are asked instead of those of the system, each as an IP address and a port. With them, neither
+    /// the hosts file nor the system's search domains count.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
+    pub servers: Vec<SocketAddr>,
+    /// An answer is used for at least this long, whatever its TTL is.
+    pub min_ttl: Duration,
+    /// An answer is used for at most this long. It wins over `minTtl`.
+    pub max_ttl: Duration,
+}
+
+impl Default for Dns {
+    fn default() -> Self {
+        Self { servers: Vec::new(), min_ttl: Duration::from_secs(5), max_ttl: Duration::from_secs(3_600) }
+    }
+}
+
+impl Dns {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
     }
 }
 

@@ -31,6 +31,7 @@ mod routing;
 mod schema;
 mod schemas;
 mod script;
+mod sent_key;
 mod shared_map;
 mod subscription;
 #[cfg(test)]

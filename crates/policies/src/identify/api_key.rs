@@ -9,6 +9,7 @@ use super::{
     EXPIRED, UNKNOWN,
     identifier::{Finding, Found, Identifier},
 };
+use crate::sent_key::{Repeated, in_header, in_query, only};
 
 pub(super) struct ByApiKey {
     pub header: Option<HeaderName>,
@@ -64,16 +65,11 @@ impl ByApiKey {
 
     /// The key of the first place that has one.
     fn key<'a>(&self, exchange: &'a Exchange) -> Option<Result<Cow<'a, [u8]>, Repeated>> {
-        let headers = self.header.iter().flat_map(|name| exchange.headers.get_all(name));
-        let in_header = only(headers.map(|value| value.as_bytes()));
+        let in_header = self.header.as_ref().and_then(|name| in_header(exchange, name));
         if in_header.is_some() || self.query.is_empty() && self.cookie.is_empty() {
             return in_header.map(|key| key.map(Into::into));
         }
-        let pairs_of_query = exchange.uri.query().unwrap_or("").split('&').filter(|_| !self.query.is_empty());
-        let in_query = only(pairs_of_query.filter_map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (name == self.query).then_some(value.as_bytes())
-        }));
+        let in_query = if self.query.is_empty() { None } else { in_query(exchange, &self.query) };
         if in_query.is_some() || self.cookie.is_empty() {
             return in_query.map(|key| key.map(Into::into));
         }
@@ -102,14 +98,6 @@ impl ByApiKey {
             }
         }
     }
-}
-
-/// A place has more than one key: which of them counts would be a guess.
-struct Repeated;
-
-fn only<T>(mut keys: impl Iterator<Item = T>) -> Option<Result<T, Repeated>> {
-    let first = keys.next()?;
-    Some(if keys.next().is_none() { Ok(first) } else { Err(Repeated) })
 }
 
 fn pairs(cookies: &[u8]) -> impl Iterator<Item = &[u8]> {

@@ -101,7 +101,7 @@ mod tests {
             ("connection", "close"),
             ("transfer-encoding", "chunked"),
         ] {
-            headers.append(&http::HeaderName::from_static(name), http::HeaderValue::from_static(value));
+            headers.append(http::HeaderName::from_static(name), http::HeaderValue::from_static(value));
         }
         interim.pass_on(StatusCode::EARLY_HINTS, &headers);
         interim.pass_on(StatusCode::PROCESSING, &Headers::new());
@@ -117,7 +117,7 @@ mod tests {
         let interim = Interim::default();
         let mut headers = Headers::new();
         let long = http::HeaderValue::try_from("x".repeat(40 * 1024)).unwrap();
-        headers.append(&http::HeaderName::from_static("link"), long);
+        headers.append(http::HeaderName::from_static("link"), long);
         for _ in 0..10 {
             interim.pass_on(StatusCode::EARLY_HINTS, &headers);
         }

@@ -107,6 +107,7 @@ impl Try<'_> {
             fresh: self.fresh,
             http1: outgoing.upgrade.is_some(),
             private_addresses: &exchange.snapshot.settings.private_addresses,
+            dns: &exchange.snapshot.settings.dns,
         };
         match worker.pools.connect(self.pool, &wanted).await {
             Err(error) => {
