@@ -183,7 +183,8 @@ where
     sender.send_request(request).await.map_err(io::Error::other)
 }
 
-fn tls_config() -> io::Result<Arc<rustls::ClientConfig>> {
+/// What trusts the authorities of the system.
+pub fn tls_config() -> io::Result<Arc<rustls::ClientConfig>> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     trusting_roots(roots)

@@ -14,6 +14,7 @@ mod collector;
 mod console;
 mod explain;
 pub mod gateway;
+mod ldap;
 mod local_server;
 mod managed;
 mod master_key;

@@ -11,7 +11,7 @@ use std::{
 use axum::{body::Bytes, extract::Request};
 use engine::Clock;
 use manager::{
-    Answering, Assets, Called, Counted, Identity, Manager, ManagerError, Node, PolicyType, Prepared,
+    Answering, Assets, Called, Counted, Directory, Identity, Manager, ManagerError, Node, PolicyType, Prepared,
     Preparing, Setup,
 };
 use model::{Diagnostic, Diagnostics, Settings};
@@ -28,6 +28,7 @@ use crate::{
     config::references,
     console,
     gateway::{Inner, data_directory, node_name},
+    ldap::LdapDirectory,
     master_key, ops, own_listener,
     ready::Ready,
 };
@@ -67,6 +68,9 @@ pub(crate) async fn open(
     }
     let tls = settings.manager.tls.clone().map(AdminTls::read).transpose();
     let tls = tls.map_err(|problem| StartError::Config(problem.under("settings.manager.tls").into()))?;
+    let users = settings.manager.ldap.clone().map(LdapDirectory::new).transpose();
+    let users = users.map_err(|problem| StartError::Config(problem.into()))?;
+    let users = users.map(|users| Arc::new(users) as Arc<dyn Directory>);
     let (url, directory) = store_url(settings, source)?;
     let failed = |error: StoreError| StartError::Manager(error.into());
     let (id, lock) = node_id(&directory).map_err(failed)?;
@@ -85,6 +89,7 @@ pub(crate) async fn open(
             machine: node_name(),
             now: Box::new(move || clock.now().0 / 1_000),
             vault: Arc::clone(&vault),
+            directory: users.clone(),
         }
     };
     let (manager, first_password) = match (open_store(&url, setup()).await, &url) {

@@ -24,7 +24,10 @@ mod rotation;
 mod service;
 mod vault;
 
-pub use access::Who;
+pub use access::{
+    Who,
+    directory::{Directory, DirectoryUser, Found},
+};
 pub use assets::{Assets, Held};
 pub use change::{ChangeError, Changed, Condition, Edit, Sealed, Write};
 pub use definitions::DOCUMENT;

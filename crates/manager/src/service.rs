@@ -19,7 +19,7 @@ use tokio::{
 };
 
 use crate::{
-    Assets, ChangeError, Changed, Condition, Edit, Held, Node, Prepared, Privilege, Who, Write,
+    Assets, ChangeError, Changed, Condition, Directory, Edit, Held, Node, Prepared, Privilege, Who, Write,
     access::{Access, Checked, Credentials, Sources, password},
     authorize,
     change::{Worked, work_out, work_out_one},
@@ -71,6 +71,8 @@ pub struct Setup {
     pub now: Box<dyn Fn() -> u64 + Send + Sync>,
     /// What secrets are encrypted with.
     pub vault: Arc<Vault>,
+    /// Who else may log in.
+    pub directory: Option<Arc<dyn Directory>>,
 }
 
 /// The control plane of a node.
@@ -134,12 +136,12 @@ impl Manager {
     }
 
     fn of(store: AssetStore, setup: Setup, assets: Assets) -> Self {
-        let Setup { settings, machine, now, .. } = setup;
+        let Setup { settings, machine, now, directory, .. } = setup;
         let assets = Arc::new(assets);
         let serving = Serving { assets: Arc::clone(&assets), refused: None };
         Self {
             store,
-            access: Access::new(settings),
+            access: Access::new(settings, directory),
             pace: Pace::default(),
             node: RwLock::default(),
             assets: ArcSwap::new(assets),

@@ -13,6 +13,7 @@ pub mod destination;
 pub mod diagnostic;
 pub mod event;
 pub mod ip_range;
+pub mod ldap;
 pub mod lifecycle;
 pub mod listener;
 pub mod oauth_client;

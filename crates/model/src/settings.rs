@@ -8,7 +8,7 @@ use std::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ByteSize, Duration, IpRange, Percent, Secret, TlsDoc, oauth_client::AuthorizationServerSettings};
+use crate::{ByteSize, Duration, IpRange, Percent, Secret, TlsDoc, ldap::LdapSettings, oauth_client::AuthorizationServerSettings};
 
 /// What holds for the whole gateway.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -92,6 +92,9 @@ pub struct ManagerSettings {
     pub enable_team_work: bool,
     /// Keep in the audit log what assets were like before and after each change. Secrets are no part of that.
     pub audit_payload: bool,
+    /// A directory whose users may log in, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ldap: Option<LdapSettings>,
     /// How long people stay logged in to the console.
     pub sessions: Sessions,
     /// What passwords of users have to be like.
@@ -166,6 +169,7 @@ impl Default for ManagerSettings {
             references: Vec::new(),
             enable_team_work: false,
             audit_payload: false,
+            ldap: None,
             sessions: Sessions::default(),
             passwords: Passwords::default(),
             account_lock: AccountLock::default(),

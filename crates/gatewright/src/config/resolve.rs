@@ -49,6 +49,7 @@ pub(super) fn paths(config: &mut ConfigDoc, directory: &Path) {
             .flatten()
             .for_each(absolute);
     }
+    config.settings.manager.ldap.iter_mut().flat_map(|ldap| &mut ldap.ca_file).for_each(absolute);
     config.settings.data_directory.iter_mut().for_each(absolute);
     config.settings.access_log.path.iter_mut().filter(|path| *path != "stdout").for_each(absolute);
 }
@@ -205,6 +206,12 @@ pub(super) fn secrets(
         match read(secret) {
             Ok(value) => *secret = secret.resolved(value),
             Err(problem) => problems.push(Diagnostic::error("settings.store.url", problem)),
+        }
+    }
+    if let Some(secret) = config.settings.manager.ldap.as_mut().and_then(|ldap| ldap.bind_password.as_mut()) {
+        match read(secret) {
+            Ok(value) => *secret = secret.resolved(value),
+            Err(problem) => problems.push(Diagnostic::error("settings.manager.ldap.bindPassword", problem)),
         }
     }
     for (index, secret) in config.settings.store.master_key.keys.iter_mut().enumerate() {

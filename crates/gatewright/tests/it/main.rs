@@ -34,6 +34,7 @@ mod logging;
 mod manager;
 mod manager_access;
 mod manager_bulk;
+mod manager_ldap;
 mod manager_lifecycle;
 mod manager_once;
 mod manager_routes;

@@ -9,7 +9,6 @@ use axum::{
     response::{IntoResponse, Response},
     routing,
 };
-use model::UserDoc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -22,7 +21,6 @@ use super::{
 use crate::{
     ChangeError, Manager, Privilege, Who,
     access::{Checked, Credentials, session::csrf_token},
-    kind,
 };
 
 /// What the browser keeps of a session.
@@ -127,6 +125,7 @@ async fn log_in(
         Checked::Known(who) => who,
         Checked::Wrong => return Ok(login::wrong(&manager, &credentials, from.ip()).await),
         Checked::Wait => return Ok(login::wait()),
+        Checked::Away => return Ok(login::away()),
     };
     let assets = manager.assets();
     let begun = manager.access.begin_session(manager.sources(&assets), &who).await?;
@@ -153,13 +152,9 @@ async fn show(
 }
 
 fn view(manager: &Manager, who: &Who, session: Option<(&str, u64)>) -> SessionView {
-    let assets = manager.assets();
-    let held = kind("user").and_then(|kind| assets.get(kind, &who.user));
-    let groups =
-        held.and_then(|held| held.parsed.typed.downcast_ref::<UserDoc>()).map(|user| user.groups.clone());
     SessionView {
         user: who.user.clone(),
-        groups: groups.unwrap_or_default(),
+        groups: who.groups().to_vec(),
         privileges: who.privileges().iter().map(|privilege| privilege.name()).collect(),
         csrf: session.map(|(secret, _)| csrf_token(secret)).unwrap_or_default(),
         idle_seconds: manager.access.settings().sessions.idle.get().as_secs(),

@@ -27,7 +27,7 @@ enum Command {
         #[arg(long, value_name = "ADDRESS")]
         email: Option<String>,
         #[command(flatten)]
-        password: Password,
+        password: NewPassword,
         #[command(flatten)]
         target: Target,
     },
@@ -36,7 +36,7 @@ enum Command {
         /// Name of the user.
         name: String,
         #[command(flatten)]
-        password: Password,
+        password: NewPassword,
         #[command(flatten)]
         target: Target,
     },
@@ -51,7 +51,7 @@ enum Command {
 
 /// The password that a user gets.
 #[derive(Debug, Args)]
-struct Password {
+struct NewPassword {
     /// It has to be changed at the first login.
     #[arg(long)]
     temporary: bool,
@@ -60,7 +60,7 @@ struct Password {
     stdin: bool,
 }
 
-impl Password {
+impl NewPassword {
     fn read(&self, user: &str) -> Result<String, String> {
         if self.stdin {
             let mut line = String::new();
