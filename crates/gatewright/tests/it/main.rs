@@ -36,6 +36,7 @@ mod nodes;
 mod panics;
 mod plans;
 mod policies;
+mod portal;
 mod process;
 mod reload;
 mod routing;
