@@ -17,6 +17,7 @@ pub mod identifiers;
 pub mod journal;
 pub mod keys;
 pub mod language;
+pub mod lifecycle;
 pub mod log;
 pub mod log_mask;
 pub mod payload;

@@ -116,6 +116,8 @@ macro_rules! reasons {
 
 reasons! {
     NO_SUCH_API = new("no_such_api", NOT_FOUND, "No API is published at this address.");
+    API_BLOCKED = new("api_blocked", SERVICE_UNAVAILABLE, "The API is blocked for now.");
+    API_RETIRED = new("api_retired", GONE, "The API was retired; there is no way back to it.");
     NO_SUCH_OPERATION = new("no_such_operation", NOT_FOUND, "The API has no operation with this path.");
     METHOD_NOT_ALLOWED = new("method_not_allowed", METHOD_NOT_ALLOWED, "The operation does not exist with this method.");
     BAD_PATH = new("bad_path", BAD_REQUEST, "The path is not valid: it has dot segments, or an encoding that is broken or hides a control character.");

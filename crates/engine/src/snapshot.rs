@@ -16,6 +16,7 @@ use crate::{
     fault::Faults,
     journal::{ApiNames, Catalog, Measures, OperationNames},
     keys::Applications,
+    lifecycle::Standing,
     log::LogSpec,
     plans::Subscriptions,
     route::{ApiIndex, OperationMatch, OperationTrie, UrlAliases},
@@ -84,6 +85,8 @@ pub struct CompiledApi {
     pub(crate) operation_chains: Arc<[u32]>,
     pub stats: Arc<ApiStats>,
     pub max_body_size: Option<u64>,
+    /// What calls meet before anything else, when the API is not simply published.
+    pub standing: Option<Box<Standing>>,
     /// `None` passes every path and method on.
     pub(crate) operations: Option<OperationTrie>,
     /// Upstreams that its policies send requests to.

@@ -15,7 +15,7 @@ use std::{
 use engine::{Alerts, Clock, PolicyKind, Snapshot, compile, state::StateRegistry};
 use manager::ManagerError;
 use model::{ConfigDoc, Diagnostic, Diagnostics, Settings};
-use proxy::{BoundListener, DryRun, NameService, Options, Server, SystemNames};
+use proxy::{BoundListener, DryRun, NameService, Options, Server, SystemNames, event_queue};
 use store::{EventStore, analytics::Analytics};
 use tokio::{
     sync::{Mutex as AsyncMutex, mpsc, watch},
@@ -189,7 +189,7 @@ impl Gateway {
         let (outputs, outputs_seen) = watch::channel(Arc::new(outputs));
         let desk = opening.open(outputs.subscribe());
         let alert_counts = Arc::clone(&desk.counts);
-        let (batches, received) = mpsc::channel(queue_length(&settings));
+        let (events, received) = event_queue(settings.events.queue.get(), Arc::clone(&collected.dropped));
         let operations = ops::bind(settings.operations.address)
             .await
             .map_err(|error| StartError::Operations { address: settings.operations.address, error })?;
@@ -198,8 +198,7 @@ impl Gateway {
         let server_options = Options {
             workers,
             clock: options.clock.clone(),
-            collector: batches,
-            dropped: Arc::clone(&collected.dropped),
+            events,
             names: options.names,
             release_memory: options.release_memory,
         };
@@ -252,6 +251,11 @@ impl Gateway {
     /// Where the admin API is found.
     pub fn admin(&self) -> Option<SocketAddr> {
         self.managed.as_ref().map(|managed| managed.address)
+    }
+
+    /// Whether the admin API is to be asked over TLS.
+    pub fn admin_has_tls(&self) -> bool {
+        self.inner.started_with.manager.tls.is_some()
     }
 
     /// The password of the user `Administrator`, when this start has made it.
@@ -526,11 +530,6 @@ async fn open_store(
     }
     let directory = data_directory(settings, source);
     EventStore::open(&directory, settings.events.retention.get()).await.map(|store| Some(Arc::new(store)))
-}
-
-/// Batches that may wait. Workers hand over 256 events at a time when they are busy.
-fn queue_length(settings: &Settings) -> usize {
-    (settings.events.queue.get() as usize / 256).max(16)
 }
 
 fn cores() -> usize {

@@ -7,6 +7,7 @@
 pub mod cli;
 pub mod config;
 
+mod admin_tls;
 mod alerts;
 mod client;
 mod collector;

@@ -24,6 +24,7 @@ use tower::ServiceExt;
 
 use crate::{
     Source, StartError,
+    admin_tls::{self, AdminTls},
     config::references,
     console,
     gateway::{Inner, data_directory, node_name},
@@ -37,6 +38,7 @@ pub(crate) struct Opened {
     /// Password of the administrator that this start has made.
     pub first_password: Option<String>,
     listener: TcpListener,
+    tls: Option<AdminTls>,
     address: SocketAddr,
     /// Stays when the node is started again.
     id: String,
@@ -63,6 +65,8 @@ pub(crate) async fn open(
     if !settings.manager.enabled {
         return Ok(None);
     }
+    let tls = settings.manager.tls.clone().map(AdminTls::read).transpose();
+    let tls = tls.map_err(|problem| StartError::Config(problem.under("settings.manager.tls").into()))?;
     let (url, directory) = store_url(settings, source)?;
     let failed = |error: StoreError| StartError::Manager(error.into());
     let (id, lock) = node_id(&directory).map_err(failed)?;
@@ -90,7 +94,7 @@ pub(crate) async fn open(
         (opened, _) => opened.map_err(StartError::Manager)?,
     };
     let snapshot = matches!(url, StoreUrl::Postgres(_)).then_some(folder);
-    Ok(Some(Opened { manager, first_password, listener, address, id, snapshot, lock }))
+    Ok(Some(Opened { manager, first_password, listener, tls, address, id, snapshot, lock }))
 }
 
 /// Where the store is, and the directory of what else the node keeps, which is made.
@@ -174,7 +178,11 @@ impl Opened {
         tasks.push(self.manager.keep_key_uses());
         tasks.extend(self.snapshot.map(|folder| self.manager.keep_snapshot(folder)));
         let router = console::beside(manager::router(Arc::clone(&self.manager)));
+        let tls = self.tls;
         tasks.push(tokio::spawn(async move {
+            if let Some(tls) = tls {
+                return admin_tls::serve(self.listener, tls, router).await;
+            }
             let service = router.into_make_service_with_connect_info::<SocketAddr>();
             if let Err(error) = axum::serve(self.listener, service).await {
                 tracing::error!(%error, "the admin API ended");

@@ -27,7 +27,7 @@ pub use access::Who;
 pub use assets::{Assets, Held};
 pub use change::{ChangeError, Changed, Condition, Edit, Sealed, Write};
 pub use definitions::DOCUMENT;
-pub use kind::{AssetDoc, Kind, Parsed};
+pub use kind::{AssetDoc, Event, Kind, Parsed};
 pub use kinds::{KINDS, kind};
 pub use model::Privilege;
 pub use node::{Answering, Called, Counted, Node, PolicyType, Prepared, Preparing};

@@ -134,3 +134,11 @@ fn subject(held: &Held) -> Option<(&[String], TeamSubject<'_>)> {
 pub(crate) fn named_teams(held: &Held) -> &[String] {
     subject(held).map_or(&[], |(teams, _)| teams)
 }
+
+/// Who answers for an asset, as it says.
+pub(crate) fn owner(held: &Held) -> Option<&str> {
+    let typed = &*held.parsed.typed;
+    let api = || typed.downcast_ref::<ApiDoc>()?.owner.as_deref();
+    let application = || typed.downcast_ref::<ApplicationDoc>()?.owner.as_deref();
+    api().or_else(application)
+}

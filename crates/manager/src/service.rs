@@ -19,10 +19,10 @@ use tokio::{
 };
 
 use crate::{
-    Assets, ChangeError, Changed, Condition, Edit, Node, Prepared, Privilege, Who, Write,
+    Assets, ChangeError, Changed, Condition, Edit, Held, Node, Prepared, Privilege, Who, Write,
     access::{Access, Checked, Credentials, Sources, password},
     authorize,
-    change::{Worked, work_out},
+    change::{Worked, work_out, work_out_one},
     definitions, keep, kind,
     nodes::{Identity, Serving},
     pace::Pace,
@@ -227,6 +227,20 @@ impl Manager {
         Ok(outcome(&worked, before.revision, warnings))
     }
 
+    /// Whether somebody may make each of these edits, and it can be worked out. What they make of the whole is not
+    /// looked at.
+    pub(crate) fn look_over(&self, who: &Who, edits: &[Edit]) -> Vec<Result<(), ChangeError>> {
+        let before = self.assets();
+        let mut worked = Worked::begin(&before);
+        let at = self.now();
+        let each = edits.iter().map(|edit| {
+            authorize::asked(who, &before, std::slice::from_ref(edit))?;
+            worked.edits = vec![work_out_one(&mut worked, &before, edit, at, &mut new_id)?];
+            authorize::worked_out(who, &before, &worked)
+        });
+        each.collect()
+    }
+
     async fn commit(
         &self,
         author: Author<'_>,
@@ -255,9 +269,12 @@ impl Manager {
             definitions::complete(&self.store, Arc::make_mut(&mut worked.assets)).await?;
             let prepared = self.prepare(Arc::clone(&worked.assets)).await?;
             let messages = messages(&worked);
+            let with_payload = self.access.settings().audit_payload;
+            let payloads = if with_payload { payloads(&before, &worked) } else { Vec::new() };
             let audit: Vec<AuditEntry<'_>> = messages
                 .iter()
-                .map(|(object_type, action, object, message)| AuditEntry {
+                .enumerate()
+                .map(|(place, (object_type, action, object, message))| AuditEntry {
                     event_type: "Configuration",
                     object_type,
                     action,
@@ -266,7 +283,7 @@ impl Manager {
                     user,
                     source_machine: &self.machine,
                     client_ip: &address,
-                    payload: None,
+                    payload: payloads.get(place).map(String::as_str),
                 })
                 .collect();
             let former_users = former_users(&before, &worked.assets);
@@ -537,10 +554,28 @@ fn former_users(before: &Assets, after: &Assets) -> Vec<String> {
 fn messages(worked: &Worked) -> Vec<(&'static str, &'static str, String, String)> {
     let changed = worked.edits.iter().filter_map(|done| {
         let action = done.action?;
-        let message = format!("{} {} was {action}d", done.kind.name, done.name);
+        let (action, was) = match done.event {
+            Some(event) => (event.action, event.done.to_owned()),
+            None => (action, format!("{action}d")),
+        };
+        let message = format!("{} {} was {was}", done.kind.name, done.name);
         Some((done.kind.name, action, done.name.clone(), message))
     });
     changed.collect()
+}
+
+/// What each thing that changes was before and is after. Secrets are kept apart from documents, so that none is in it.
+fn payloads(before: &Assets, worked: &Worked) -> Vec<String> {
+    let changed = worked.edits.iter().filter(|done| done.action.is_some());
+    let payload = changed.map(|done| {
+        let after = worked.assets.get(done.kind, &done.name);
+        // One that was renamed is found by its id.
+        let name = after.map_or(done.name.as_str(), |after| after.id.as_str());
+        let document = |held: Option<&Arc<Held>>| held.map(|held| held.parsed.document.clone());
+        serde_json::json!({ "before": document(before.get(done.kind, name)), "after": document(after) })
+            .to_string()
+    });
+    payload.collect()
 }
 
 fn outcome(worked: &Worked, revision: u64, warnings: Vec<Diagnostic>) -> Changed {

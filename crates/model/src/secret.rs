@@ -4,6 +4,9 @@ use std::{borrow::Cow, fmt};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+
+use crate::diagnostic::join;
 
 /// A value that must not appear in any output: `${env:NAME}`, `${file:/path}`, or in an asset `${secret:NAME}`.
 ///
@@ -23,16 +26,66 @@ pub enum SecretSource<'a> {
     Kept(&'a str),
 }
 
+impl<'a> SecretSource<'a> {
+    /// What a text refers to. This alone decides what a reference is: what is read, and what is looked at before.
+    pub fn of(text: &'a str) -> Option<Self> {
+        let inner = text.strip_prefix("${")?.strip_suffix('}')?;
+        match inner.split_once(':')? {
+            (_, name) if name.is_empty() || name.contains('}') => None,
+            ("env", name) => Some(Self::Env(name)),
+            ("file", path) => Some(Self::File(path)),
+            ("secret", name) => Some(Self::Kept(name)),
+            _ => None,
+        }
+    }
+
+    /// Every reference in a document, with its path.
+    pub fn each_in(document: &Value, path: &str, found: &mut dyn FnMut(&str, &str, SecretSource<'_>)) {
+        match document {
+            Value::Object(object) => {
+                for (key, value) in object.iter().filter(|(_, value)| Self::is_in(value)) {
+                    Self::each_in(value, &join(path, key), found);
+                }
+            }
+            Value::Array(list) => {
+                for (index, value) in list.iter().enumerate().filter(|(_, value)| Self::is_in(value)) {
+                    Self::each_in(value, &format!("{path}[{index}]"), found);
+                }
+            }
+            Value::String(text) => {
+                if let Some(source) = SecretSource::of(text) {
+                    found(path, text, source);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Most documents have none, and need no path to say where.
+    fn is_in(document: &Value) -> bool {
+        match document {
+            Value::Object(object) => object.values().any(Self::is_in),
+            Value::Array(list) => list.iter().any(Self::is_in),
+            Value::String(text) => SecretSource::of(text).is_some(),
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for SecretSource<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Env(name) => write!(f, "env:{name}"),
+            Self::File(path) => write!(f, "file:{path}"),
+            Self::Kept(name) => write!(f, "secret:{name}"),
+        }
+    }
+}
+
 impl Secret {
     /// Where the value is to be read from; `None` when this is no reference at all.
     pub fn source(&self) -> Option<SecretSource<'_>> {
-        let inner = self.reference.strip_prefix("${")?.strip_suffix('}')?;
-        match inner.split_once(':')? {
-            ("env", name) if !name.is_empty() => Some(SecretSource::Env(name)),
-            ("file", path) if !path.is_empty() => Some(SecretSource::File(path)),
-            ("secret", name) if !name.is_empty() => Some(SecretSource::Kept(name)),
-            _ => None,
-        }
+        SecretSource::of(&self.reference)
     }
 
     #[must_use]
@@ -176,6 +229,23 @@ mod tests {
         assert_eq!(secret.expose(), Some("hunter2"));
         assert_eq!(format!("{secret:?}"), "Secret(${env:KEY})");
         assert_eq!(serde_json::to_string(&secret).unwrap(), "\"${env:KEY}\"");
+    }
+
+    #[test]
+    fn what_is_found_in_a_document_is_what_is_read() {
+        let texts =
+            ["${env:A}", "${file:/a b}", "${secret:s}", "${env:A}${env:B}", "${env:}", "x${env:A}", "env:A"];
+        let mut found = Vec::new();
+        SecretSource::each_in(&serde_json::json!({"list": texts}), "", &mut |path, text, source| {
+            found.push((path.to_owned(), text.to_owned(), source.to_string()));
+        });
+        let names: Vec<&str> = found.iter().map(|(.., source)| source.as_str()).collect();
+        assert_eq!(names, ["env:A", "file:/a b", "secret:s"]);
+        assert_eq!(found[1].0, "list[1]");
+        for text in texts {
+            let is_read = serde_json::from_value::<Secret>(text.into()).is_ok();
+            assert_eq!(is_read, found.iter().any(|(_, found, _)| found == text), "{text}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ByteSize, Duration, IpRange, Percent, Secret};
+use crate::{ByteSize, Duration, IpRange, Percent, Secret, TlsDoc};
 
 /// What holds for the whole gateway.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -69,17 +69,23 @@ impl Default for Operations {
 pub struct ManagerSettings {
     /// Keep assets beside what the configuration files say, and let the admin API change them.
     pub enabled: bool,
-    /// IP address and port of the admin API. Passwords go over it in clear: keep it on loopback, or put TLS in front.
+    /// IP address and port of the admin API. Without `tls` passwords go over it in clear: then keep it on loopback.
     #[schemars(with = "String")]
     pub address: SocketAddr,
+    /// Certificates of the admin API and the console. Files that change are read again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsDoc>,
     /// Secrets and files of the node that assets may refer to: `env:NAME` and `file:PATH`, where a `*` at the end
     /// stands for any rest, as in `file:/run/secrets/*`. Default: none, since whoever may change an API could send
-    /// them anywhere.
+    /// them anywhere. `url:https://specs.internal/*` lets APIs have their definitions from there, also when that is at
+    /// a private address, where they may not have them from otherwise.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub references: Vec<String>,
     /// Show APIs and applications only to the teams that they are assigned to. With `false` everybody who may log in
     /// sees all of them.
     pub enable_team_work: bool,
+    /// Keep in the audit log what assets were like before and after each change. Secrets are no part of that.
+    pub audit_payload: bool,
     /// How long people stay logged in to the console.
     pub sessions: Sessions,
     /// What passwords of users have to be like.
@@ -150,8 +156,10 @@ impl Default for ManagerSettings {
         Self {
             enabled: false,
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 9072)),
+            tls: None,
             references: Vec::new(),
             enable_team_work: false,
+            audit_payload: false,
             sessions: Sessions::default(),
             passwords: Passwords::default(),
             account_lock: AccountLock::default(),
@@ -404,7 +412,8 @@ pub struct Events {
     pub enabled: bool,
     /// How long events are kept.
     pub retention: Duration,
-    /// Most events waiting to be stored. Beyond, events are counted as dropped; requests never wait.
+    /// Most events that wait to be taken up for storing. Beyond, events are counted as dropped; requests never wait. Up
+    /// to 256 events of each worker that it has not handed over yet are not counted.
     pub queue: NonZeroU32,
 }
 

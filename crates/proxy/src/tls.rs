@@ -98,6 +98,13 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::clone(PROVIDER.get_or_init(|| Arc::new(aws_lc_rs::default_provider())))
 }
 
+/// What a server without HTTP/2 accepts connections with.
+pub fn http1_server(tls: &TlsDoc) -> Result<Arc<ServerConfig>, Diagnostic> {
+    let mut config = server_config(tls)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
 fn server_config(tls: &TlsDoc) -> Result<ServerConfig, Diagnostic> {
     let versions: &[_] = match tls.min_version {
         TlsVersion::V1_2 => &[&rustls::version::TLS13, &rustls::version::TLS12],

@@ -326,7 +326,7 @@ pub fn sha256(bytes: &[u8]) -> KeyHash {
     sha2::Sha256::digest(bytes).into()
 }
 
-fn parse_time(text: &str) -> Option<Timestamp> {
+pub(crate) fn parse_time(text: &str) -> Option<Timestamp> {
     let time = time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok()?;
     u64::try_from(time.unix_timestamp_nanos()).ok().map(Timestamp)
 }

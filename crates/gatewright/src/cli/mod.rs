@@ -2,6 +2,7 @@
 
 mod backup;
 mod check;
+mod completion;
 mod import;
 mod key;
 mod manage;
@@ -49,10 +50,18 @@ enum Command {
     Tap(tap::Tap),
     /// Show what a running gateway serves.
     Status(query::Status),
+    /// Log in at the admin API: commands that follow need no password.
+    Login(manage::Login),
+    /// Log out again.
+    Logout(manage::Logout),
+    /// Make users, set their passwords, let them in again.
+    User(manage::User),
     /// List assets, or show one.
     Get(manage::Get),
     /// Show what applying documents would change. Exit code 2 when something would.
     Plan(manage::Plan),
+    /// Show what applying documents would change, line by line. Exit code 2 when something would.
+    Diff(manage::Diff),
     /// Change assets to what documents say.
     Apply(manage::Apply),
     /// Delete an asset.
@@ -75,6 +84,8 @@ enum Command {
     Secrets(manage::Secrets),
     /// Make an API key and its hash.
     Key,
+    /// Print what a shell needs to complete commands.
+    Completion(completion::Completion),
 }
 
 /// Runs the command line of this process. The allocator is the program's, and so is the way to give memory back.
@@ -104,6 +115,10 @@ pub fn main(release_memory: Option<fn()>) -> ExitCode {
             Command::Tap(command) => command.run().await,
             Command::Status(command) => command.run().await,
             Command::Get(command) => manage::exit(command.run().await),
+            Command::Login(command) => manage::exit(command.run().await),
+            Command::Logout(command) => manage::exit(command.run().await),
+            Command::User(command) => manage::exit(command.run().await),
+            Command::Diff(command) => manage::exit(command.run().await),
             Command::Plan(command) => manage::exit(command.run().await),
             Command::Apply(command) => manage::exit(command.run().await),
             Command::Delete(command) => manage::exit(command.run().await),
@@ -116,6 +131,7 @@ pub fn main(release_memory: Option<fn()>) -> ExitCode {
             Command::Restore(command) => command.run().await,
             Command::Secrets(command) => manage::exit(command.run().await),
             Command::Key => key::run(),
+            Command::Completion(command) => command.run(),
         }
     })
 }

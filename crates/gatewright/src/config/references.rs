@@ -4,7 +4,7 @@
 use std::sync::atomic::Ordering;
 
 use manager::Assets;
-use model::{Diagnostic, Diagnostics, SecretDoc, diagnostic::join};
+use model::{Diagnostic, Diagnostics, SecretDoc, diagnostic::join, secret::SecretSource};
 use serde_json::Value;
 
 use super::resolve;
@@ -19,7 +19,9 @@ pub(crate) fn refused(assets: &Assets, allowed: &[String]) -> Diagnostics {
             continue;
         }
         let mut found = Vec::new();
-        references(&held.parsed.document, "", &mut found);
+        SecretSource::each_in(&held.parsed.document, "", &mut |path, _, source| {
+            found.push((path.to_owned(), source.to_string()));
+        });
         let mut files = Vec::new();
         resolve::named_files(&held.parsed.document, "", &mut files);
         if WITH_FILES.contains(&held.kind.name) {
@@ -60,6 +62,12 @@ pub(crate) fn refused(assets: &Assets, allowed: &[String]) -> Diagnostics {
     problems
 }
 
+/// Whether the settings let assets have definitions from there.
+pub(crate) fn allows_url(allowed: &[String], url: &str) -> bool {
+    let reference = format!("url:{url}");
+    allowed.iter().any(|pattern| fits(pattern, &reference))
+}
+
 /// Kinds that name files themselves: certificates and their keys.
 const WITH_FILES: [&str; 3] = ["listener", "upstream", "authorizationServer"];
 
@@ -79,31 +87,6 @@ fn own_files(value: &Value, path: &str, found: &mut Vec<(String, String)>) {
         Value::Array(list) => {
             for (index, value) in list.iter().enumerate() {
                 own_files(value, &format!("{path}[{index}]"), found);
-            }
-        }
-        _ => {}
-    }
-}
-
-/// `env:NAME` and `file:PATH` of every secret, wherever it is.
-fn references(value: &Value, path: &str, found: &mut Vec<(String, String)>) {
-    match value {
-        Value::Object(object) => {
-            for (key, value) in object {
-                references(value, &join(path, key), found);
-            }
-        }
-        Value::Array(list) => {
-            for (index, value) in list.iter().enumerate() {
-                references(value, &format!("{path}[{index}]"), found);
-            }
-        }
-        Value::String(text) => {
-            let inner = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'));
-            let is_reference =
-                |inner: &&str| ["env:", "file:", "secret:"].iter().any(|kind| inner.starts_with(kind));
-            if let Some(inner) = inner.filter(is_reference) {
-                found.push((path.to_owned(), inner.to_owned()));
             }
         }
         _ => {}

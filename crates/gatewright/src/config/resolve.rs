@@ -28,7 +28,8 @@ pub(super) fn paths(config: &mut ConfigDoc, directory: &Path) {
             }
         }
     }
-    for tls in config.listeners.iter_mut().filter_map(|l| l.tls.as_mut()) {
+    let own = config.listeners.iter_mut().filter_map(|l| l.tls.as_mut());
+    for tls in own.chain(config.settings.manager.tls.as_mut()) {
         tls.client_ca_file.iter_mut().for_each(absolute);
         for certificate in &mut tls.certificates {
             absolute(&mut certificate.certificate_file);
@@ -77,7 +78,8 @@ pub(super) fn certificate_files(config: &ConfigDoc) -> Vec<PathBuf> {
 /// Largest file that a policy may name.
 const MOST: u64 = 16 << 20;
 
-/// Reads the files that policies and authorization servers name. They are part of the configuration: changing one is a change of it.
+/// Reads the files that policies and authorization servers name. They are part of the configuration: changing one is a
+/// change of it.
 pub(super) fn policy_files(
     config: &mut ConfigDoc,
     directory: &Path,
@@ -252,17 +254,20 @@ const FOR_ASSETS: &str = "found a reference to a secret of the manager, which on
 fn written_references(config: &ConfigDoc) -> Vec<(String, String)> {
     let mut found = Vec::new();
     config.each_policy(&mut |policy| {
-        if mentions_secrets(policy.config) {
-            references(policy.config, &join(&(policy.path)(), "config"), &mut found);
-        }
+        SecretSource::each_in(policy.config, "", &mut |path, text, _| {
+            found.push((join(&(policy.path)(), &format!("config.{path}")), text.to_owned()));
+        });
     });
+    let mut of = |document: Option<Value>, place: String| {
+        SecretSource::each_in(&document.unwrap_or_default(), &place, &mut |path, text, _| {
+            found.push((path.to_owned(), text.to_owned()));
+        });
+    };
     for (index, destination) in config.destinations.iter().enumerate() {
-        let document = serde_json::to_value(destination).unwrap_or_default();
-        references(&document, &format!("destinations[{index}]"), &mut found);
+        of(serde_json::to_value(destination).ok(), format!("destinations[{index}]"));
     }
     for (index, server) in config.authorization_servers.iter().enumerate() {
-        let document = serde_json::to_value(server).unwrap_or_default();
-        references(&document, &format!("authorizationServers[{index}]"), &mut found);
+        of(serde_json::to_value(server).ok(), format!("authorizationServers[{index}]"));
     }
     found
 }
@@ -275,38 +280,6 @@ fn policy_secrets(config: &mut ConfigDoc, assets: Option<&Assets>, problems: &mu
             Ok(value) => config.resolved_secrets.insert(&reference, value),
             Err(problem) => problems.push(Diagnostic::error(path, problem)),
         }
-    }
-}
-
-/// Most policies mention none, and need no path to say where.
-fn mentions_secrets(value: &Value) -> bool {
-    match value {
-        Value::Object(object) => object.values().any(mentions_secrets),
-        Value::Array(list) => list.iter().any(mentions_secrets),
-        Value::String(text) => is_reference(text),
-        _ => false,
-    }
-}
-
-fn is_reference(text: &str) -> bool {
-    let begins = ["${env:", "${file:", "${secret:"].iter().any(|kind| text.starts_with(kind));
-    begins && text.find('}') == Some(text.len() - 1)
-}
-
-fn references(value: &Value, path: &str, found: &mut Vec<(String, String)>) {
-    match value {
-        Value::Object(object) => {
-            for (key, value) in object {
-                references(value, &join(path, key), found);
-            }
-        }
-        Value::Array(list) => {
-            for (index, value) in list.iter().enumerate() {
-                references(value, &format!("{path}[{index}]"), found);
-            }
-        }
-        Value::String(text) if is_reference(text) => found.push((path.to_owned(), text.clone())),
-        _ => {}
     }
 }
 

@@ -118,6 +118,20 @@ async fn another_site_cannot_change_anything_in_a_session() {
 }
 
 #[tokio::test]
+async fn wrong_credentials_from_an_address_end_no_session_there() {
+    let gateway = Gateway::serving(managed()).await;
+    let admin = gateway.administrator();
+    let browser = Browser::of(&admin, "Administrator", admin.password()).await;
+    let with =
+        |token: &str| request("GET", "/api/v1/apis").header("authorization", &format!("Bearer {token}"));
+    for _ in 0..10 {
+        assert_eq!(admin.send_as_it_is(with("guess")).await.status(), 401);
+    }
+    assert_eq!(admin.send_as_it_is(with("guess")).await.status(), 429);
+    expect(&browser.get("/apis").await, 200);
+}
+
+#[tokio::test]
 async fn a_temporary_password_is_changed_before_anything_else() {
     let gateway = Gateway::serving(managed()).await;
     let admin = gateway.administrator();

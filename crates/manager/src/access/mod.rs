@@ -162,7 +162,9 @@ impl Access {
             Credentials::Password { user, .. } => user.chars().take(LONGEST_NAME).collect(),
             Credentials::Token(_) | Credentials::Session(_) => String::new(),
         };
-        if self.failures.has_too_many(address, &name, sources.now) {
+        // Nobody guesses a session, and behind one address may be many people who have one.
+        let is_session = matches!(credentials, Credentials::Session(_));
+        if !is_session && self.failures.has_too_many(address, &name, sources.now) {
             return Ok(Checked::Wait);
         }
         let who = match credentials {
@@ -183,8 +185,7 @@ impl Access {
         Ok(match who {
             Some(who) => Checked::Known(who),
             None => {
-                // A session that is over is no attempt to guess one.
-                if !matches!(credentials, Credentials::Session(_)) {
+                if !is_session {
                     self.failures.count(address, &name, sources.now);
                 }
                 Checked::Wrong

@@ -38,15 +38,21 @@ pub(crate) fn random() -> Option<String> {
 pub(crate) fn check(password: &str, user: &str, wanted: &Passwords) -> Result<(), Diagnostics> {
     let count = |is: fn(char) -> bool| password.chars().filter(|c| is(*c)).count();
     let counted = [
-        (count(|_| true), wanted.min_length, "characters"),
-        (count(char::is_uppercase), wanted.upper_case, "capital letters"),
-        (count(char::is_lowercase), wanted.lower_case, "small letters"),
-        (count(|c| c.is_numeric()), wanted.digits, "digits"),
-        (count(|c| !c.is_alphanumeric()), wanted.special, "characters that are neither letters nor digits"),
+        (count(|_| true), wanted.min_length, "character", "characters"),
+        (count(char::is_uppercase), wanted.upper_case, "capital letter", "capital letters"),
+        (count(char::is_lowercase), wanted.lower_case, "small letter", "small letters"),
+        (count(|c| c.is_numeric()), wanted.digits, "digit", "digits"),
+        (
+            count(|c| !c.is_alphanumeric()),
+            wanted.special,
+            "character that is neither letter nor digit",
+            "characters that are neither letters nor digits",
+        ),
     ];
     let mut problems = Diagnostics::default();
-    for (found, least, what) in counted {
+    for (found, least, one, several) in counted {
         if found < least as usize {
+            let what = if least == 1 { one } else { several };
             problems.push(Diagnostic::error(
                 "password",
                 format!("expected at least {least} {what}, found {found}"),
@@ -75,9 +81,9 @@ mod tests {
             told,
             [
                 "expected at least 12 characters, found 9",
-                "expected at least 1 capital letters, found 0",
+                "expected at least 1 capital letter, found 0",
                 "expected at least 2 digits, found 1",
-                "expected at least 1 characters that are neither letters nor digits, found 0",
+                "expected at least 1 character that is neither letter nor digit, found 0",
             ]
         );
         assert_eq!(check("Elephants-77", "jane", &wanted), Ok(()));

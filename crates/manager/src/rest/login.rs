@@ -118,7 +118,7 @@ pub(super) async fn wrong(manager: &Manager, credentials: &Credentials, address:
             let detail = "The session is over; log in again with POST /api/v1/session.";
             let mut response =
                 Problem::new(StatusCode::UNAUTHORIZED, "session_expired", detail).into_response();
-            session::forget(&mut response);
+            session::forget(manager, &mut response);
             response
         }
     }

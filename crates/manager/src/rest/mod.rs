@@ -6,14 +6,19 @@ mod app_keys;
 mod archive;
 mod assets;
 mod audit;
+mod bulk;
 mod definition;
+mod docs;
+mod everywhere;
 mod extract;
 mod gateway;
 mod history;
 mod keys;
+mod lifecycle;
 mod list;
 mod login;
 mod nodes;
+mod once;
 mod openapi;
 mod portal;
 mod route;
@@ -24,7 +29,10 @@ mod zip;
 
 use std::sync::Arc;
 
-use axum::{Extension, Json, Router, middleware, routing};
+use axum::{
+    Extension, Json, Router, middleware,
+    routing::{self, MethodRouter},
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -45,6 +53,7 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     session::ROUTES,
     tokens::ROUTES,
     sets::ROUTES,
+    bulk::ROUTES,
     history::ROUTES,
     audit::ROUTES,
     archive::ROUTES,
@@ -53,6 +62,7 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     app_keys::ROUTES,
     analytics::ROUTES,
     definition::ROUTES,
+    lifecycle::ROUTES,
     gateway::ROUTES,
     list::ROUTES,
     assets::ROUTES,
@@ -93,11 +103,24 @@ pub fn router(manager: Arc<Manager>) -> Router {
     let mut routes = Router::new();
     for route in all_routes() {
         let asked = middleware::from_fn_with_state((Arc::clone(&manager), route.right), login::authorize);
-        routes = routes.route(route.path, (route.handler)().layer(asked));
+        routes = routes.route(route.path, around(route, &manager).layer(asked));
     }
     let routes = routes.layer(axum::extract::DefaultBodyLimit::max(LARGEST)).with_state(manager);
     let routes = routes.fallback(|| async { answer::no_such_route() });
-    Router::new().nest("/api/v1", routes.method_not_allowed_fallback(|| async { answer::no_such_method() }))
+    let routes = routes.method_not_allowed_fallback(|| async { answer::no_such_method() });
+    Router::new().nest("/api/v1", routes).merge(docs::router())
+}
+
+/// A route with what every change can be asked for.
+fn around(route: &Route, manager: &Arc<Manager>) -> MethodRouter<Arc<Manager>> {
+    let mut handler = (route.handler)();
+    if route.right == Right::Change {
+        handler = handler.layer(middleware::from_fn_with_state(Arc::clone(manager), everywhere::everywhere));
+    }
+    if route.is_once() {
+        handler = handler.layer(middleware::from_fn_with_state(Arc::clone(manager), once::once));
+    }
+    handler
 }
 
 /// Who asks.

@@ -134,7 +134,7 @@ async fn log_in(
     manager.record(&who, "Access management", "user", "login", &who.user, "logged in").await;
     let view = view(&manager, &who, Some((&secret, manager.now())));
     let mut response = Json(view).into_response();
-    set_cookie(&mut response, &format!("{COOKIE}={secret}"));
+    set_cookie(&manager, &mut response, &format!("{COOKIE}={secret}"));
     Ok(response)
 }
 
@@ -178,18 +178,20 @@ async fn log_out(
         manager.record(&who, "Access management", "user", "logout", &who.user, "logged out").await;
     }
     let mut response = StatusCode::NO_CONTENT.into_response();
-    forget(&mut response);
+    forget(&manager, &mut response);
     Ok(response)
 }
 
 /// Has the browser forget its session.
-pub(super) fn forget(response: &mut Response) {
-    set_cookie(response, &format!("{COOKIE}=; Max-Age=0"));
+pub(super) fn forget(manager: &Manager, response: &mut Response) {
+    set_cookie(manager, response, &format!("{COOKIE}=; Max-Age=0"));
 }
 
-fn set_cookie(response: &mut Response, cookie: &str) {
-    // Without `Secure`: the admin API listens on loopback, or behind something that adds TLS and is trusted with this.
-    if let Ok(value) = HeaderValue::from_str(&format!("{cookie}; Path=/; HttpOnly; SameSite=Strict")) {
+fn set_cookie(manager: &Manager, response: &mut Response, cookie: &str) {
+    // Without TLS here the admin API is on loopback, or behind something that adds it and is trusted with this.
+    let secure = if manager.access.settings().tls.is_some() { "; Secure" } else { "" };
+    let cookie = format!("{cookie}; Path=/; HttpOnly; SameSite=Strict{secure}");
+    if let Ok(value) = HeaderValue::from_str(&cookie) {
         response.headers_mut().append(SET_COOKIE, value);
     }
 }

@@ -238,11 +238,13 @@ impl Writer {
     fn poll_write(&mut self, cx: &mut Context<'_>, stream: &mut ClientStream) -> Poll<io::Result<()>> {
         while !(self.out.is_empty() && self.piece.is_empty() && self.tail.is_empty()) {
             let io = Pin::new(&mut stream.io);
-            let mut written = if self.piece.is_empty() && self.tail.is_empty() {
-                ready!(io.poll_write(cx, &self.out))?
-            } else {
-                let parts = [IoSlice::new(&self.out), IoSlice::new(&self.piece), IoSlice::new(self.tail)];
-                ready!(io.poll_write_vectored(cx, &parts))?
+            let mut written = match (self.out.is_empty(), self.piece.is_empty(), self.tail.is_empty()) {
+                (false, true, true) => ready!(io.poll_write(cx, &self.out))?,
+                (true, false, true) => ready!(io.poll_write(cx, &self.piece))?,
+                _ => {
+                    let parts = [IoSlice::new(&self.out), IoSlice::new(&self.piece), IoSlice::new(self.tail)];
+                    ready!(io.poll_write_vectored(cx, &parts))?
+                }
             };
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
@@ -280,7 +282,7 @@ fn ending(status: StatusCode, headers: &Headers, body: &ProxyBody, asked: Asked)
     }
 }
 
-fn put_status(out: &mut BytesMut, status: StatusCode) {
+pub(super) fn put_status(out: &mut BytesMut, status: StatusCode) {
     if status == StatusCode::OK {
         out.put_slice(b"HTTP/1.1 200 OK\r\n");
         return;

@@ -92,8 +92,10 @@ impl BodyReader {
                     Decoded::Trailers(trailers) => Some(Frame::trailers(trailers)),
                     Decoded::End => None,
                     Decoded::More => {
-                        let room = usize::try_from(decoder.expected()).unwrap_or(BODY_READ);
-                        match ready!(conn.poll_fill(cx, room.clamp(HEAD_READ, BODY_READ))) {
+                        // A byte more than is expected: a read that fills its buffer leaves open whether there is more,
+                        // which then costs a question to the kernel before the next request.
+                        let expected = usize::try_from(decoder.expected()).unwrap_or(BODY_READ);
+                        match ready!(conn.poll_fill(cx, expected.clamp(HEAD_READ, BODY_READ) + 1)) {
                             Ok(1..) => continue,
                             // The end of the stream is an error here, since the body has not ended.
                             Ok(0) | Err(_) => return Poll::Ready(Err(ReadError::CutShort)),

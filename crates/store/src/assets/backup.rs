@@ -133,7 +133,7 @@ const TABLES: &[Table] = &[
 ];
 
 /// What is of the moment: it is in no backup, and gone when one is restored.
-const PASSING: [&str; 2] = ["session", "login_failure"];
+const PASSING: [&str; 3] = ["session", "login_failure", "request_key"];
 
 /// What a backup says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

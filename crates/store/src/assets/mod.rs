@@ -13,6 +13,7 @@ mod feed;
 mod node;
 mod portal;
 mod read;
+mod request_key;
 mod session;
 pub mod snapshot;
 mod token;
@@ -29,6 +30,7 @@ pub use database::StoreUrl;
 pub(crate) use database::is_away;
 pub use node::Node;
 pub use portal::{Comment, Rating, SignUpRow};
+pub use request_key::{Answered, Begun, RequestKey};
 pub use session::Session;
 pub use token::Token;
 
@@ -259,6 +261,23 @@ impl AssetStore {
     /// Deletes an access token; says whether there was one.
     pub async fn delete_token(&self, user: &str, id: &str) -> Result<bool, StoreError> {
         token::delete(&self.database, user, id).await
+    }
+
+    /// Begins a request that is done once, unless its key is known. Requests before `forgotten` are forgotten, and those
+    /// that began before `lost` and were never answered.
+    pub async fn begin_once(
+        &self,
+        key: &RequestKey,
+        at: u64,
+        forgotten: u64,
+        lost: u64,
+    ) -> Result<Begun, StoreError> {
+        request_key::begin(&self.database, key, at, forgotten, lost).await
+    }
+
+    /// Keeps what such a request was answered with; `None` forgets it, and it may be sent again.
+    pub async fn finish_once(&self, hash: &str, answered: Option<&Answered>) -> Result<(), StoreError> {
+        request_key::finish(&self.database, hash, answered).await
     }
 
     /// Keys that secrets are encrypted under, encrypted themselves, oldest first.
