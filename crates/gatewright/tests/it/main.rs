@@ -47,6 +47,7 @@ mod oauth_store;
 mod panics;
 mod plans;
 mod policies;
+mod portal;
 mod process;
 mod reload;
 mod routing;

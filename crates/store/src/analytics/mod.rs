@@ -117,7 +117,7 @@ impl Analytics {
         }
         // Hours that are over, one after the other.
         loop {
-            let until = compacted_until(&mut *transaction).await?;
+            let until = compacted_until(&mut transaction).await?;
             let next: Option<i64> = sqlx::query("SELECT MIN(at) FROM rollup WHERE level = $1 AND at >= $2")
                 .bind(bigint(MINUTE))
                 .bind(bigint(until))
@@ -129,7 +129,7 @@ impl Analytics {
                 break;
             }
             let mut whole: HashMap<(String, String), Cell> = HashMap::new();
-            for (_, packed) in read(&mut *transaction, MINUTE, hour, hour + HOUR).await? {
+            for (_, packed) in read(&mut transaction, MINUTE, hour, hour + HOUR).await? {
                 for (api, application, cell) in packed {
                     whole.entry((api, application)).or_default().merge(&cell);
                 }
@@ -162,12 +162,12 @@ impl Analytics {
             .await?
             .try_get(0)?;
         if query.by_minute(oldest.map(i64::unsigned_abs)) {
-            return read(&mut *connection, MINUTE, query.from_ms, query.to_ms).await;
+            return read(&mut connection, MINUTE, query.from_ms, query.to_ms).await;
         }
-        let until = compacted_until(&mut *connection).await?;
+        let until = compacted_until(&mut connection).await?;
         let from = query.from_ms / HOUR * HOUR;
-        let mut rows = read(&mut *connection, HOUR, from, query.to_ms).await?;
-        rows.extend(read(&mut *connection, MINUTE, until.max(query.from_ms), query.to_ms).await?);
+        let mut rows = read(&mut connection, HOUR, from, query.to_ms).await?;
+        rows.extend(read(&mut connection, MINUTE, until.max(query.from_ms), query.to_ms).await?);
         Ok(rows)
     }
 
@@ -183,19 +183,16 @@ impl Pending {
         self.newest = self.newest.max(sample.at_ms);
         let at = sample.at_ms.max(self.newest.saturating_sub(LATE)) / MINUTE * MINUTE;
         let minute = self.minutes.entry(at).or_default();
-        let full = self.cells >= MOST_CELLS;
-        let known = minute.get(sample.api).is_some_and(|cells| cells.contains_key(sample.application));
-        let application = if full && !known { OTHERS } else { sample.application };
-        if !minute.contains_key(sample.api) {
-            minute.insert(sample.api.into(), HashMap::default());
-        }
-        let Some(cells) = minute.get_mut(sample.api) else { return };
-        if let Some(cell) = cells.get_mut(application) {
+        // Nearly always it is known.
+        let known = minute.get_mut(sample.api).and_then(|cells| cells.get_mut(sample.application));
+        if let Some(cell) = known {
             cell.add(sample);
-        } else {
-            self.cells += 1;
-            cells.entry(application.into()).or_default().add(sample);
+            return;
         }
+        let application = if self.cells >= MOST_CELLS { OTHERS } else { sample.application };
+        let cells = minute.entry(sample.api.into()).or_default();
+        self.cells += usize::from(!cells.contains_key(application));
+        cells.entry(application.into()).or_default().add(sample);
     }
 }
 

@@ -129,8 +129,9 @@ struct PortalApiView {
     categories: Vec<String>,
     tags: Vec<String>,
     visibility: PortalVisibility,
+    /// Where it is in its life: `preReleased`, `published`, `blocked` or `deprecated`.
     state: LifecycleState,
-    /// When it is retired, where it is deprecated and that is known.
+    /// When a deprecated API goes away.
     #[serde(skip_serializing_if = "Option::is_none")]
     retire_at: Option<String>,
     rating: RatingView,

@@ -21,7 +21,7 @@ use crate::{
 pub(super) const ROUTES: &[Route] = &[
     get(
         "/portal",
-        "getPortal",
+        "getPortalLook",
         "How the developer portal looks, and who is signed in.",
         Right::Visitor,
         || routing::get(show),
