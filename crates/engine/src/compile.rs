@@ -13,6 +13,7 @@ mod operations;
 mod selection;
 mod settings;
 mod shape;
+mod signing_keys;
 mod sources;
 mod teams;
 #[cfg(test)]
