@@ -54,14 +54,16 @@ pub static MISSING: Reason = Reason::new(
     "The API asks for an API key, and the request has none.",
 );
 pub static UNKNOWN: Reason =
-    Reason::new("api_key_unknown", StatusCode::UNAUTHORIZED, "The API key belongs to no application.");
+    Reason::new("api_key_unknown", StatusCode::UNAUTHORIZED, "The API key belongs to no application.")
+        .counted_as_guess();
 pub static EXPIRED: Reason =
-    Reason::new("api_key_expired", StatusCode::UNAUTHORIZED, "The API key has expired.");
+    Reason::new("api_key_expired", StatusCode::UNAUTHORIZED, "The API key has expired.").counted_as_guess();
 pub static ELSEWHERE: Reason = Reason::new(
     "api_key_elsewhere",
     StatusCode::FORBIDDEN,
     "The API key may not be used from this address, or from this web page.",
-);
+)
+.counted_as_guess();
 pub static SUSPENDED: Reason = Reason::new(
     "application_suspended",
     StatusCode::FORBIDDEN,

@@ -22,7 +22,7 @@ pub use certs::{Authority, Identity};
 pub use client::{Client, Protocol, Request, Response, get, post, request};
 pub use config::{Api, Config, api};
 pub use gateway::{Gateway, START};
-pub use identity_provider::{IdentityProvider, Signer, digest_of, encrypt};
+pub use identity_provider::{IdentityProvider, Signer, digest_of, encrypt, sha256};
 pub use postgres::Postgres;
 pub use raw::{RawConn, RawResponse};
 pub use serde_json::{Value, json};

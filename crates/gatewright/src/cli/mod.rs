@@ -4,6 +4,7 @@ mod backup;
 mod check;
 mod import;
 mod key;
+mod locked;
 mod manage;
 mod query;
 mod run;
@@ -49,6 +50,8 @@ enum Command {
     Tap(tap::Tap),
     /// Show what a running gateway serves.
     Status(query::Status),
+    /// List addresses that are locked because they failed to authenticate, or let them in again.
+    Locked(locked::Locked),
     /// List assets, or show one.
     Get(manage::Get),
     /// Show what applying documents would change. Exit code 2 when something would.
@@ -103,6 +106,7 @@ pub fn main(release_memory: Option<fn()>) -> ExitCode {
             Command::Events(command) => command.run().await,
             Command::Tap(command) => command.run().await,
             Command::Status(command) => command.run().await,
+            Command::Locked(command) => command.run().await,
             Command::Get(command) => manage::exit(command.run().await),
             Command::Plan(command) => manage::exit(command.run().await),
             Command::Apply(command) => manage::exit(command.run().await),

@@ -99,12 +99,14 @@ pub static MISSING: Reason = Reason::new(
     "The API asks for credentials, and the request has none.",
 );
 pub static INVALID: Reason =
-    Reason::new("credentials_invalid", StatusCode::UNAUTHORIZED, "The user or the password is wrong.");
+    Reason::new("credentials_invalid", StatusCode::UNAUTHORIZED, "The user or the password is wrong.")
+        .counted_as_guess();
 pub static NOT_IDENTIFIED: Reason = Reason::new(
     "application_not_identified",
     StatusCode::FORBIDDEN,
     "The request does not belong to an application that may use this API.",
-);
+)
+.counted_as_guess();
 pub static BUSY: Reason = Reason::new(
     "credentials_check_busy",
     StatusCode::SERVICE_UNAVAILABLE,

@@ -13,10 +13,18 @@ use super::{identifier::Finding, replay::Shown};
 
 macro_rules! reasons {
     ($($name:ident = $code:literal, $status:ident, $message:literal;)*) => {
-        $(pub(super) static $name: Reason = Reason::new($code, StatusCode::$status, $message);)*
+        $(pub(super) static $name: Reason = of(Reason::new($code, StatusCode::$status, $message));)*
         /// All of them.
         pub(super) const REASONS: &[&Reason] = &[$(&$name),*];
     };
+}
+
+/// Those that tell of something wrong count as guesses.
+const fn of(reason: Reason) -> Reason {
+    match reason.status {
+        StatusCode::UNAUTHORIZED => reason.counted_as_guess(),
+        _ => reason,
+    }
 }
 
 reasons! {
