@@ -153,7 +153,7 @@ async fn a_signed_request_passes_once_and_only_as_it_was_signed() {
             signed(&good.header(), "POST", target, good.body, "red").header("authorization", "Basic eA=="),
             "signature_malformed",
         ),
-        ("nothing", signed("HMAC-SHA256 ", "POST", target, good.body, "red"), "signature_malformed"),
+        ("nothing", signed("HMAC-SHA256 x", "POST", target, good.body, "red"), "signature_malformed"),
         (
             "long",
             signed(&format!("HMAC-SHA256 key=\"{}\"", "x".repeat(6000)), "POST", target, "", "red"),
