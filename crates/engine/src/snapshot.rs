@@ -11,6 +11,7 @@ use model::{ListenerDoc, Settings};
 
 use crate::{
     Compiled, Exchange, LogMask, Needs, Stage, Timed, Timestamp, UpstreamName,
+    address_lock::AddressLock,
     authorization_server::AuthorizationServers,
     compile::Findings,
     fault::Faults,
@@ -41,6 +42,8 @@ pub struct Snapshot {
     pub applications: Applications,
     pub subscriptions: Subscriptions,
     pub authorization_servers: AuthorizationServers,
+    /// `None` where no address is ever locked.
+    pub address_lock: Option<AddressLock>,
     pub catalog: Arc<Catalog>,
     /// Requests that found no API.
     pub unrouted: Arc<ApiStats>,

@@ -35,7 +35,7 @@ pub mod yaml;
 
 pub use alias::AliasDoc;
 pub use api::{ApiDoc, Canary, Mirror, Operation, OperationDoc};
-pub use application::{ApiKeyDoc, ApplicationDoc, IdentifiersDoc};
+pub use application::{ApiKeyDoc, ApplicationDoc, IdentifiersDoc, SigningKeyDoc};
 pub use applies_to::AppliesTo;
 pub use authorization_server::AuthorizationServerDoc;
 pub use condition::{ConditionDoc, ConditionOperator};

@@ -39,6 +39,8 @@ pub struct Settings {
     /// How names of endpoints become addresses.
     #[serde(skip_serializing_if = "Dns::is_default")]
     pub dns: Dns,
+    /// When clients that fail to authenticate get no further.
+    pub address_lock: AddressLock,
     /// Which endpoints may be at private addresses.
     pub private_addresses: PrivateAddresses,
     /// What clients are told when something goes wrong.
@@ -173,6 +175,48 @@ impl Default for ManagerSettings {
             sessions: Sessions::default(),
             passwords: Passwords::default(),
             account_lock: AccountLock::default(),
+        }
+    }
+}
+
+/// When an address gets no further because requests from it failed to authenticate. Each node counts for itself. Clients
+/// behind a load balancer are told apart by `X-Forwarded-For`, which counts from `trustedProxies` of the listener only.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct AddressLock {
+    /// So many wrong credentials, or requests that belong to no application, from one address lock it; of IPv6, the
+    /// network of 64 bits. Requests without any credentials do not count. 0: nobody is ever locked.
+    pub attempts: u32,
+    /// How long they count after the first of them.
+    pub within: Duration,
+    /// What becomes of the address.
+    pub action: AddressLockAction,
+    /// How long `lock` lasts.
+    pub lock_for: Duration,
+    /// Addresses that are never locked: `10.0.0.7`, `10.0.0.0/8`, `10.0.0.1-10.0.0.9`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub except: Vec<IpRange>,
+}
+
+/// What becomes of an address that failed too often.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum AddressLockAction {
+    /// It is refused for `lockFor`.
+    #[default]
+    Lock,
+    /// It is refused until somebody releases it, or the node is started again.
+    Deny,
+}
+
+impl Default for AddressLock {
+    fn default() -> Self {
+        Self {
+            attempts: 0,
+            within: Duration::from_secs(60),
+            action: AddressLockAction::default(),
+            lock_for: Duration::from_secs(15 * 60),
+            except: Vec::new(),
         }
     }
 }

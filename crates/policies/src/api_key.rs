@@ -56,9 +56,16 @@ pub static MISSING: Reason = Reason::new(
     "The API asks for an API key, and the request has none.",
 );
 pub static UNKNOWN: Reason =
-    Reason::new("api_key_unknown", StatusCode::UNAUTHORIZED, "The API key belongs to no application.");
+    Reason::new("api_key_unknown", StatusCode::UNAUTHORIZED, "The API key belongs to no application.")
+        .counted_as_guess();
 pub static EXPIRED: Reason =
-    Reason::new("api_key_expired", StatusCode::UNAUTHORIZED, "The API key has expired.");
+    Reason::new("api_key_expired", StatusCode::UNAUTHORIZED, "The API key has expired.").counted_as_guess();
+pub static ELSEWHERE: Reason = Reason::new(
+    "api_key_elsewhere",
+    StatusCode::FORBIDDEN,
+    "The API key may not be used from this address, or from this web page.",
+)
+.counted_as_guess();
 pub static SUSPENDED: Reason = Reason::new(
     "application_suspended",
     StatusCode::FORBIDDEN,
@@ -75,7 +82,8 @@ impl Policy for ApiKey {
     const STAGE: Stage = Stage::IdentifyAndAccess;
     const IDENTIFIES: bool = true;
     const POSTURE: &'static str = "The key may be any text: it is hashed before it is compared, and never written anywhere. More than one key in a place is refused like a wrong one. Header and parameter are taken out of the request even when they were not looked at.";
-    const REASONS: &'static [&'static Reason] = &[&MISSING, &UNKNOWN, &EXPIRED, &SUSPENDED, &NOT_REGISTERED];
+    const REASONS: &'static [&'static Reason] =
+        &[&MISSING, &UNKNOWN, &EXPIRED, &ELSEWHERE, &SUSPENDED, &NOT_REGISTERED];
     const EXAMPLE: &'static str = "header: x-Gateway-APIKey\nlookup: strict\n";
 
     fn compile(self, _: &mut CompileCx<'_>) -> Result<Compiled, Diagnostic> {
@@ -136,6 +144,9 @@ impl Identifier {
         };
         if entry.expires.is_some_and(|expires| expires <= exchange.started) {
             return Err(refuse(&EXPIRED).detail(format!("application {}", application.name)));
+        }
+        if !entry.admits(&exchange.client, &exchange.headers) {
+            return Err(Rejection::new(&ELSEWHERE).detail(format!("application {}", application.name)));
         }
         if application.suspended {
             return Err(Rejection::new(&SUSPENDED).detail(format!("application {}", application.name)));

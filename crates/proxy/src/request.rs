@@ -203,8 +203,13 @@ async fn decide(
     asked: Option<Asked>,
     body: &mut Unread<'_>,
 ) -> Result<Decided, Box<Rejection>> {
-    check(exchange, asked)?;
     let snapshot = exchange.snapshot.clone();
+    if let Some(lock) = &snapshot.address_lock
+        && lock.refuses(exchange.client.ip, exchange.started)
+    {
+        return Err(Rejection::new(&reason::ADDRESS_LOCKED));
+    }
+    check(exchange, asked)?;
     if !snapshot.url_aliases.is_empty() {
         exchange.resolve_url_alias(listener)?;
     }

@@ -25,7 +25,7 @@ pub use client::{Client, Protocol, Request, Response, get, post, request};
 pub use config::{Api, Config, api};
 pub use dns::NameServer;
 pub use gateway::{Gateway, START};
-pub use identity_provider::{IdentityProvider, Signer, digest_of, encrypt};
+pub use identity_provider::{IdentityProvider, Signer, digest_of, encrypt, sha256};
 pub use open_ldap::OpenLdap;
 pub use postgres::Postgres;
 pub use raw::{RawConn, RawResponse};

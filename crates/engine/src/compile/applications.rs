@@ -5,11 +5,14 @@ use std::{collections::HashMap, sync::Arc};
 use foldhash::fast::RandomState;
 use model::{ApplicationDoc, ConfigDoc, Diagnostic, Diagnostics};
 
-use super::oauth_clients;
+use super::{oauth_clients, signing_keys};
 use crate::{
     Snapshot, Timestamp,
     identifiers::{Identifiers, fingerprint_of},
-    keys::{Application, ApplicationIndex, Applications, KeyEntry, KeyHash, User, parse_origin},
+    keys::{
+        Application, ApplicationIndex, Applications, KeyBounds, KeyEntry, KeyHash, Referrer, User,
+        parse_origin,
+    },
 };
 
 pub(super) fn compile(
@@ -55,6 +58,7 @@ pub(super) fn compile(
                 }
             }
         }
+        signing_keys::compile(doc, config, position, &mut applications, &path, problems);
         identifiers(doc, position, &mut applications.identifiers, &path, problems);
         of_tokens(doc, config, position, &mut applications.identifiers, &path, problems);
         applications.names.entry(doc.name.as_str().into()).or_insert(position);
@@ -251,8 +255,10 @@ fn users(config: &ConfigDoc, applications: &mut Applications, problems: &mut Dia
                 ),
             );
         }
+        let digests = signing_keys::digests(doc, config, &path, problems);
         let user = User {
             password: password.filter(|_| !doc.locked).map(Into::into),
+            digests: if doc.locked { Vec::new() } else { digests },
             groups: doc.groups.iter().map(|group| group.as_str().into()).collect(),
         };
         if applications.users.insert(doc.name.as_str().into(), user).is_some() {
@@ -303,18 +309,37 @@ fn key_entry(
         },
         _ => return Err(Diagnostic::error("", "expected either `hash` or `value`")),
     };
-    let expires = match &key.expires {
-        None => None,
-        Some(text) => Some(parse_time(text).ok_or_else(|| {
-            Diagnostic::error(
-                "expires",
-                format!("found `{text}`, expected a time such as 2027-01-31T12:00:00Z"),
-            )
-        })?),
-    };
+    let expires = expires(key.expires.as_deref())?;
     let known = previous.and_then(|snapshot| snapshot.applications.by_key(&hash));
     let used = known.map(|entry| Arc::clone(&entry.used)).unwrap_or_default();
-    Ok((hash, KeyEntry { used, application, expires }))
+    Ok((hash, KeyEntry { used, application, expires, bounds: bounds(key)? }))
+}
+
+/// From where the key may be used.
+fn bounds(key: &model::ApiKeyDoc) -> Result<Option<Box<KeyBounds>>, Diagnostic> {
+    if key.ip_addresses.is_empty() && key.referrers.is_empty() {
+        return Ok(None);
+    }
+    let referrers = key.referrers.iter().enumerate().map(|(place, text)| {
+        Referrer::parse(text).ok_or_else(|| {
+            let found = format!("found `{text}`, expected an origin such as https://shop.example");
+            Diagnostic::error(format!("referrers[{place}]"), found)
+                .help("an origin is scheme, host and port; https://*.shop.example stands for all hosts below")
+        })
+    });
+    let referrers = referrers.collect::<Result<_, _>>()?;
+    Ok(Some(Box::new(KeyBounds { addresses: key.ip_addresses.clone(), referrers })))
+}
+
+/// When a key stops being accepted.
+pub(super) fn expires(text: Option<&str>) -> Result<Option<Timestamp>, Diagnostic> {
+    let parse = |text| {
+        parse_time(text).ok_or_else(|| {
+            let found = format!("found `{text}`, expected a time such as 2027-01-31T12:00:00Z");
+            Diagnostic::error("expires", found)
+        })
+    };
+    text.map(parse).transpose()
 }
 
 pub(super) fn parse_hash(text: &str) -> Option<KeyHash> {

@@ -5,6 +5,7 @@ mod check;
 mod completion;
 mod import;
 mod key;
+mod locked;
 mod manage;
 mod query;
 mod run;
@@ -50,6 +51,8 @@ enum Command {
     Tap(tap::Tap),
     /// Show what a running gateway serves.
     Status(query::Status),
+    /// List addresses that are locked because they failed to authenticate, or let them in again.
+    Locked(locked::Locked),
     /// Log in at the admin API: commands that follow need no password.
     Login(manage::Login),
     /// Log out again.
@@ -114,6 +117,7 @@ pub fn main(release_memory: Option<fn()>) -> ExitCode {
             Command::Events(command) => command.run().await,
             Command::Tap(command) => command.run().await,
             Command::Status(command) => command.run().await,
+            Command::Locked(command) => command.run().await,
             Command::Get(command) => manage::exit(command.run().await),
             Command::Login(command) => manage::exit(command.run().await),
             Command::Logout(command) => manage::exit(command.run().await),

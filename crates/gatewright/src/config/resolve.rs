@@ -257,7 +257,8 @@ pub(super) fn secrets_in_files(config: &ConfigDoc, problems: &mut Diagnostics) {
 
 const FOR_ASSETS: &str = "found a reference to a secret of the manager, which only assets can have; in a file refer to ${env:NAME} or ${file:/path}";
 
-/// References as they are written in policies, destinations and authorization servers, with where they are.
+/// References as they are written in policies, destinations, authorization servers, and keys of applications and users,
+/// with where they are.
 fn written_references(config: &ConfigDoc) -> Vec<(String, String)> {
     let mut found = Vec::new();
     config.each_policy(&mut |policy| {
@@ -276,10 +277,22 @@ fn written_references(config: &ConfigDoc) -> Vec<(String, String)> {
     for (index, server) in config.authorization_servers.iter().enumerate() {
         of(serde_json::to_value(server).ok(), format!("authorizationServers[{index}]"));
     }
+    for (index, application) in config.applications.iter().enumerate() {
+        if !application.signing_keys.is_empty() {
+            let keys = serde_json::to_value(&application.signing_keys).ok();
+            of(keys, format!("applications[{index}].signingKeys"));
+        }
+    }
+    for (index, user) in config.users.iter().enumerate() {
+        if !user.digest_passwords.is_empty() {
+            let passwords = serde_json::to_value(&user.digest_passwords).ok();
+            of(passwords, format!("users[{index}].digestPasswords"));
+        }
+    }
     found
 }
 
-/// Reads what policies, destinations and authorization servers refer to.
+/// Reads what `written_references` finds.
 fn policy_secrets(config: &mut ConfigDoc, assets: Option<&Assets>, problems: &mut Diagnostics) {
     for (path, reference) in written_references(config) {
         let Ok(secret) = serde_json::from_value::<Secret>(reference.clone().into()) else { continue };

@@ -1,9 +1,11 @@
 //! End to end: a real gateway and real upstreams in one process. Each module keeps one kind of promise.
 
+mod address_lock;
 mod aggregation;
 mod archives;
 mod asset_store;
 mod audit;
+mod authorization;
 mod authorization_server;
 mod backups;
 mod balancing;
@@ -53,6 +55,7 @@ mod reload;
 mod routing;
 mod scripts;
 mod secrets;
+mod signed_requests;
 mod streaming;
 mod tap;
 mod testing;

@@ -6,7 +6,7 @@ use engine::{Exchange, compile::applications::sha256};
 use http::{HeaderName, HeaderValue, header::COOKIE};
 
 use super::{
-    EXPIRED, UNKNOWN,
+    ELSEWHERE, EXPIRED, UNKNOWN,
     identifier::{Finding, Found, Identifier},
 };
 use crate::sent_key::{Repeated, in_header, in_query, only};
@@ -55,9 +55,12 @@ impl ByApiKey {
         let Some(entry) = applications.by_key(&sha256(&key)) else {
             return Finding::Wrong(&UNKNOWN, String::new());
         };
+        let name = || applications.get(entry.application).map_or("?", |application| &application.name);
         if entry.expires.is_some_and(|expires| expires <= exchange.started) {
-            let name = applications.get(entry.application).map_or("?", |application| &application.name);
-            return Finding::Wrong(&EXPIRED, format!("application {name}"));
+            return Finding::Wrong(&EXPIRED, format!("application {}", name()));
+        }
+        if !entry.admits(&exchange.client, &exchange.headers) {
+            return Finding::Wrong(&ELSEWHERE, format!("application {}", name()));
         }
         entry.used.at(exchange.started);
         Finding::proven(vec![entry.application])

@@ -24,8 +24,10 @@ use http::{HeaderName, HeaderValue, StatusCode, header::AUTHORIZATION};
 use model::Diagnostic;
 use tokio::time::timeout;
 
-use super::identifier::{Finding, Found, Identifier, Late};
-use binding::Proofs;
+use super::{
+    identifier::{Finding, Found, Identifier, Late},
+    replay::Shown,
+};
 use cache::Known;
 use check::{Local, Refusals};
 use found::Sent;
@@ -65,7 +67,7 @@ pub(super) struct ByToken {
     require_tls: bool,
     used_as: TokenUse,
     by: By,
-    proofs: Arc<Proofs>,
+    proofs: Arc<Shown>,
     clock: Clock,
 }
 
@@ -93,7 +95,7 @@ impl ByToken {
             require_tls: rule.require_tls,
             used_as: rule.used_as,
             by: rule.by,
-            proofs: cx.keep_shared_state("proofs of possession", Proofs::default),
+            proofs: cx.keep_shared_state("proofs of possession", Shown::default),
             clock: cx.clock(),
         })
     }
