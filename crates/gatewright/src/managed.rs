@@ -8,10 +8,11 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use axum::extract::Request;
+use axum::{extract::Request, http::StatusCode};
 use engine::Clock;
 use manager::{
-    Answering, Assets, Identity, Manager, ManagerError, Node, PolicyType, Prepared, Preparing, Setup,
+    Answering, Assets, FetchedDefinition, Identity, Manager, ManagerError, Node, PolicyType, Prepared,
+    Preparing, Setup, Trial, TrialAnswer, TrialError, Trying,
 };
 use model::{Diagnostic, Diagnostics, Settings};
 use store::{
@@ -28,6 +29,7 @@ use crate::{
     gateway::{Inner, data_directory, node_name},
     master_key, ops,
     ready::Ready,
+    trial,
 };
 
 /// A manager that is open and not served yet.
@@ -239,6 +241,19 @@ impl Node for ThisNode {
             let answered = ops::router(inner).oneshot(request).await;
             answered.unwrap_or_else(|never| match never {})
         })
+    }
+
+    fn try_request(&self, trial: Trial) -> Trying<'_, TrialAnswer> {
+        Box::pin(async move {
+            let stopping =
+                || TrialError::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "The gateway is stopping.");
+            let inner = self.0.upgrade().ok_or_else(stopping)?;
+            trial::send(&inner, trial).await
+        })
+    }
+
+    fn fetch_definition(&self, url: String) -> Trying<'_, FetchedDefinition> {
+        Box::pin(async move { trial::fetch(&url).await })
     }
 }
 

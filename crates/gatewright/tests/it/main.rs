@@ -48,6 +48,7 @@ mod token_keys;
 mod tokens;
 mod traffic;
 mod transformations;
+mod trials;
 mod upstream_faults;
 mod url_aliases;
 mod validation;

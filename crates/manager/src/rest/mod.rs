@@ -17,6 +17,7 @@ mod route;
 mod session;
 mod sets;
 mod tokens;
+mod trial;
 mod zip;
 
 use std::sync::Arc;
@@ -49,6 +50,7 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     keys::ROUTES,
     definition::ROUTES,
     gateway::ROUTES,
+    trial::ROUTES,
     list::ROUTES,
     assets::ROUTES,
 ];
