@@ -43,6 +43,7 @@ export function AssetsPage() {
           q={q ?? ''}
           sort={(sort ?? 'name') as Sort}
           onSearch={(change) => navigate({ search: (before) => ({ ...before, ...change }), replace: true })}
+          selectable={may}
           row={(asset) => <AssetRow list={list} asset={asset} />}
           empty={
             <Empty icon={IconStack2} title={t('assets.empty', { kinds: many })} text={about}>
