@@ -63,7 +63,7 @@ test('from a document to a call that is explained', async () => {
   const call = page.getByRole('link', { name: '/gateway/Pets/1.0/pets' });
   await call.waitFor();
   // The same from the page itself, for another operation, with what its schema says.
-  await page.getByLabel('Operation to call').click();
+  await page.getByRole('combobox', { name: 'Operation to call' }).click();
   await page.getByRole('option', { name: 'POST /pets' }).click();
   expect(await page.getByLabel('Body', { exact: true }).inputValue()).toContain('"name": "Rex"');
   await page.getByRole('button', { name: 'Send' }).click();
@@ -278,7 +278,7 @@ test('an operation has policies of its own, and tells what gives way to them', a
   await logIn(page, gateway, 'Administrator', gateway.password);
   await page.getByRole('link', { name: /^Birds/ }).click();
   await page.getByRole('tab', { name: /Policies/ }).click();
-  await page.getByLabel('Policies of').click();
+  await page.getByRole('combobox', { name: 'Policies of' }).click();
   await page.getByRole('option', { name: 'GET /birds' }).click();
   await page.getByText('From the API').waitFor();
   await page.getByRole('button', { name: 'Add a policy to Traffic monitoring' }).click();
@@ -356,13 +356,16 @@ test('requests are narrowed down by what one knows of them', async () => {
   await page.getByRole('link', { name: 'Requests' }).click();
   await page.getByRole('searchbox').fill('no_route');
   await page.getByRole('link', { name: /nowhere/ }).waitFor();
-  expect(await page.getByRole('link', { name: /Pets/ }).count()).toBe(0);
+  await page.getByRole('link', { name: /Pets/ }).first().waitFor({ state: 'detached' });
   await page.getByRole('searchbox').fill('/gateway/Birds');
   await page
     .getByRole('link', { name: /\/gateway\/Birds/ })
     .first()
     .waitFor();
-  expect(await page.getByRole('link', { name: /nowhere/ }).count()).toBe(0);
+  await page
+    .getByRole('link', { name: /nowhere/ })
+    .first()
+    .waitFor({ state: 'detached' });
   await page.getByRole('combobox', { name: 'Status' }).click();
   await page.getByRole('option', { name: '5xx' }).click();
   await page.getByText('No request matches').waitFor();
@@ -376,11 +379,10 @@ test('requests are narrowed down by what one knows of them', async () => {
 test('who is locked out is let in again', async () => {
   const { page } = at;
   await gateway.ask('POST', '/users', { name: 'lena' });
-  for (let attempt = 0; attempt < 20; attempt += 1) {
-    const answer = await fetch(`${gateway.admin}/api/v1/whoami`, {
+  for (let attempt = 0; attempt < 5; attempt += 1) {
+    await fetch(`${gateway.admin}/api/v1/whoami`, {
       headers: { authorization: `Basic ${Buffer.from('lena:wrong').toString('base64')}` },
     });
-    if (answer.status === 429) break;
   }
   await logIn(page, gateway, 'Administrator', gateway.password);
   await page.getByRole('link', { name: 'Users' }).click();

@@ -13,5 +13,7 @@ export function useShortcuts(openPalette: () => void): void {
     if (field === null) openPalette();
     else field.select();
   };
-  useHotkeys([['mod+K', openPalette], ...(single ? [['/', search] as [string, () => void]] : [])]);
+  useHotkeys(single ? [['/', search]] : []);
+  // From a field, too.
+  useHotkeys([['mod+K', openPalette]], []);
 }
