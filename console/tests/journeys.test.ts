@@ -274,13 +274,15 @@ test('a definition is fetched from a URL, looked at, and imported', async () => 
 test('an operation has policies of its own, and tells what gives way to them', async () => {
   const { page } = at;
   const rateLimit = (limit: number) => ({ type: 'rateLimit', config: { limit, window: '1h' } });
-  await gateway.ask('PATCH', '/apis/Birds:1.0', { policies: [rateLimit(1000)] });
+  await gateway.ask('PATCH', '/apis/Birds:1.0', {
+    policies: [rateLimit(1000), { type: 'apiKey' }],
+  });
   await logIn(page, gateway, 'Administrator', gateway.password);
   await page.getByRole('link', { name: /^Birds/ }).click();
   await page.getByRole('tab', { name: /Policies/ }).click();
   await page.getByRole('combobox', { name: 'Policies of' }).click();
   await page.getByRole('option', { name: 'GET /birds' }).click();
-  await page.getByText('From the API').waitFor();
+  await page.getByText('From the API').first().waitFor();
   await page.getByRole('button', { name: 'Add a policy to Traffic monitoring' }).click();
   await page.getByRole('button', { name: /^rateLimit/ }).click();
   await page.getByLabel(/^limit/).fill('1');
@@ -291,12 +293,20 @@ test('an operation has policies of its own, and tells what gives way to them', a
   await page.getByRole('button', { name: 'Review and save' }).click();
   await page.getByRole('button', { name: 'Save', exact: true }).click();
   await page.getByText(/was saved as revision/).waitFor();
+  // Of keys, one policy can ask: the one of the operation does.
+  await page.getByRole('button', { name: 'Add a policy to Identify & access' }).click();
+  await page.getByRole('button', { name: /^apiKey/ }).click();
+  await page.getByText('the gateway can serve the API with this policy').waitFor();
+  await page.getByRole('button', { name: 'Review and save' }).click();
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
   await page.getByText('No effect').waitFor();
   await accessible(page, 'policies of an operation');
   await picture(page, 'policies-operation');
   const api = await (await gateway.ask('GET', '/apis/Birds:1.0')).json();
-  expect(api.spec.operationPolicies).toEqual([{ operation: 'listBirds', policies: [rateLimit(1)] }]);
-  await page.getByRole('button', { name: 'Remove rateLimit' }).click();
+  expect(api.spec.operationPolicies).toEqual([
+    { operation: 'listBirds', policies: [rateLimit(1), { type: 'apiKey' }] },
+  ]);
+  await page.getByRole('button', { name: 'Remove apiKey' }).click();
   await page.getByRole('button', { name: 'Save', exact: true }).click();
   await page.getByText('No effect').waitFor({ state: 'detached' });
 });
