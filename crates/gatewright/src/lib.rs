@@ -25,6 +25,7 @@ pub mod ready;
 mod tap;
 pub mod testing;
 mod token_keys;
+mod trial;
 mod watch;
 
 pub use config::Source;

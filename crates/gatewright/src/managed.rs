@@ -8,11 +8,12 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use axum::{body::Bytes, extract::Request};
+use axum::{body::Bytes, extract::Request, http::StatusCode};
 use engine::Clock;
 use manager::{
-    Answering, Assets, Called, Counted, Directory, Identity, Manager, ManagerError, Node, PolicyType, Prepared,
-    Preparing, Setup,
+    Answering, Assets, Called, Counted, Directory, FetchedDefinition, Identity, Manager, ManagerError, Node,
+    PolicyType, Prepared, Preparing, Setup, Trial, TrialAnswer, TrialError, Trying,
+};
 };
 use model::{Diagnostic, Diagnostics, Settings};
 use store::{
@@ -31,6 +32,7 @@ use crate::{
     ldap::LdapDirectory,
     master_key, ops, own_listener,
     ready::Ready,
+    trial,
 };
 
 /// A manager that is open and not served yet.
@@ -276,6 +278,19 @@ impl Node for ThisNode {
             let answered = ops::router(inner).oneshot(request).await;
             answered.unwrap_or_else(|never| match never {})
         })
+    }
+
+    fn try_request(&self, trial: Trial) -> Trying<'_, TrialAnswer> {
+        Box::pin(async move {
+            let stopping =
+                || TrialError::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "The gateway is stopping.");
+            let inner = self.0.upgrade().ok_or_else(stopping)?;
+            trial::send(&inner, trial).await
+        })
+    }
+
+    fn fetch_definition(&self, url: String) -> Trying<'_, FetchedDefinition> {
+        Box::pin(async move { trial::fetch(&url).await })
     }
 }
 

@@ -22,6 +22,7 @@ mod rest;
 mod rights;
 mod rotation;
 mod service;
+mod trial;
 mod vault;
 
 pub use access::{
@@ -39,4 +40,5 @@ pub use nodes::{Identity, NodeStatus};
 pub use rest::{NodeView, openapi, router};
 pub use rotation::RotationError;
 pub use service::{Manager, ManagerError, Setup, new_id};
+pub use trial::{FetchedDefinition, Trial, TrialAnswer, TrialError, Trying};
 pub use vault::{MasterKey, Vault, VaultError};

@@ -293,7 +293,16 @@ fn private_key(key: &str, file: &str) -> Result<PrivateKeyDer<'static>, Diagnost
     })
 }
 
-/// For upstreams with `verify: false`: any certificate will do, as the operator asked for.
+/// For a listener of this node, asked by the node itself: whose certificate it shows is of no matter.
+pub fn to_own_listener() -> Arc<ClientConfig> {
+    let builder = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .expect("the provider is made for these versions");
+    let any = builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate));
+    Arc::new(any.with_no_client_auth())
+}
+
+/// For upstreams with `verify: false`: any certificate will do, as the operator asked for. And for listeners of the node.
 #[derive(Debug)]
 struct AnyCertificate;
 

@@ -64,6 +64,7 @@ mod token_keys;
 mod tokens;
 mod traffic;
 mod transformations;
+mod trials;
 mod upstream_faults;
 mod url_aliases;
 mod validation;

@@ -136,7 +136,7 @@ async fn ask(
 const LONGEST: usize = 64 << 20;
 
 /// Leaves out what is about APIs that are not there for whoever asks.
-async fn seen(manager: &Arc<Manager>, who: Who, answer: Response) -> Response {
+pub(super) async fn seen(manager: &Arc<Manager>, who: Who, answer: Response) -> Response {
     let (mut parts, body) = answer.into_parts();
     let manager = Arc::clone(manager);
     let sees = move |item: &Value| {

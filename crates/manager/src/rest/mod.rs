@@ -26,6 +26,7 @@ mod route;
 mod session;
 mod sets;
 mod tokens;
+mod trial;
 mod zip;
 
 use std::sync::Arc;
@@ -66,6 +67,7 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     definition::ROUTES,
     lifecycle::ROUTES,
     gateway::ROUTES,
+    trial::ROUTES,
     list::ROUTES,
     assets::ROUTES,
 ];
