@@ -76,7 +76,7 @@ enum Command {
     /// Make everything, or one asset, as a revision left it.
     Rollback(manage::Rollback),
     /// List what was done, or check that the log is as it was written.
-    Audit(manage::Audit),
+    Audit(Box<manage::Audit>),
     /// Take assets with everything that they need from one store to another.
     Archive(manage::Archive),
     /// Write everything in the store of a node into a file, also while gateways serve from it.

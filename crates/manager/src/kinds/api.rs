@@ -66,8 +66,9 @@ fn no_way(from: LifecycleState, to: LifecycleState) -> Diagnostic {
     let message = format!("found `{}`, which does not follow `{}`", to.name(), from.name());
     let problem = Diagnostic::error("lifecycle.state", message);
     let next: Vec<_> = from.actions().map(|(_, state)| format!("`{}`", state.name())).collect();
-    problem.help(match next.is_empty() {
-        true => "only a restored revision leads out of it; a new version can be made from it".to_owned(),
-        false => format!("what follows is {}", next.join(" or ")),
-    })
+    if next.is_empty() {
+        problem.help("only a restored revision leads out of it; a new version can be made from it")
+    } else {
+        problem.help(format!("what follows is {}", next.join(" or ")))
+    }
 }

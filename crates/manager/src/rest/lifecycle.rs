@@ -287,7 +287,7 @@ const FIRST: &str = "1.0";
 fn path_of(path: &str, version: &str, wanted: &str) -> String {
     let is_version = |segment: &&str| *segment == version || segment.strip_prefix('v') == Some(version);
     let segments: Vec<&str> = path.trim_end_matches('/').split('/').collect();
-    let Some(place) = segments.iter().rposition(|segment| is_version(&segment)) else {
+    let Some(place) = segments.iter().rposition(is_version) else {
         return format!("{}/{wanted}", path.trim_end_matches('/'));
     };
     let prefix = if segments[place] == version { "" } else { "v" };
