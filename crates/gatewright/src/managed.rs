@@ -14,7 +14,6 @@ use manager::{
     Answering, Assets, Called, Counted, Directory, FetchedDefinition, Identity, Manager, ManagerError, Node,
     PolicyType, Prepared, Preparing, Setup, Trial, TrialAnswer, TrialError, Trying,
 };
-};
 use model::{Diagnostic, Diagnostics, Settings};
 use store::{
     StoreError,

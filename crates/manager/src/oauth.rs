@@ -53,6 +53,7 @@ impl Manager {
                 LogIn::Wrong
             }
             Checked::Wait => LogIn::Wait,
+            Checked::Away => return Err(ChangeError::Busy),
         })
     }
 }

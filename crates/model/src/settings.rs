@@ -8,7 +8,10 @@ use std::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ByteSize, Duration, IpRange, Percent, Secret, TlsDoc, ldap::LdapSettings, oauth_client::AuthorizationServerSettings};
+use crate::{
+    ByteSize, Duration, IpRange, Percent, Secret, TlsDoc, ldap::LdapSettings,
+    oauth_client::AuthorizationServerSettings,
+};
 
 /// What holds for the whole gateway.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
