@@ -61,7 +61,7 @@ impl KeyRing {
         let signing = match newest {
             None => None,
             Some(key) => {
-                let clear = house.open(&key.id, &key.sealed).map_err(ServerError::Key)?;
+                let clear = house.open(&key.id, &key.sealed).await.map_err(ServerError::Key)?;
                 let parsed = SigningKey::parse(self.algorithm, &clear);
                 Some(Arc::new(parsed.ok_or_else(|| ServerError::Key("it is damaged".to_owned()))?))
             }

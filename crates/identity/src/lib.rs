@@ -60,7 +60,7 @@ pub trait House: Send + Sync {
     fn now(&self) -> u64;
     /// Encrypts the private part of a key.
     fn seal<'a>(&'a self, id: &'a str, clear: &'a str) -> Later<'a, Result<String, String>>;
-    fn open(&self, id: &str, sealed: &str) -> Result<String, String>;
+    fn open<'a>(&'a self, id: &'a str, sealed: &'a str) -> Later<'a, Result<String, String>>;
     /// A user by the name, who can log in now.
     fn person(&self, user: &str) -> Option<Person>;
     fn log_in<'a>(

@@ -76,9 +76,16 @@ impl House for Home {
         })
     }
 
-    fn open(&self, id: &str, sealed: &str) -> Result<String, String> {
-        let manager = self.0.upgrade().ok_or("the manager is gone")?;
-        manager.assets().vault.open([SIGNING_KEY, id, ""], sealed).map_err(|error| error.to_string())
+    fn open<'a>(&'a self, id: &'a str, sealed: &'a str) -> Later<'a, Result<String, String>> {
+        Box::pin(async move {
+            let manager = self.0.upgrade().ok_or("the manager is gone")?;
+            let vault = Arc::clone(&manager.assets().vault);
+            if !vault.knows(sealed) {
+                // Another node has made the data key.
+                vault.load(&manager.store).await.map_err(|error| error.to_string())?;
+            }
+            vault.open([SIGNING_KEY, id, ""], sealed).map_err(|error| error.to_string())
+        })
     }
 
     fn person(&self, user: &str) -> Option<Person> {
