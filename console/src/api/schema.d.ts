@@ -243,6 +243,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Does the same with many assets of a kind, as one revision: all of them, or with `partial` those with which it can be done.
+         * @description Needs the privileges of the assets that change.
+         */
+        post: operations["changeInBulk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/revisions": {
         parameters: {
             query?: never;
@@ -450,6 +470,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/plans/{name}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The versions of a plan, newest first. */
+        get: operations["getPlanHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/apis/{name}/history": {
         parameters: {
             query?: never;
@@ -459,6 +496,23 @@ export interface paths {
         };
         /** The versions of a api, newest first. */
         get: operations["getApiHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/apiDocuments/{name}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The versions of a apiDocument, newest first. */
+        get: operations["getApiDocumentHistory"];
         put?: never;
         post?: never;
         delete?: never;
@@ -527,6 +581,40 @@ export interface paths {
         };
         /** The versions of a application, newest first. */
         get: operations["getApplicationHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/subscriptions/{name}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The versions of a subscription, newest first. */
+        get: operations["getSubscriptionHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portals/{name}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The versions of a portal, newest first. */
+        get: operations["getPortalHistory"];
         put?: never;
         post?: never;
         delete?: never;
@@ -712,6 +800,150 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/applications/{name}/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The API keys of an application, and when they were used last.
+         * @description Needs the privilege `Manage applications`.
+         */
+        get: operations["listApplicationKeys"];
+        put?: never;
+        /**
+         * Makes an API key for an application, which is told once.
+         * @description Needs the privilege `Manage applications`.
+         */
+        post: operations["createApplicationKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/applications/{name}/keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Takes an API key away, which is refused at once.
+         * @description Needs the privilege `Manage applications`.
+         */
+        delete: operations["deleteApplicationKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/analytics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What requests add up to: traffic, errors, latency, refusals and cache hits, by time, API and application, as JSON or CSV.
+         * @description Needs the privilege `Manage APIs` or `View administration configurations`.
+         */
+        get: operations["getAnalytics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/oauthTokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tokens of the internal authorization server, newest first.
+         * @description Needs the privilege `Manage security configurations`.
+         */
+        get: operations["listOauthTokens"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/oauthTokens/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revokes tokens of the internal authorization server: one, or all of an application, a client or a user.
+         * @description Needs the privilege `Manage security configurations`.
+         */
+        post: operations["revokeOauthTokens"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/oauthTokens/cleanUp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Deletes expired tokens of the internal authorization server now.
+         * @description Needs the privilege `Manage security configurations`.
+         */
+        post: operations["cleanUpOauthTokens"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/oauthKeys/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Has the internal authorization server sign with a new key. The one before is published for a while.
+         * @description Needs the privilege `Manage security configurations`.
+         */
+        post: operations["rotateOauthKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/apis/import": {
         parameters: {
             query?: never;
@@ -773,6 +1005,47 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/apis/{name}/lifecycle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The state of an API, what can be done now, and how it came to be so. */
+        get: operations["getApiLifecycle"];
+        put?: never;
+        /**
+         * Takes an API from state to state.
+         * @description Needs the privileges of the assets that change.
+         */
+        post: operations["changeApiLifecycle"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/apis/{name}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Makes a version of an API from one that is there, for the same applications. It is not served until it is published.
+         * @description Needs the privileges of the assets that change.
+         */
+        post: operations["createApiVersion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/gateway/status": {
         parameters: {
             query?: never;
@@ -785,6 +1058,50 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/gateway/lockedAddresses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Addresses that the node that answers has locked because they failed to authenticate.
+         * @description Needs the privilege `Manage security configurations`.
+         */
+        get: operations["listLockedAddresses"];
+        put?: never;
+        post?: never;
+        /**
+         * Lets all addresses in again, on the node that answers.
+         * @description Needs the privilege `Manage security configurations`.
+         */
+        delete: operations["releaseAddresses"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/gateway/lockedAddresses/{address}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Lets an address in again, on the node that answers.
+         * @description Needs the privilege `Manage security configurations`.
+         */
+        delete: operations["releaseAddress"];
         options?: never;
         head?: never;
         patch?: never;
@@ -866,6 +1183,46 @@ export interface paths {
          * @description Needs the privilege `Manage APIs` or `View administration configurations`.
          */
         get: operations["explainRequest"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/gateway/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sends a request through the gateway, to a listener of the node that answers and nowhere else. It comes from the machine of the node.
+         * @description Needs the privilege `Manage APIs`.
+         */
+        post: operations["tryRequest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/gateway/definition": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Fetches a definition from a URL, to be imported. What is no definition is not given.
+         * @description Needs the privilege `Manage APIs`.
+         */
+        get: operations["fetchDefinition"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1084,6 +1441,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/plans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A page of plans. */
+        get: operations["listPlans"];
+        put?: never;
+        /**
+         * Makes a plan.
+         * @description Needs the privilege `Manage packages and plans`.
+         */
+        post: operations["createPlan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/apis": {
         parameters: {
             query?: never;
@@ -1099,6 +1477,27 @@ export interface paths {
          * @description Needs the privilege `Manage APIs`.
          */
         post: operations["createApi"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/apiDocuments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A page of apiDocuments. */
+        get: operations["listApiDocuments"];
+        put?: never;
+        /**
+         * Makes a apiDocument.
+         * @description Needs the privilege `Manage APIs`.
+         */
+        post: operations["createApiDocument"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1183,6 +1582,48 @@ export interface paths {
          * @description Needs the privilege `Manage applications`.
          */
         post: operations["createApplication"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/subscriptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A page of subscriptions. */
+        get: operations["listSubscriptions"];
+        put?: never;
+        /**
+         * Makes a subscription.
+         * @description Needs the privilege `Manage packages and plans`.
+         */
+        post: operations["createSubscription"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A page of portals. */
+        get: operations["listPortals"];
+        put?: never;
+        /**
+         * Makes a portal.
+         * @description Needs the privilege `Publish to Developer Portal`.
+         */
+        post: operations["createPortal"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1479,6 +1920,35 @@ export interface paths {
         patch: operations["patchPolicy"];
         trace?: never;
     };
+    "/plans/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A plan. */
+        get: operations["getPlan"];
+        /**
+         * Replaces a plan, or makes it.
+         * @description Needs the privilege `Manage packages and plans`.
+         */
+        put: operations["putPlan"];
+        post?: never;
+        /**
+         * Deletes a plan.
+         * @description Needs the privilege `Manage packages and plans`.
+         */
+        delete: operations["deletePlan"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes keys of a plan.
+         * @description Needs the privilege `Manage packages and plans`.
+         */
+        patch: operations["patchPlan"];
+        trace?: never;
+    };
     "/apis/{name}": {
         parameters: {
             query?: never;
@@ -1506,6 +1976,35 @@ export interface paths {
          * @description Needs the privilege `Manage APIs`.
          */
         patch: operations["patchApi"];
+        trace?: never;
+    };
+    "/apiDocuments/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A apiDocument. */
+        get: operations["getApiDocument"];
+        /**
+         * Replaces a apiDocument, or makes it.
+         * @description Needs the privilege `Manage APIs`.
+         */
+        put: operations["putApiDocument"];
+        post?: never;
+        /**
+         * Deletes a apiDocument.
+         * @description Needs the privilege `Manage APIs`.
+         */
+        delete: operations["deleteApiDocument"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes keys of a apiDocument.
+         * @description Needs the privilege `Manage APIs`.
+         */
+        patch: operations["patchApiDocument"];
         trace?: never;
     };
     "/urlAliases/{name}": {
@@ -1624,10 +2123,465 @@ export interface paths {
         patch: operations["patchApplication"];
         trace?: never;
     };
+    "/subscriptions/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A subscription. */
+        get: operations["getSubscription"];
+        /**
+         * Replaces a subscription, or makes it.
+         * @description Needs the privilege `Manage packages and plans`.
+         */
+        put: operations["putSubscription"];
+        post?: never;
+        /**
+         * Deletes a subscription.
+         * @description Needs the privilege `Manage packages and plans`.
+         */
+        delete: operations["deleteSubscription"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes keys of a subscription.
+         * @description Needs the privilege `Manage packages and plans`.
+         */
+        patch: operations["patchSubscription"];
+        trace?: never;
+    };
+    "/portals/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A portal. */
+        get: operations["getPortal"];
+        /**
+         * Replaces a portal, or makes it.
+         * @description Needs the privilege `Publish to Developer Portal`.
+         */
+        put: operations["putPortal"];
+        post?: never;
+        /**
+         * Deletes a portal.
+         * @description Needs the privilege `Publish to Developer Portal`.
+         */
+        delete: operations["deletePortal"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes keys of a portal.
+         * @description Needs the privilege `Publish to Developer Portal`.
+         */
+        patch: operations["patchPortal"];
+        trace?: never;
+    };
+    "/portal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the developer portal looks, and who is signed in. */
+        get: operations["getPortalLook"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/pages/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A page of the developer portal. */
+        get: operations["getPortalPage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/apis": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The APIs of the portal that are there for whoever asks. */
+        get: operations["listPortalApis"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/apis/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An API of the portal, by its name with version or by its id. */
+        get: operations["getPortalApi"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/apis/{name}/definition": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The definition of an API of the portal. */
+        get: operations["getPortalDefinition"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/documents/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A document about an API: Markdown as text, a file as it is. */
+        get: operations["getPortalDocument"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/apis/{name}/rating": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Rates an API, 1 to 5 stars. */
+        put: operations["rateApi"];
+        post?: never;
+        /** Takes one's rating back. */
+        delete: operations["unrateApi"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/apis/{name}/comments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Comments on an API, the newest first. */
+        get: operations["listComments"];
+        put?: never;
+        /** Comments on an API. */
+        post: operations["comment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/comments/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Deletes one's own comment; whoever publishes to the portal deletes any. */
+        delete: operations["deleteComment"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/signUp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks to become a user of the portal. */
+        post: operations["signUp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/profile": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is known of whoever asks. */
+        get: operations["getProfile"];
+        /** Changes one's own profile. */
+        put: operations["putProfile"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/applications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One's own applications. */
+        get: operations["listOwnApplications"];
+        put?: never;
+        /** Makes an application. */
+        post: operations["createOwnApplication"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/applications/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An application of one's own. */
+        get: operations["getOwnApplication"];
+        /** Changes what an application says about itself. Its name stays. */
+        put: operations["putOwnApplication"];
+        post?: never;
+        /** Deletes an application with its keys and subscriptions. */
+        delete: operations["deleteOwnApplication"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/applications/{name}/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes an API key for an application of one's own, which is told once; another one can end after an overlap. */
+        post: operations["createOwnKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/applications/{name}/keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes an API key away, which is refused at once. */
+        delete: operations["deleteOwnKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/subscriptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The subscriptions of one's own applications. */
+        get: operations["listOwnSubscriptions"];
+        put?: never;
+        /** Asks for a subscription of an application to an API. Where its plan wants that, somebody has to approve it. */
+        post: operations["subscribe"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/subscriptions/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Moves a subscription to another plan, at once or when somebody has approved it. */
+        put: operations["changeOwnSubscription"];
+        post?: never;
+        /** Gives a subscription up, at once. */
+        delete: operations["unsubscribe"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/applications/{name}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Requests, errors and latency of an application of one's own, by API, on the node that answers. */
+        get: operations["getOwnUsage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends a request to an API of the portal through the gateway, with the consumer's own credentials. */
+        post: operations["tryApi"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/approvals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What waits for approval, as far as whoever asks may decide on it.
+         * @description Needs the privilege `Manage packages and plans` or `Manage user administration`.
+         */
+        get: operations["listApprovals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/signUps/{name}/decision": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Approves that somebody signs up, or refuses it.
+         * @description Needs the privilege `Manage user administration`.
+         */
+        post: operations["decideSignUp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/subscriptions/{name}/decision": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Approves a subscription or its move to another plan, or refuses it.
+         * @description Needs the privilege `Manage packages and plans`.
+         */
+        post: operations["decideSubscription"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description What can be done with an API. */
+        ActionView: {
+            action: components["schemas"]["LifecycleAction"];
+            /** @description What it leads to. */
+            state: components["schemas"]["LifecycleState"];
+        };
         /** @description A alias, with what there is to know about it. */
         AliasAsset: {
             /** @constant */
@@ -1666,6 +2620,81 @@ export interface components {
             value: string;
             /** @description What the alias is for, for people. */
             description?: string | null;
+        };
+        /** @enum {string} */
+        AnalyticsFormat: "json" | "csv";
+        AnalyticsGroup: ("none" | "api" | "application") | "both";
+        AnalyticsInterval: ("minute" | "hour") | "all" | "day";
+        /** @description What the requests of a bucket of time add up to. Buckets without requests are left out. */
+        AnalyticsItem: {
+            /**
+             * Format: uint64
+             * @description When the bucket begins, in milliseconds since 1970.
+             */
+            at: number;
+            /** @description As in `Orders:1.0`; empty for requests that found no API. Missing where APIs are not told apart. */
+            api?: string | null;
+            /** @description Empty for requests that no application was identified for. Missing where applications are not told apart. */
+            application?: string | null;
+            /** Format: uint64 */
+            requests: number;
+            /**
+             * Format: uint64
+             * @description Answers with a status of 400 to 499.
+             */
+            clientErrors: number;
+            /**
+             * Format: uint64
+             * @description Answers with a status of 500 and above.
+             */
+            serverErrors: number;
+            /**
+             * Format: uint64
+             * @description Requests that a policy or the gateway refused.
+             */
+            refused: number;
+            /** @description The same by the code of the reason. */
+            reasons: {
+                [key: string]: number;
+            };
+            /**
+             * Format: uint64
+             * @description Answers from the cache.
+             */
+            cacheHits: number;
+            /** Format: uint64 */
+            requestBytes: number;
+            /** Format: uint64 */
+            responseBytes: number;
+            /**
+             * Format: double
+             * @description Milliseconds from the request to the end of its answer.
+             */
+            averageMs: number;
+            /**
+             * Format: double
+             * @description The part of it that the native service took.
+             */
+            providerMs: number;
+            /**
+             * Format: double
+             * @description Half of the requests took no longer. Within one part in thirty-two, as those below.
+             */
+            p50Ms: number;
+            /** Format: double */
+            p90Ms: number;
+            /** Format: double */
+            p99Ms: number;
+        };
+        /** @description What requests add up to. */
+        AnalyticsReport: {
+            /** Format: uint64 */
+            from: number;
+            /** Format: uint64 */
+            to: number;
+            items: components["schemas"]["AnalyticsItem"][];
+            /** @description There were more rows than `limit`. */
+            truncated: boolean;
         };
         /** @description A api, with what there is to know about it. */
         ApiAsset: {
@@ -1719,12 +2748,16 @@ export interface components {
              *     need not be there yet.
              */
             inactive?: boolean;
+            /** @description Where the API is in its life. Default: published. */
+            lifecycle?: components["schemas"]["LifecycleDoc"];
             /** @description Kind of interface. */
             type?: components["schemas"]["ApiType"];
             /** @description Words to find the API by; global policies can ask for them. */
             tags?: string[];
             /** @description Names of the teams that manage it, when `settings.manager.enableTeamWork` is on. Default: everybody's. */
             teams?: string[];
+            /** @description Who answers for the API: the name of a user, or anybody. */
+            owner?: string | null;
             /** @description OpenAPI document, 2.0, 3.0 or 3.1, JSON or YAML: a path relative to this file, or a URL. */
             definition?: string | null;
             /** @description Operations, written here instead of a definition. Without either, every path and method is passed on. */
@@ -1746,6 +2779,13 @@ export interface components {
             /** @description Largest request body. Default: `settings.limits.bodySize`. */
             maxBodySize?: components["schemas"]["ByteSize"] | null;
             /**
+             * @description Names of the plans that new subscriptions can be had by. An API with plans takes requests only of applications
+             *     with an active subscription, and within the limits of its plan. Default: none, and no subscription is asked for.
+             */
+            plans?: string[];
+            /** @description How the API shows in the developer portal. Default: it is not there. */
+            portal?: components["schemas"]["ApiPortal"] | null;
+            /**
              * @description Names of policy templates. Their policies are copied into the API, in this order, before its own. Of a policy
              *     that may be there once, the API's own counts, then that of the template named first.
              */
@@ -1759,14 +2799,94 @@ export interface components {
             /** @description Policies of single operations, written here or in the definition. */
             operationPolicies?: components["schemas"]["OperationPoliciesDoc"][];
         };
+        /** @description A apiDocument, with what there is to know about it. */
+        ApiDocumentAsset: {
+            /** @constant */
+            kind: "apiDocument";
+            /**
+             * Format: uuid
+             * @description Stays when the asset is renamed.
+             */
+            id: string;
+            name: string;
+            /** @description The revision that changed it last. */
+            revision: number;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            changedAt: string;
+            spec: components["schemas"]["ApiDocumentDoc"];
+            warnings?: components["schemas"]["Diagnostic"][];
+        };
+        ApiDocumentAssets: {
+            items: components["schemas"]["ApiDocumentAsset"][];
+            /** @description How many there are on all pages. */
+            total: number;
+            /** @description `after` of the next page. */
+            next: string | null;
+            revision: number;
+        };
+        /** @description Something to read about an API: exactly one of `markdown`, `url` and `file`. */
+        ApiDocumentDoc: {
+            /** @description Unique name. */
+            name: string;
+            /** @description The API that it is about, by its name, which means all versions, or as `Orders:2.0`. */
+            api: string;
+            /** @description What readers see. Default: the name. */
+            title?: string | null;
+            /** @description What is in it, in a sentence. */
+            summary?: string | null;
+            /** @description The text itself, in Markdown, up to 512 KiB. */
+            markdown?: string | null;
+            /** @description Where it is found, a URL with `https:` or `http:`. */
+            url?: string | null;
+            /** @description A file to download. */
+            file?: components["schemas"]["ApiDocumentFile"] | null;
+        };
+        /** @description A file to download. */
+        ApiDocumentFile: {
+            /** @description What it is called when it is saved, without a path. */
+            name: string;
+            /** @description Such as `application/pdf`. */
+            mediaType: string;
+            /** @description Its bytes in base64, up to 2 MiB of them. */
+            data: string;
+        };
         /** @description An API key: the hash of one, or a reference to where its value is kept. */
         ApiKeyDoc: {
             /** @description `sha256:` and 64 hexadecimal digits, as `gatewright key` prints it. */
             hash?: string | null;
             /** @description Reference to the key itself; it is hashed when the configuration is loaded. */
             value?: components["schemas"]["Secret"] | null;
+            /** @description RFC 3339 time at which the key was made, for people. */
+            created?: string | null;
             /** @description RFC 3339 time after which the key is refused. Default: never. */
             expires?: string | null;
+            /** @description Addresses of clients that may use the key: `10.0.0.7`, `10.0.0.0/8`, `10.0.0.1-10.0.0.9`. Default: all. */
+            ipAddresses?: components["schemas"]["IpRange"][];
+            /**
+             * @description Origins of web pages that may use the key, such as `https://shop.example` or `https://*.shop.example`; what
+             *     browsers say in `Origin`, or else in `Referer`, is compared. Other programs can send what they like, so that this
+             *     keeps a key out of other people's pages and not out of other people's hands. Default: all, also none.
+             */
+            referrers?: string[];
+        };
+        /** @description How an API shows in the developer portal. */
+        ApiPortal: {
+            /** @description Who sees the API. */
+            visibility?: components["schemas"]["PortalVisibility"];
+            /** @description Names of groups whose members see it, with visibility `restricted`. */
+            groups?: string[];
+            /** @description Names of teams whose members see it, with visibility `restricted`. */
+            teams?: string[];
+            /** @description Categories that it is listed under, such as `Payments`. */
+            categories?: string[];
+            /** @description One sentence for lists. Default: `description` of the API. */
+            summary?: string | null;
+            /** @description Who answers questions about it: an address or a URL. */
+            contact?: string | null;
+            /** @description What changed, the newest first, in Markdown. */
+            changes?: components["schemas"]["PortalChange"][];
         };
         /** @description Property of an API that a condition looks at. */
         ApiProperty: ("name" | "version" | "description") | "type" | "tag";
@@ -1809,6 +2929,11 @@ export interface components {
             version?: string | null;
             /** @description Who answers for the application. */
             owner?: string | null;
+            /**
+             * @description Name of the user whose application it is in the developer portal, and who may change it and its keys there.
+             *     Default: nobody's. `owner` is for people to read, and gives nobody a right.
+             */
+            portalUser?: string | null;
             /** @description How the owner is reached, such as an e-mail address. */
             contact?: string | null;
             /** @description Names of the teams that manage it, when `settings.manager.enableTeamWork` is on. Default: everybody's. */
@@ -1821,6 +2946,10 @@ export interface components {
             identifiers?: components["schemas"]["IdentifiersDoc"];
             /** @description Keys that identify the application. Two live keys allow a rotation without interruption. */
             apiKeys?: components["schemas"]["ApiKeyDoc"][];
+            /** @description Clients of the internal authorization server, by which it gets tokens. */
+            oauthClients?: components["schemas"]["OauthClientDoc"][];
+            /** @description Keys that the application signs requests with, for rules of type `hmacSignature` and `httpMessageSignature`. */
+            signingKeys?: components["schemas"]["SigningKeyDoc"][];
             /** @description Names of the APIs that the application may call. Default: none but through lookup `open`. */
             apis?: string[];
             /**
@@ -1856,6 +2985,13 @@ export interface components {
         AppliesToMatch: "all" | "any";
         /** @description How a property is compared. Those with `not` hold exactly when the one without it does not. */
         AppliesToOperator: ("equals" | "notEquals" | "contains" | "notContains" | "startsWith" | "notStartsWith" | "endsWith" | "notEndsWith") | "lessThan" | "greaterThan";
+        /** @description What waits for approval. */
+        Approvals: {
+            /** @description The longest waiting first. Empty for those who may not manage users. */
+            signUps: components["schemas"]["SignUpView"][];
+            /** @description By name: those that are pending, and those that move to another plan. Empty for those who may not manage plans. */
+            subscriptions: components["schemas"]["SubscriptionView"][];
+        };
         /** @description Assets that can be taken to another store. */
         Archive: {
             /** @description `gatewright archive`. */
@@ -1942,6 +3078,11 @@ export interface components {
             /** @description What the server is, for people. */
             description?: string | null;
             /**
+             * @description It is the internal authorization server, of `settings.authorizationServer`. Then issuer, keys and audience are
+             *     known, tokens that say nothing are known, too, and a token that is revoked is refused at once.
+             */
+            internal?: boolean;
+            /**
              * @description Product, which says in which claims client, user, scopes and groups are found, and nothing else. What is written
              *     in `claims` counts more.
              */
@@ -2006,6 +3147,76 @@ export interface components {
              */
             scopeMapping?: components["schemas"]["ScopeMapping"][];
         };
+        /** @description What is to be done, and with what. */
+        Bulk: {
+            /** @description The list that the assets are in, as in `apis`. */
+            list: string;
+            /**
+             * @description Names or ids of assets.
+             * @default []
+             */
+            names: string[];
+            /** @description Instead of names: all assets that this finds. */
+            matching?: components["schemas"]["BulkMatching"] | null;
+            action: components["schemas"]["BulkAction"];
+        };
+        /** @description What is done with each. */
+        BulkAction: {
+            /** @constant */
+            type: "activate";
+        } | {
+            /** @constant */
+            type: "deactivate";
+        } | {
+            /** @constant */
+            type: "delete";
+        } | {
+            /** @constant */
+            type: "addTags";
+            tags: string[];
+        } | {
+            /** @constant */
+            type: "removeTags";
+            tags: string[];
+        } | {
+            /** @constant */
+            type: "setOwner";
+            owner?: string | null;
+        } | {
+            /** @constant */
+            type: "setTeams";
+            teams: string[];
+        } | {
+            /** @constant */
+            type: "patch";
+            patch: unknown;
+        };
+        /** @description What came of it. */
+        BulkDone: {
+            /** Format: uint64 */
+            revision: number;
+            /** @description Whether anything is different from before. */
+            different: boolean;
+            items: components["schemas"]["BulkItem"][];
+            warnings: components["schemas"]["Diagnostic"][];
+        };
+        /** @description What came of it for one asset. */
+        BulkItem: {
+            name: string;
+            result: components["schemas"]["BulkOutcome"];
+            /** @description Why it was refused, for programs. */
+            code?: string | null;
+            /** @description The same for people. */
+            detail?: string | null;
+        };
+        /** @description Which assets are meant, as in a list of them. */
+        BulkMatching: {
+            /** @description Words that all have to be somewhere in the asset, whatever the case. */
+            q?: string | null;
+            /** @description `tags=pets` for each key of the document; several with commas. */
+            filter?: string | null;
+        };
+        BulkOutcome: ("changed" | "refused") | "unchanged";
         /**
          * @description A number with a unit: B, KiB, MiB or GiB.
          * @example 64KiB
@@ -2024,6 +3235,7 @@ export interface components {
             /** @description Requests with this header always go there. */
             header?: components["schemas"]["HeaderMatch"] | null;
         };
+        CatalogSort: "name" | "rating" | "changed";
         /** @description A certificate chain and its private key, both PEM files. Replaced files are taken up without a restart. */
         CertificateDoc: {
             /** @description PEM file with the chain, leaf first. */
@@ -2037,6 +3249,10 @@ export interface components {
             name: string;
             /** @description `create`, `update` or `delete`. */
             action: string;
+            /** @description With `documents`: its document now, and null where there is none. */
+            before?: unknown;
+            /** @description With `documents`: what becomes of it. */
+            after?: unknown;
         };
         /** @description Circuit breaker: after too many failures in a row the upstream is left alone for a while. */
         CircuitBreaker: {
@@ -2051,7 +3267,17 @@ export interface components {
              */
             openFor: components["schemas"]["Duration"];
         };
+        /** @description What came of a clean-up. */
+        CleanedUp: {
+            /**
+             * Format: uint64
+             * @description How many tokens were deleted.
+             */
+            deleted: number;
+        };
         ClearText: string;
+        /** @description How a client proves who it is. */
+        ClientAuthentication: "clientSecret" | "privateKeyJwt";
         /** @description Whether clients show a certificate. */
         ClientCertificate: "none" | "requested" | "required";
         /** @description A client of an authorization server. */
@@ -2060,6 +3286,30 @@ export interface components {
             id: string;
             /** @description Name of the authorization server, since clients of two servers may have the same id. Default: the only one. */
             server?: string | null;
+        };
+        /** @description A secret of a client. */
+        ClientSecretDoc: {
+            /** @description `sha256:` and 64 hexadecimal digits of a long random text, as `gatewright key` prints it. */
+            hash: string;
+            /** @description RFC 3339 time after which the secret is refused. Default: never. */
+            expires?: string | null;
+        };
+        CommentPage: {
+            items: components["schemas"]["CommentView"][];
+            /**
+             * Format: uint64
+             * @description `before` of the next page.
+             */
+            next?: number | null;
+        };
+        /** @description A comment on an API. */
+        CommentView: {
+            id: string;
+            user: string;
+            at: string;
+            text: string;
+            /** @description Whoever asks may delete it. */
+            deletable: boolean;
         };
         ConfigurationSet: {
             secrets?: components["schemas"]["SecretDoc"][];
@@ -2072,11 +3322,21 @@ export interface components {
             authorizationServers?: components["schemas"]["AuthorizationServerDoc"][];
             policyTemplates?: components["schemas"]["PolicyTemplateDoc"][];
             policies?: components["schemas"]["GlobalPolicyDoc"][];
+            plans?: components["schemas"]["PlanDoc"][];
             apis?: components["schemas"]["ApiDoc"][];
+            apiDocuments?: components["schemas"]["ApiDocumentDoc"][];
             urlAliases?: components["schemas"]["UrlAliasDoc"][];
             groups?: components["schemas"]["GroupDoc"][];
             users?: components["schemas"]["UserDoc"][];
             applications?: components["schemas"]["ApplicationDoc"][];
+            subscriptions?: components["schemas"]["SubscriptionDoc"][];
+            portals?: components["schemas"]["PortalDoc"][];
+        };
+        /** @description What somebody has decided. */
+        Decision: {
+            approve: boolean;
+            /** @description Why, up to 1000 bytes: for the audit log, and for whoever asked for a subscription. */
+            message?: string | null;
         };
         /** @description What is left of a deleted asset. */
         Deleted: {
@@ -2187,6 +3447,21 @@ export interface components {
             /** @description What to do about it. */
             help?: string | null;
         };
+        /** @enum {string} */
+        DocumentKind: "markdown" | "link" | "file";
+        /** @description Something to read about an API. */
+        DocumentView: {
+            /** @description For `GET /portal/documents/{name}`, but for links. */
+            name: string;
+            title: string;
+            summary?: string | null;
+            kind: components["schemas"]["DocumentKind"];
+            /** @description Where a link leads. */
+            url?: string | null;
+            /** @description What a file is called, and what it is. */
+            fileName?: string | null;
+            mediaType?: string | null;
+        };
         /**
          * @description A number with a unit: ms, s, m, h, d or w.
          * @example 250ms
@@ -2210,6 +3485,11 @@ export interface components {
             readTimeout?: components["schemas"]["Duration"] | null;
         };
         EventType: "Transactional" | "Monitor";
+        /** @description A definition, as it is published somewhere. */
+        FetchedDefinition: {
+            /** @description The document, to the letter. */
+            document: string;
+        };
         /** @description A policy of all APIs, or of those that it selects. */
         GlobalPolicyDoc: {
             /** @description Which policy: `apiKey`, `rateLimit`, `requestTransformation` … */
@@ -2223,6 +3503,8 @@ export interface components {
             /** @description The policy's own configuration. */
             config?: unknown;
         };
+        /** @description A way to a token. */
+        GrantType: "clientCredentials" | "refreshToken" | "password";
         /** @description A group, with what there is to know about it. */
         GroupAsset: {
             /** @constant */
@@ -2404,6 +3686,21 @@ export interface components {
             title: string;
             version: string;
         };
+        /** @description An API key, without its text. */
+        KeyView: {
+            /** @description The beginning of its hash. Missing where the configuration refers to the key itself. */
+            id?: string | null;
+            created?: string | null;
+            /** @description When it is refused from. */
+            expires?: string | null;
+            expired: boolean;
+            /** @description To the minute, on any node; missing when it was never used. */
+            lastUsed?: string | null;
+        };
+        /** @description Everything of a kind that there is. */
+        KeyViewList: {
+            items: components["schemas"]["KeyView"][];
+        };
         /** @description Master keys, by what they are called. */
         KeysView: {
             encryptsWith?: string | null;
@@ -2420,6 +3717,42 @@ export interface components {
             privilege: string;
             /** @description JSON Schema of its documents. */
             schema: unknown;
+        };
+        /** @description What can be done with an API in a state. */
+        LifecycleAction: "preRelease" | "publish" | "demote" | "block" | "deprecate" | "retire";
+        /** @description Where an API is in its life. */
+        LifecycleDoc: {
+            /**
+             * @description The state that the API is in.
+             * @default published
+             */
+            state: components["schemas"]["LifecycleState"];
+            /**
+             * @description When it was deprecated, as in `2027-01-31T00:00:00Z`. Answers tell it in `Deprecation` (RFC 9745). A deprecated
+             *     API needs it.
+             */
+            deprecatedAt?: string | null;
+            /**
+             * @description When a deprecated API is retired, as in `2027-12-31T00:00:00Z`. Answers tell it in `Sunset` (RFC 8594), and from
+             *     then on calls are answered with 410 `api_retired`. Default: not before somebody retires it.
+             */
+            retireAt?: string | null;
+            /** @description URL of a page that tells callers what to do. Answers name it in `Link`, as `deprecation`. */
+            information?: string | null;
+        };
+        /** @description The states of an API. */
+        LifecycleState: "created" | "preReleased" | "published" | "blocked" | "deprecated" | "retired";
+        /** @description Where an API is in its life. */
+        LifecycleView: {
+            state: components["schemas"]["LifecycleState"];
+            /** @description It is served by this state, and not inactive. */
+            served: boolean;
+            deprecatedAt?: string | null;
+            retireAt?: string | null;
+            /** @description What can be done now. */
+            actions: components["schemas"]["ActionView"][];
+            /** @description Newest first. */
+            history: components["schemas"]["StepView"][];
         };
         /** @description A listener, with what there is to know about it. */
         ListenerAsset: {
@@ -2483,6 +3816,19 @@ export interface components {
             user: string;
             password: string;
         };
+        /** @description A new API key. */
+        MadeKey: {
+            /** @description The beginning of its hash. Missing where the configuration refers to the key itself. */
+            id?: string | null;
+            created?: string | null;
+            /** @description When it is refused from. */
+            expires?: string | null;
+            expired: boolean;
+            /** @description To the minute, on any node; missing when it was never used. */
+            lastUsed?: string | null;
+            /** @description What the application sends. It is told this once. */
+            key: string;
+        };
         /** @description A new access token. */
         MadeToken: {
             id: string;
@@ -2513,6 +3859,41 @@ export interface components {
              */
             share: components["schemas"]["Percent"];
         };
+        /** @description What an application says about itself. */
+        NewApplication: {
+            /** @description 1 to 100 letters, digits, spaces and `.`, `_`, `-`; nobody else's application may have it. */
+            name: string;
+            description?: string | null;
+            /** @description How one can be reached about it. */
+            contact?: string | null;
+            /**
+             * @description Origins of its web pages, such as `https://shop.example`, which the APIs that it may call then let in. At most 20.
+             * @default []
+             */
+            origins: string[];
+        };
+        NewComment: {
+            /** @description Text, up to 4000 bytes. It is shown as text: nothing in it is taken for Markdown or HTML. */
+            text: string;
+        };
+        /** @description What a new API key is to be like. */
+        NewKey: {
+            /**
+             * @description Such as `90d`, after which the key is refused. Default: never.
+             * @default null
+             */
+            expiresIn: components["schemas"]["Duration"] | null;
+            /**
+             * @description Id of a key that it takes the place of.
+             * @default null
+             */
+            replaces: string | null;
+            /**
+             * @description With `replaces`: the other key goes on for so long. Default: 1d; `0s` for not at all.
+             * @default null
+             */
+            overlap: components["schemas"]["Duration"] | null;
+        };
         NewPassword: {
             password: string;
             /** @description The password that it is now: needed in a session, for one's own. */
@@ -2523,6 +3904,39 @@ export interface components {
              */
             temporary: boolean;
         };
+        /** @description What one says of oneself; what is missing is forgotten. */
+        NewProfile: {
+            firstName?: string | null;
+            lastName?: string | null;
+            email?: string | null;
+        };
+        NewRating: {
+            /** Format: uint64 */
+            stars: number;
+        };
+        /** @description Somebody who wants to become a user of the portal. */
+        NewSignUp: {
+            /** @description 3 to 64 letters, digits and `.`, `_`, `-`, `@`, beginning with a letter or a digit. */
+            user: string;
+            /** @description As `settings.manager.passwords` wants it. */
+            password: string;
+            firstName?: string | null;
+            lastName?: string | null;
+            email?: string | null;
+            /** @description For whoever approves it, up to 1000 bytes. */
+            message?: string | null;
+        };
+        /** @description A subscription that somebody wants. */
+        NewSubscription: {
+            /** @description Name of an application of one's own. */
+            application: string;
+            /** @description Name of the API, without a version. */
+            api: string;
+            /** @description Name of a plan that the API offers. */
+            plan: string;
+            /** @description For whoever approves it, up to 1000 bytes. */
+            message?: string | null;
+        };
         NewToken: {
             /** @description What it is for. */
             name: string;
@@ -2530,6 +3944,16 @@ export interface components {
             expiresIn?: components["schemas"]["Duration"] | null;
             /** @description Names of privileges, of those that the user has. Default: all of them. */
             privileges?: string[] | null;
+        };
+        /** @description A version that is to be made. */
+        NewVersion: {
+            /** @description What it is called. */
+            version: string;
+            /**
+             * @description Path that it is found under. Default: that of the API, with its version exchanged where it is one of the
+             *     segments, and put at the end where it is not.
+             */
+            basePath?: string | null;
         };
         /** @description A node. */
         NodeView: {
@@ -2566,6 +3990,43 @@ export interface components {
         NodeViewList: {
             items: components["schemas"]["NodeView"][];
         };
+        /**
+         * @description A client of the internal authorization server, by which an application gets tokens. A token that it gets identifies
+         *     the application, for rules of type `oauth2Token`.
+         */
+        OauthClientDoc: {
+            /** @description Client id, unique among all applications: letters, digits and `-._~`. */
+            id: string;
+            /**
+             * @description How the client proves who it is.
+             * @default clientSecret
+             */
+            authentication: components["schemas"]["ClientAuthentication"];
+            /** @description Secrets, as hashes. Two live ones allow a rotation without interruption. */
+            secrets?: components["schemas"]["ClientSecretDoc"][];
+            /** @description JWK Set with the public keys of a client with `privateKeyJwt`. */
+            jwks?: unknown;
+            /**
+             * @description Ways to a token that it may take.
+             * @default [
+             *       "clientCredentials"
+             *     ]
+             */
+            grantTypes: components["schemas"]["GrantType"][];
+            /** @description Scopes that it may ask for. A token has those that were asked for, and no others. */
+            scopes?: string[];
+            /** @description Instead of what the settings say. */
+            tokenFormat?: components["schemas"]["TokenFormat"] | null;
+            /** @description Instead of what the settings say. */
+            accessTokenLifetime?: components["schemas"]["TokenLifetime"] | null;
+            /** @description Instead of what the settings say. */
+            refreshTokenLifetime?: components["schemas"]["TokenLifetime"] | null;
+            /**
+             * Format: uint32
+             * @description Instead of what the settings say.
+             */
+            refreshLimit?: number | null;
+        };
         /** @description A condition on the operation. The policy then applies to the operations that fulfil it, and to no others. */
         OperationCondition: {
             /** @description Property of the operation that is compared. Of several tags, one that fits is enough. */
@@ -2598,12 +4059,131 @@ export interface components {
         };
         /** @description Property of an operation that a condition looks at. */
         OperationProperty: "method" | "tag" | "name" | "path";
+        /** @description Another plan for a subscription. */
+        OtherPlan: {
+            /** @description Name of a plan that the API offers. */
+            plan: string;
+            /** @description For whoever approves it, up to 1000 bytes. */
+            message?: string | null;
+        };
+        /** @description An application of whoever asks. */
+        OwnApplication: {
+            id: string;
+            name: string;
+            description?: string | null;
+            contact?: string | null;
+            /** @description Origins of its web pages. */
+            origins: string[];
+            /** @description It is recognised and refused. Whoever manages the gateway has decided so. */
+            suspended: boolean;
+            keys: components["schemas"]["KeyView"][];
+            subscriptions: components["schemas"]["SubscriptionView"][];
+            createdAt: string;
+        };
+        /** @description Everything of a kind that there is. */
+        OwnApplicationList: {
+            items: components["schemas"]["OwnApplication"][];
+        };
         /**
          * @description A percentage from 0% to 100%.
          * @example 5%
          * @example 12.5%
          */
         Percent: string;
+        /** @description A plan, with what there is to know about it. */
+        PlanAsset: {
+            /** @constant */
+            kind: "plan";
+            /**
+             * Format: uuid
+             * @description Stays when the asset is renamed.
+             */
+            id: string;
+            name: string;
+            /** @description The revision that changed it last. */
+            revision: number;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            changedAt: string;
+            spec: components["schemas"]["PlanDoc"];
+            warnings?: components["schemas"]["Diagnostic"][];
+        };
+        PlanAssets: {
+            items: components["schemas"]["PlanAsset"][];
+            /** @description How many there are on all pages. */
+            total: number;
+            /** @description `after` of the next page. */
+            next: string | null;
+            revision: number;
+        };
+        /** @description How much of an API a subscription may use. APIs name the plans that they offer in `plans`. */
+        PlanDoc: {
+            /** @description Unique name, by which APIs and subscriptions refer to the plan. */
+            name: string;
+            /** @description What consumers see instead of the name. */
+            displayName?: string | null;
+            /** @description What the plan is for, for people. */
+            description?: string | null;
+            /** @description How fast requests may come. Default: as fast as the gateway takes them. */
+            rate?: components["schemas"]["PlanRate"] | null;
+            /** @description How many requests there may be in a window of the calendar. Default: any number. */
+            quota?: components["schemas"]["PlanQuota"] | null;
+            /**
+             * @description Refuse requests when `quota` is used up. Otherwise they pass, and the headers tell the caller that nothing is left.
+             *     `rate` is always kept to.
+             */
+            stopOnQuotaReach?: boolean;
+            /** @description Subscriptions that consumers ask for in the portal wait until somebody approves them. */
+            approval?: boolean;
+        };
+        /**
+         * @description A unit of the calendar. Weeks begin with Monday.
+         * @enum {string}
+         */
+        PlanPeriod: "minute" | "hour" | "day" | "week" | "month" | "year";
+        /** @description How many requests there may be in a window of the calendar, in UTC. */
+        PlanQuota: {
+            /**
+             * Format: uint32
+             * @description Requests in a window.
+             */
+            requests: number;
+            /** @description Unit of the window. */
+            per: components["schemas"]["PlanPeriod"];
+            /**
+             * Format: uint8
+             * @description Units in a window, 1 to 255. Default: 1.
+             */
+            units?: number;
+        };
+        /** @description How fast requests may come. */
+        PlanRate: {
+            /**
+             * Format: uint32
+             * @description Requests that may come in `window`, spread evenly.
+             */
+            requests: number;
+            /** @description Length of the window, 1ms to 366d. Default: 1s. */
+            window?: components["schemas"]["Duration"];
+            /**
+             * Format: uint32
+             * @description Requests that may come at once. Default: `requests`.
+             */
+            burst?: number | null;
+        };
+        /** @description A plan, for those who choose one. */
+        PlanView: {
+            name: string;
+            title: string;
+            description?: string | null;
+            rate?: components["schemas"]["PlanRate"] | null;
+            quota?: components["schemas"]["PlanQuota"] | null;
+            /** @description Requests beyond the quota are refused. */
+            stopOnQuotaReach: boolean;
+            /** @description A subscription waits until somebody approves it. */
+            approval: boolean;
+        };
         /** @description A policy, with what there is to know about it. */
         PolicyAsset: {
             /** @constant */
@@ -2701,6 +4281,201 @@ export interface components {
         PolicyTypeList: {
             items: components["schemas"]["PolicyType"][];
         };
+        /** @description An API of the portal. */
+        PortalApiDetail: {
+            id: string;
+            /** @description As in `Orders:1.0`, for paths. */
+            name: string;
+            title: string;
+            version: string;
+            summary?: string | null;
+            categories: string[];
+            tags: string[];
+            visibility: components["schemas"]["PortalVisibility"];
+            /** @description Where it is in its life: `preReleased`, `published`, `blocked` or `deprecated`. */
+            state: components["schemas"]["LifecycleState"];
+            /** @description When a deprecated API goes away. */
+            retireAt?: string | null;
+            rating: components["schemas"]["RatingView"];
+            /** @description It takes requests of applications with a subscription only. */
+            needsSubscription: boolean;
+            changedAt: string;
+            description?: string | null;
+            /** @description Who answers questions. */
+            contact?: string | null;
+            /** @description Path of the API on the gateway. */
+            basePath: string;
+            /** @description Host names that it answers on; empty for all. */
+            hosts: string[];
+            /** @description Header that carries the API key, where one is asked for. */
+            keyHeader?: string | null;
+            /** @description Plans that subscriptions can be had by. */
+            plans: components["schemas"]["PlanView"][];
+            /** @description Names of all its versions that are there. */
+            versions: components["schemas"]["VersionView2"][];
+            documents: components["schemas"]["DocumentView"][];
+            /** @description What changed, the newest first. */
+            changes: components["schemas"]["PortalChange"][];
+            /** @description `GET /portal/apis/{name}/definition` has one. */
+            hasDefinition: boolean;
+        };
+        /** @description A page of the catalogue. */
+        PortalApiPage: {
+            items: components["schemas"]["PortalApiView"][];
+            /**
+             * Format: uint
+             * @description How many there are on all pages.
+             */
+            total: number;
+            /** @description Categories of all APIs that are there, with how many APIs each has. */
+            categories: {
+                [key: string]: number;
+            };
+            /** @description Tags of all APIs that are there, with how many APIs each has. */
+            tags: {
+                [key: string]: number;
+            };
+        };
+        /** @description An API as the catalogue lists it. */
+        PortalApiView: {
+            id: string;
+            /** @description As in `Orders:1.0`, for paths. */
+            name: string;
+            title: string;
+            version: string;
+            summary?: string | null;
+            categories: string[];
+            tags: string[];
+            visibility: components["schemas"]["PortalVisibility"];
+            /** @description Where it is in its life: `preReleased`, `published`, `blocked` or `deprecated`. */
+            state: components["schemas"]["LifecycleState"];
+            /** @description When a deprecated API goes away. */
+            retireAt?: string | null;
+            rating: components["schemas"]["RatingView"];
+            /** @description It takes requests of applications with a subscription only. */
+            needsSubscription: boolean;
+            changedAt: string;
+        };
+        /** @description A portal, with what there is to know about it. */
+        PortalAsset: {
+            /** @constant */
+            kind: "portal";
+            /**
+             * Format: uuid
+             * @description Stays when the asset is renamed.
+             */
+            id: string;
+            name: string;
+            /** @description The revision that changed it last. */
+            revision: number;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            changedAt: string;
+            spec: components["schemas"]["PortalDoc"];
+            warnings?: components["schemas"]["Diagnostic"][];
+        };
+        PortalAssets: {
+            items: components["schemas"]["PortalAsset"][];
+            /** @description How many there are on all pages. */
+            total: number;
+            /** @description `after` of the next page. */
+            next: string | null;
+            revision: number;
+        };
+        /** @description What changed in an API. */
+        PortalChange: {
+            /** @description Day of the change, as in `2026-11-22`. */
+            date: string;
+            /** @description What changed, in Markdown. */
+            text: string;
+        };
+        /** @description The developer portal itself. There is one, whose name is `portal`. */
+        PortalDoc: {
+            /**
+             * @description Always `portal`.
+             * @default portal
+             */
+            name: string;
+            /** @description What it is called, in the window and at the top. Default: `Developer portal`. */
+            title?: string | null;
+            /** @description Its logo as a `data:` URL of a PNG, JPEG, WebP or SVG, up to 256 KiB. */
+            logo?: string | null;
+            /** @description Colours by what they are for, such as `primary`, each `#` and six hexadecimal digits. */
+            colors?: {
+                [key: string]: string;
+            };
+            /** @description Texts by where they stand, such as `welcome` and `footer`, in Markdown. */
+            texts?: {
+                [key: string]: string;
+            };
+            /** @description Pages of your own. */
+            pages?: components["schemas"]["PortalPage"][];
+            /** @description Where consumers reach the gateway, such as `https://api.example.com`, for samples. Default: where the portal is. */
+            gatewayUrl?: string | null;
+            /** @description Whether people may sign up by themselves. */
+            signUp?: components["schemas"]["SignUp"];
+            /** @description Names of the groups that people are in who have signed up. They must not be among those that administer the gateway. */
+            signUpGroups?: string[];
+            /** @description Let consumers send requests to APIs from the portal. They go through the gateway, and come from its own address. */
+            tryIt?: boolean;
+            /** @description Let consumers rate APIs and comment on them. */
+            feedback?: boolean;
+            /**
+             * Format: uint32
+             * @description Applications that one user may have, 0 to 1000.
+             */
+            applicationsPerUser?: number;
+        };
+        /** @description A page of the portal. */
+        PortalPage: {
+            /** @description Its place in the address: small letters, digits and `-`. */
+            slug: string;
+            /** @description Its title, which stands in the menu, too. */
+            title: string;
+            /** @description What is on it, in Markdown. */
+            markdown: string;
+        };
+        PortalPageLink: {
+            /** @description Its place: `GET /portal/pages/{slug}`. */
+            slug: string;
+            title: string;
+        };
+        /** @description A page of the portal. */
+        PortalPageView: {
+            slug: string;
+            title: string;
+            markdown: string;
+        };
+        /** @description How the developer portal looks, and what can be done there. */
+        PortalView: {
+            title: string;
+            /** @description A `data:` URL. */
+            logo?: string | null;
+            /** @description By what they are for, each as in `#1f6feb`. */
+            colors: {
+                [key: string]: string;
+            };
+            /** @description By where they stand, in Markdown. */
+            texts: {
+                [key: string]: string;
+            };
+            /** @description Pages for the menu. */
+            pages: components["schemas"]["PortalPageLink"][];
+            /** @description Where consumers reach the gateway. Missing: where the portal is. */
+            gatewayUrl?: string | null;
+            signUp: components["schemas"]["SignUp"];
+            /** @description Requests can be sent from the portal. */
+            tryIt: boolean;
+            /** @description APIs can be rated and commented on. */
+            feedback: boolean;
+            /** @description Who is signed in. */
+            user?: string | null;
+            /** @description Only the portal is there for them. */
+            portalOnly: boolean;
+        };
+        /** @description Who sees an API in the portal. */
+        PortalVisibility: "public" | "signedIn" | "restricted";
         /** @description What somebody may do. */
         Privilege: "Manage APIs" | "Activate/Deactivate APIs" | "Manage applications" | "Manage aliases" | "Manage global policies" | "Activate/Deactivate global policies" | "Manage policy templates" | "Manage threat protection configurations" | "Publish API to service registry" | "Manage packages and plans" | "Activate/Deactivate packages" | "Publish to Developer Portal" | "View administration configurations" | "Manage general administration configurations" | "Manage security configurations" | "Execute service result cache APIs" | "Manage destination configurations" | "Manage system settings" | "Manage user administration" | "Manage promotions" | "Manage service registries" | "Change ownership/teams" | "Manage scope mapping" | "Import assets" | "Export assets" | "Manage purge and restore runtime event" | "Manage microgateways" | "Manage Custom dashboards";
         /** @description Why a request was not done (RFC 9457). */
@@ -2714,6 +4489,31 @@ export interface components {
             detail: string;
             /** @description Everything that is wrong with what was sent, or would be wrong with what it leads to. */
             errors?: components["schemas"]["Diagnostic"][] | null;
+        };
+        /** @description What is known of a user. */
+        ProfileView: {
+            user: string;
+            firstName?: string | null;
+            lastName?: string | null;
+            email?: string | null;
+            groups: string[];
+            /** @description Only the portal is there for them. */
+            portalOnly: boolean;
+        };
+        /** @description What an API was rated. */
+        RatingView: {
+            /**
+             * Format: double
+             * @description 1 to 5; missing when nobody has rated it.
+             */
+            average?: number | null;
+            /** Format: uint64 */
+            count: number;
+            /**
+             * Format: uint64
+             * @description What whoever asks has rated it, where that is known.
+             */
+            own?: number | null;
         };
         /** @description Policies of all operations of one path. */
         ResourceDoc: {
@@ -2762,6 +4562,25 @@ export interface components {
         RevisionViewList: {
             items: components["schemas"]["RevisionView"][];
         };
+        /** @description Which tokens are revoked: one of these. */
+        Revocation: {
+            /** @description Id of a token. */
+            id?: string | null;
+            /** @description Name of an application. */
+            application?: string | null;
+            /** @description Client id. */
+            client?: string | null;
+            /** @description Name of a user. */
+            user?: string | null;
+        };
+        /** @description What came of a revocation. */
+        Revoked: {
+            /**
+             * Format: uint64
+             * @description How many tokens were revoked.
+             */
+            revoked: number;
+        };
         /** @description What came of a rotation. */
         Rotated: {
             /**
@@ -2772,6 +4591,10 @@ export interface components {
             masterKey?: string | null;
             /** Format: uint64 */
             revision: number;
+        };
+        /** @description The key that signs now. */
+        RotatedKey: {
+            keyId: string;
         };
         /** @description A named set of operations that have policies in common. */
         ScopeDoc: {
@@ -2897,6 +4720,112 @@ export interface components {
          * @enum {string}
          */
         Severity2: "info" | "warn" | "error";
+        /** @description Whether people may sign up by themselves. */
+        SignUp: "off" | "approval" | "open";
+        /** @description Somebody who wants to sign up. */
+        SignUpView: {
+            user: string;
+            firstName?: string | null;
+            lastName?: string | null;
+            email?: string | null;
+            message?: string | null;
+            at: string;
+        };
+        /** @description It was taken down. Whether the name was free is not told. */
+        SignedUp: {
+            /** @description Somebody has to approve it before one can log in. */
+            waitsForApproval: boolean;
+            /** @description For people. */
+            message: string;
+        };
+        /** @description A key that an application signs requests with: a secret that both know, or a public key. */
+        SigningKeyDoc: {
+            /** @description What requests call the key; unique over all applications. At most 128 characters: letters, digits and `._:@/-`. */
+            id: string;
+            /** @description Reference to a secret of at least 32 bytes, as it is, for HMAC. */
+            secret?: components["schemas"]["Secret"] | null;
+            /** @description Public key or certificate as PEM, for HTTP message signatures: RSA of at least 2048 bits, P-256 or Ed25519. */
+            publicKey?: string | null;
+            /** @description RFC 3339 time after which the key is refused. Default: never. */
+            expires?: string | null;
+        };
+        /** @description A state that an API came to. */
+        StepView: {
+            state: components["schemas"]["LifecycleState"];
+            /** Format: uint64 */
+            revision: number;
+            at: string;
+            author: string;
+            reason?: string | null;
+        };
+        /** @description A subscription, with what there is to know about it. */
+        SubscriptionAsset: {
+            /** @constant */
+            kind: "subscription";
+            /**
+             * Format: uuid
+             * @description Stays when the asset is renamed.
+             */
+            id: string;
+            name: string;
+            /** @description The revision that changed it last. */
+            revision: number;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            changedAt: string;
+            spec: components["schemas"]["SubscriptionDoc"];
+            warnings?: components["schemas"]["Diagnostic"][];
+        };
+        SubscriptionAssets: {
+            items: components["schemas"]["SubscriptionAsset"][];
+            /** @description How many there are on all pages. */
+            total: number;
+            /** @description `after` of the next page. */
+            next: string | null;
+            revision: number;
+        };
+        /**
+         * @description An application may call an API by a plan. It holds for all versions of the API, also where a version no longer
+         *     offers the plan: `plans` of an API says what new subscriptions can be had.
+         */
+        SubscriptionDoc: {
+            /** @description Name of the application. */
+            application: string;
+            /** @description Name of the API, without a version. */
+            api: string;
+            /** @description Name of the plan. */
+            plan: string;
+            /** @description Whether the application may call the API by it. */
+            state?: components["schemas"]["SubscriptionState"];
+            /** @description What whoever asked for it, approved it or blocked it has to say. */
+            message?: string | null;
+            /** @description Plan that the consumer wants to change to, once somebody approves it. Until then `plan` goes on. */
+            wantedPlan?: string | null;
+        };
+        /** @description Whether an application may call an API by a subscription. */
+        SubscriptionState: "active" | "pending" | "blocked" | "rejected";
+        /** @description A subscription of an application to an API. */
+        SubscriptionView: {
+            /** @description For paths. */
+            name: string;
+            application: string;
+            /** @description Name of the API, which stands for all its versions. */
+            api: string;
+            plan: string;
+            /** @description What consumers see instead of the plan's name. */
+            planTitle: string;
+            state: components["schemas"]["SubscriptionState"];
+            /** @description Plan that it moves to once somebody approves it. */
+            wantedPlan?: string | null;
+            /** @description What whoever decided had to say, or who asked. */
+            message?: string | null;
+            createdAt: string;
+        };
+        /** @description Everything of a kind that there is. */
+        SubscriptionViewList: {
+            items: components["schemas"]["SubscriptionView"][];
+        };
         /** @description A team, with what there is to know about it. */
         TeamAsset: {
             /** @constant */
@@ -3043,6 +4972,20 @@ export interface components {
             /** @description `kid` of the tokens that it is for. Default: any. */
             keyId?: string | null;
         };
+        /** @description What access tokens are like. */
+        TokenFormat: "opaque" | "jwt";
+        /**
+         * @description A number with a unit: ms, s, m, h, d or w; or `never` for no end.
+         * @example 1h
+         * @example never
+         */
+        TokenLifetime: string;
+        /** @description A page of tokens. */
+        TokenPage: {
+            items: components["schemas"]["TokenView2"][];
+            /** @description `after` of the next page, when there may be one. */
+            next?: string | null;
+        };
         /** @description Product that issues tokens. */
         TokenProvider: ("auth0" | "entraId" | "forgeRock" | "keycloak" | "okta" | "pingFederate" | "wso2Is") | "any";
         /** @description A scope of an authorization server. */
@@ -3063,12 +5006,107 @@ export interface components {
             createdAt: string;
             expiresAt?: string | null;
         };
+        /** @description A token, which is not in it. */
+        TokenView2: {
+            id: string;
+            /** @description `access` or `refresh`. */
+            kind: string;
+            client: string;
+            application: string;
+            user?: string | null;
+            scope: string;
+            issuedAt: string;
+            expiresAt?: string | null;
+            usedAt?: string | null;
+            revokedAt?: string | null;
+        };
         /** @description Everything of a kind that there is. */
         TokenViewList: {
             items: components["schemas"]["TokenView"][];
         };
         /** @enum {string} */
         TransactionStatus: "SUCCESS" | "FAILURE";
+        /** @description A request that is sent through the gateway, as a client on the machine of the node would send it. */
+        Trial: {
+            /** @description As in `GET`. */
+            method: string;
+            /** @description Path with query, as it is called: `/gateway/Pets/1.0/pets?limit=3`. */
+            url: string;
+            /**
+             * @description Names and values. Those that say how long the body is, how the connection is used or where the request came from
+             *     are refused: the node sets them itself.
+             * @default []
+             */
+            headers: [
+                string,
+                string
+            ][];
+            /**
+             * @description The body, 1 MiB at most. Default: none.
+             * @default
+             */
+            body: string;
+        };
+        /** @description What came back. */
+        TrialAnswer: {
+            /** @description What the request is explained by, under `/gateway/explain/{id}`. */
+            requestId?: string | null;
+            /** @description The listener that it was sent to. */
+            listener: string;
+            /** Format: uint16 */
+            status: number;
+            headers: [
+                string,
+                string
+            ][];
+            /** @description The first 256 KiB of the body, in base64 when it is not text. */
+            body: string;
+            base64: boolean;
+            /** @description There was more. */
+            truncated: boolean;
+            /**
+             * Format: uint64
+             * @description From connecting to the last byte of the body that was read.
+             */
+            millis: number;
+        };
+        /** @description What came back. */
+        TryAnswer: {
+            /** Format: uint16 */
+            status: number;
+            /** @description Names and values, in the order that they came. */
+            headers: [
+                string,
+                string
+            ][];
+            /** @description Text, or base64 where the bytes are no text. */
+            body: string;
+            /** @description `body` is base64. */
+            base64: boolean;
+            /** @description The body was longer than 1 MiB; the rest is left out. */
+            truncated: boolean;
+            /** Format: uint64 */
+            millis: number;
+        };
+        /** @description A request to an API. */
+        TryRequest: {
+            /** @description The API, by its name with version or by its id. */
+            api: string;
+            /** @description In capitals. */
+            method: string;
+            /** @description Path below the base path of the API, with the query: `/orders/7?full=true`. */
+            path: string;
+            /**
+             * @description Headers, with the consumer's credentials. Those that say where a request comes from or how it is framed are not
+             *     taken.
+             * @default {}
+             */
+            headers: {
+                [key: string]: string;
+            };
+            /** @description Text of the body, up to 1 MiB. */
+            body?: string | null;
+        };
         /** @description A upstream, with what there is to know about it. */
         UpstreamAsset: {
             /** @constant */
@@ -3278,8 +5316,19 @@ export interface components {
              *     authenticate.
              */
             password?: components["schemas"]["Secret"] | null;
+            /**
+             * @description References to what HTTP Digest needs (rules of type `httpDigest`), one for each realm: a line `USER:REALM:HASH`, as
+             *     `htdigest` writes it, where the hash is SHA-256 of `USER:REALM:PASSWORD`, or MD5, in hexadecimal digits. Whoever
+             *     reads such a line can authenticate with it.
+             */
+            digestPasswords?: components["schemas"]["Secret"][];
             /** @description A locked user cannot authenticate, neither at APIs nor at the manager. */
             locked?: boolean;
+            /**
+             * @description Only the developer portal is there for this user, as for everybody who signed up there: whatever groups and teams
+             *     they are in, they have no privilege, and see nothing of the admin API.
+             */
+            portalOnly?: boolean;
             firstName?: string | null;
             lastName?: string | null;
             /** @description Address for e-mails to the user. */
@@ -3313,6 +5362,11 @@ export interface components {
             /** @description Its document; null where it was deleted. */
             spec?: unknown;
         };
+        VersionView2: {
+            /** @description As in `Orders:2.0`, for paths. */
+            name: string;
+            version: string;
+        };
         /** @description Everything of a kind that there is. */
         VersionViewList: {
             items: components["schemas"]["VersionView"][];
@@ -3324,6 +5378,19 @@ export interface components {
              * @default []
              */
             assets: string[];
+        };
+        /** @description What is to be done with an API. */
+        Wanted2: {
+            action: components["schemas"]["LifecycleAction"];
+            /** @description With `deprecate`: when it will be retired, as in `2027-12-31T00:00:00Z`. */
+            retireAt?: string | null;
+            /** @description With `deprecate`: URL of a page that tells callers what to do. */
+            information?: string | null;
+            /**
+             * @description With `publish`: deprecate the versions of the API that are published and were not made later. Default: false.
+             * @default false
+             */
+            deprecateOlder: boolean;
         };
         /** @description A header of a webhook: `value`, or `secret` for what nobody may read. */
         WebhookHeader: {
@@ -3651,10 +5718,17 @@ export interface operations {
             query?: {
                 /** @description Delete what is not in the set, of the kinds that are in it. */
                 prune?: boolean;
+                /** @description Tell the documents before and after each change. */
+                documents?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3681,10 +5755,17 @@ export interface operations {
             query?: {
                 /** @description Delete what is not in the set, of the kinds that are in it. */
                 prune?: boolean;
+                /** @description Tell the documents before and after each change. */
+                documents?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3727,6 +5808,43 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    changeInBulk: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Leave out what cannot be done, and say why. Default: nothing is done when not all can be. */
+                partial?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
+            };
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Bulk"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkDone"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     listRevisions: {
         parameters: {
             query?: {
@@ -3764,8 +5882,13 @@ export interface operations {
                 kind?: string | null;
                 /** @description And its name or id. */
                 name?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 revision: number;
             };
@@ -4015,7 +6138,53 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    getPlanHistory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionViewList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     getApiHistory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionViewList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getApiDocumentHistory: {
         parameters: {
             query?: never;
             header?: never;
@@ -4108,6 +6277,52 @@ export interface operations {
         };
     };
     getApplicationHistory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionViewList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getSubscriptionHistory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionViewList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getPortalHistory: {
         parameters: {
             query?: never;
             header?: never;
@@ -4376,6 +6591,219 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    listApplicationKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyViewList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createApplicationKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewKey"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeKey"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteApplicationKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getAnalytics: {
+        parameters: {
+            query?: {
+                /**
+                 * @description From here on, in milliseconds since 1970. Default: a day before `to`. Beyond six hours, and for hours and days, from
+                 *     the beginning of that hour.
+                 */
+                from?: number | null;
+                /** @description Before this, in milliseconds since 1970. Default: now. */
+                to?: number | null;
+                /** @description Length of a bucket of time. Minutes are kept for two days, hours for 400. */
+                interval?: components["schemas"]["AnalyticsInterval"];
+                /** @description What requests are told apart by. */
+                group?: components["schemas"]["AnalyticsGroup"];
+                /** @description Only this API: its name, or its name with a version, as in `Orders:1.0`. */
+                api?: string | null;
+                /** @description Only this application. */
+                application?: string | null;
+                /** @description Most rows. Where the whole time is one bucket, those with most requests come first. Default: 1000, at most 50000. */
+                limit?: number | null;
+                format?: components["schemas"]["AnalyticsFormat"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnalyticsReport"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listOauthTokens: {
+        parameters: {
+            query?: {
+                /** @description Only those of an application. */
+                application?: string | null;
+                /** @description Only those of a client. */
+                client?: string | null;
+                /** @description Only those of a user. */
+                user?: string | null;
+                /** @description Only those that count now. */
+                live?: boolean;
+                /** @description `next` of the page before. */
+                after?: string | null;
+                /** @description At most so many, up to 1000. Default: 100. */
+                limit?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    revokeOauthTokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Revocation"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Revoked"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    cleanUpOauthTokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CleanedUp"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    rotateOauthKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RotatedKey"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     importApi: {
         parameters: {
             query?: {
@@ -4498,6 +6926,103 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    getApiLifecycle: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LifecycleView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    changeApiLifecycle: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
+            };
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Wanted2"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createApiVersion: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
+            };
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewVersion"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     getStatus: {
         parameters: {
             query?: never;
@@ -4515,6 +7040,67 @@ export interface operations {
                 content: {
                     "application/json": unknown;
                 };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listLockedAddresses: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    releaseAddresses: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    releaseAddress: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                address: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["Problem"];
         };
@@ -4688,6 +7274,55 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    tryRequest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Trial"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrialAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    fetchDefinition: {
+        parameters: {
+            query: {
+                /** @description URL with `http` or `https`. */
+                url: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FetchedDefinition"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     listSecrets: {
         parameters: {
             query?: {
@@ -4729,8 +7364,13 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4795,8 +7435,13 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4861,8 +7506,13 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4927,8 +7577,13 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4993,8 +7648,13 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5059,8 +7719,13 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5125,8 +7790,13 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5191,8 +7861,13 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5257,8 +7932,13 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5323,8 +8003,13 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5343,6 +8028,77 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PolicyAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listPlans: {
+        parameters: {
+            query?: {
+                /** @description Words that all have to be somewhere in the asset, whatever the case. */
+                q?: string | null;
+                /** @description `tags=pets` for each key of the document; several with commas. */
+                filter?: string | null;
+                /** @description `name`, `changedAt` or `createdAt`, with `-` before it for the other direction. */
+                sort?: "name" | "-name" | "changedAt" | "-changedAt" | "createdAt" | "-createdAt";
+                /** @description Longest page. Default 100, at most 1000. */
+                limit?: number | null;
+                /** @description `next` of the page before. */
+                after?: string | null;
+                /** @description Keys of each asset that are wanted, with commas. Default: all. */
+                fields?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanAssets"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createPlan: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
+            };
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlanDoc"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            201: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanAsset"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -5389,8 +8145,13 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5409,6 +8170,77 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ApiAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listApiDocuments: {
+        parameters: {
+            query?: {
+                /** @description Words that all have to be somewhere in the asset, whatever the case. */
+                q?: string | null;
+                /** @description `tags=pets` for each key of the document; several with commas. */
+                filter?: string | null;
+                /** @description `name`, `changedAt` or `createdAt`, with `-` before it for the other direction. */
+                sort?: "name" | "-name" | "changedAt" | "-changedAt" | "createdAt" | "-createdAt";
+                /** @description Longest page. Default 100, at most 1000. */
+                limit?: number | null;
+                /** @description `next` of the page before. */
+                after?: string | null;
+                /** @description Keys of each asset that are wanted, with commas. Default: all. */
+                fields?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiDocumentAssets"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createApiDocument: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
+            };
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApiDocumentDoc"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            201: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiDocumentAsset"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -5455,8 +8287,13 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5521,8 +8358,13 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5587,8 +8429,13 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5653,8 +8500,13 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5673,6 +8525,148 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ApplicationAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listSubscriptions: {
+        parameters: {
+            query?: {
+                /** @description Words that all have to be somewhere in the asset, whatever the case. */
+                q?: string | null;
+                /** @description `tags=pets` for each key of the document; several with commas. */
+                filter?: string | null;
+                /** @description `name`, `changedAt` or `createdAt`, with `-` before it for the other direction. */
+                sort?: "name" | "-name" | "changedAt" | "-changedAt" | "createdAt" | "-createdAt";
+                /** @description Longest page. Default 100, at most 1000. */
+                limit?: number | null;
+                /** @description `next` of the page before. */
+                after?: string | null;
+                /** @description Keys of each asset that are wanted, with commas. Default: all. */
+                fields?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionAssets"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createSubscription: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
+            };
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SubscriptionDoc"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            201: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listPortals: {
+        parameters: {
+            query?: {
+                /** @description Words that all have to be somewhere in the asset, whatever the case. */
+                q?: string | null;
+                /** @description `tags=pets` for each key of the document; several with commas. */
+                filter?: string | null;
+                /** @description `name`, `changedAt` or `createdAt`, with `-` before it for the other direction. */
+                sort?: "name" | "-name" | "changedAt" | "-changedAt" | "createdAt" | "-createdAt";
+                /** @description Longest page. Default 100, at most 1000. */
+                limit?: number | null;
+                /** @description `next` of the page before. */
+                after?: string | null;
+                /** @description Keys of each asset that are wanted, with commas. Default: all. */
+                fields?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalAssets"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createPortal: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
+            };
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PortalDoc"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            201: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalAsset"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -5710,6 +8704,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -5758,6 +8754,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -5789,6 +8787,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -5851,6 +8851,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -5899,6 +8901,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -5930,6 +8934,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -5992,6 +8998,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -6040,6 +9048,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -6071,6 +9081,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -6133,6 +9145,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -6181,6 +9195,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -6212,6 +9228,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -6274,6 +9292,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -6322,6 +9342,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -6353,6 +9375,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -6415,6 +9439,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -6463,6 +9489,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -6494,6 +9522,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -6556,6 +9586,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -6604,6 +9636,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -6635,6 +9669,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -6697,6 +9733,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -6745,6 +9783,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -6776,6 +9816,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -6838,6 +9880,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -6886,6 +9930,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -6917,6 +9963,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -6979,6 +10027,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -7027,6 +10077,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -7058,6 +10110,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -7083,6 +10137,153 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PolicyAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getPlan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    putPlan: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlanDoc"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanAsset"];
+                };
+            };
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deletePlan: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    patchPlan: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanAsset"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -7120,6 +10321,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -7168,6 +10371,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -7199,6 +10404,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -7224,6 +10431,153 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ApiAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getApiDocument: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiDocumentAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    putApiDocument: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApiDocumentDoc"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiDocumentAsset"];
+                };
+            };
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiDocumentAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteApiDocument: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    patchApiDocument: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiDocumentAsset"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -7261,6 +10615,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -7309,6 +10665,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -7340,6 +10698,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -7402,6 +10762,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -7450,6 +10812,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -7481,6 +10845,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -7543,6 +10909,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -7591,6 +10959,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -7622,6 +10992,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -7684,6 +11056,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -7732,6 +11106,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -7763,6 +11139,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -7788,6 +11166,1027 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ApplicationAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getSubscription: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    putSubscription: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SubscriptionDoc"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionAsset"];
+                };
+            };
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteSubscription: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    patchSubscription: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getPortal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    putPortal: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PortalDoc"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalAsset"];
+                };
+            };
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deletePortal: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    patchPortal: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getPortalLook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getPortalPage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalPageView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listPortalApis: {
+        parameters: {
+            query?: {
+                /** @description Words that are all in name, summary, description, tags or categories, in any case. */
+                search?: string | null;
+                category?: string | null;
+                tag?: string | null;
+                sort?: components["schemas"]["CatalogSort"];
+                /** @description APIs before the page. Default: 0. */
+                offset?: number;
+                /** @description APIs on the page, 1 to 100. Default: 24. */
+                limit?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalApiPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getPortalApi: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalApiDetail"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getPortalDefinition: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getPortalDocument: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    rateApi: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRating"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    unrateApi: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listComments: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                before?: number | null;
+                /** @description Longest page, 1 to 100. Default: 20. */
+                limit?: number | null;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommentPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    comment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewComment"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommentView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteComment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    signUp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSignUp"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedUp"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getProfile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProfileView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    putProfile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewProfile"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProfileView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listOwnApplications: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnApplicationList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createOwnApplication: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewApplication"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnApplication"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getOwnApplication: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnApplication"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    putOwnApplication: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewApplication"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnApplication"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteOwnApplication: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createOwnKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewKey"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeKey"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteOwnKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listOwnSubscriptions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionViewList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    subscribe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSubscription"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    changeOwnSubscription: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OtherPlan"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    unsubscribe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getOwnUsage: {
+        parameters: {
+            query?: {
+                /** @description From here on, in milliseconds since 1970. Default: 30 days before `to`. */
+                from?: number | null;
+                /** @description Before this, in milliseconds since 1970. Default: now. */
+                to?: number | null;
+                /** @description Length of a bucket of time. Default: day. */
+                interval?: components["schemas"]["AnalyticsInterval"] | null;
+                /** @description Only this API: its name, or its name with a version. */
+                api?: string | null;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnalyticsReport"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    tryApi: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TryRequest"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TryAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listApprovals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approvals"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    decideSignUp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Decision"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    decideSubscription: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Decision"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionView"];
                 };
             };
             default: components["responses"]["Problem"];
