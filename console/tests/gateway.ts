@@ -95,7 +95,7 @@ function addressOf(server: Server): string {
 function configuration(folder: string): string {
   return `
 settings:
-  manager: { enabled: true, address: "127.0.0.1:0", accountLock: { attempts: 5, within: 15m } }
+  manager: { enabled: true, address: "127.0.0.1:0", accountLock: { attempts: 5, within: 15m }, references: ["url:http://127.0.0.1:*"] }
   operations: { address: "127.0.0.1:0" }
   dataDirectory: ${JSON.stringify(join(folder, 'data'))}
 listeners:

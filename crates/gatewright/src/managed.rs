@@ -29,7 +29,8 @@ use crate::{
     console,
     gateway::{Inner, data_directory, node_name},
     ldap::LdapDirectory,
-    master_key, ops, own_listener,
+    master_key, ops,
+    own_listener::OwnListener,
     ready::Ready,
     trial,
 };
@@ -214,6 +215,10 @@ impl Managed {
 
 struct ThisNode(Weak<Inner>);
 
+fn stopping() -> TrialError {
+    TrialError::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "The gateway is stopping.")
+}
+
 impl Node for ThisNode {
     fn prepare(&self, assets: Arc<Assets>) -> Preparing<'_> {
         Box::pin(async move {
@@ -267,7 +272,7 @@ impl Node for ThisNode {
     fn call(&self, request: Request<Bytes>, most: usize) -> Called<'_> {
         Box::pin(async move {
             let inner = self.0.upgrade().ok_or("the gateway is stopping")?;
-            own_listener::call(&inner, request, most).await
+            OwnListener::of(&inner)?.call(request, most).await
         })
     }
 
@@ -280,16 +285,11 @@ impl Node for ThisNode {
     }
 
     fn try_request(&self, trial: Trial) -> Trying<'_, TrialAnswer> {
-        Box::pin(async move {
-            let stopping =
-                || TrialError::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "The gateway is stopping.");
-            let inner = self.0.upgrade().ok_or_else(stopping)?;
-            trial::send(&inner, trial).await
-        })
+        Box::pin(async move { trial::send(&*self.0.upgrade().ok_or_else(stopping)?, trial).await })
     }
 
     fn fetch_definition(&self, url: String) -> Trying<'_, FetchedDefinition> {
-        Box::pin(async move { trial::fetch(&url).await })
+        Box::pin(async move { trial::fetch(&*self.0.upgrade().ok_or_else(stopping)?, &url).await })
     }
 }
 

@@ -2,7 +2,6 @@
 //! fetches. Where they go is decided here; what becomes of a request there is up to the data plane.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     str,
     time::{Duration, Instant},
 };
@@ -10,23 +9,13 @@ use std::{
 use base64ct::{Base64, Encoding};
 use bytes::Bytes;
 use http::{
-    HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri,
+    HeaderName, HeaderValue, Method, Request, StatusCode, Uri,
     header::{CONNECTION, CONTENT_LENGTH, EXPECT, FORWARDED, HOST, TE, TRAILER, TRANSFER_ENCODING, UPGRADE},
 };
-use http_body_util::{BodyExt, Full};
-use hyper::{body::Incoming, client::conn::http1};
-use hyper_util::rt::TokioIo;
 use manager::{FetchedDefinition, Trial, TrialAnswer, TrialError};
-use rustls::pki_types::ServerName;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-    sync::Semaphore,
-    time::timeout,
-};
-use tokio_rustls::TlsConnector;
+use tokio::{sync::Semaphore, time::timeout};
 
-use crate::{config::definitions, gateway::Inner};
+use crate::{config::definitions, gateway::Inner, own_listener::OwnListener};
 
 /// Longest request body.
 const LARGEST: usize = 1 << 20;
@@ -56,26 +45,23 @@ fn seat() -> Result<tokio::sync::SemaphorePermit<'static>, TrialError> {
 /// Sends a request to a listener of this node.
 pub async fn send(inner: &Inner, trial: Trial) -> Result<TrialAnswer, TrialError> {
     let request = request(trial)?;
-    let target = target(inner)?;
+    let none = |detail| TrialError::new(StatusCode::CONFLICT, "no_listener", detail);
+    let listener = OwnListener::of(inner).map_err(none)?;
     let _seat = seat()?;
-    let name = target.name.clone();
-    timeout(PATIENCE, exchange(target, request))
-        .await
-        .unwrap_or_else(|_| {
-            let detail = format!("No answer within {} seconds.", PATIENCE.as_secs());
-            Err(TrialError::new(StatusCode::GATEWAY_TIMEOUT, "trial_too_slow", detail))
-        })
-        .map_err(|error| TrialError { detail: format!("Listener {name}: {}", error.detail), ..error })
+    timeout(PATIENCE, exchange(listener, request)).await.unwrap_or_else(|_| {
+        let detail = format!("No answer within {} seconds.", PATIENCE.as_secs());
+        Err(TrialError::new(StatusCode::GATEWAY_TIMEOUT, "trial_too_slow", detail))
+    })
 }
 
 /// Fetches a definition; anything else is refused, so that this shows nothing of other services.
-pub async fn fetch(url: &str) -> Result<FetchedDefinition, TrialError> {
+pub async fn fetch(inner: &Inner, url: &str) -> Result<FetchedDefinition, TrialError> {
     let refused = |detail: String| TrialError::new(StatusCode::UNPROCESSABLE_ENTITY, "no_definition", detail);
     if !(url.starts_with("http://") || url.starts_with("https://")) {
         return Err(refused(format!("found URL `{url}`, expected one that begins with http:// or https://")));
     }
     let _seat = seat()?;
-    let read = timeout(PATIENCE, definitions::read(url)).await;
+    let read = timeout(PATIENCE, definitions::read_for_assets(url, &inner.started_with)).await;
     let definition =
         read.map_err(|_| refused(format!("{url}: it did not arrive in time")))?.map_err(refused)?;
     let document = definition.documents.first().and_then(|document| str::from_utf8(&document.bytes).ok());
@@ -84,7 +70,7 @@ pub async fn fetch(url: &str) -> Result<FetchedDefinition, TrialError> {
         .ok_or_else(|| refused(format!("{url}: it is not text in UTF-8")))
 }
 
-fn request(trial: Trial) -> Result<Request<Full<Bytes>>, TrialError> {
+fn request(trial: Trial) -> Result<Request<Bytes>, TrialError> {
     if trial.body.len() > LARGEST {
         let detail = format!("The body has {} bytes; {LARGEST} can be tried.", trial.body.len());
         return Err(TrialError::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail));
@@ -115,79 +101,23 @@ fn request(trial: Trial) -> Result<Request<Full<Bytes>>, TrialError> {
     if !host {
         request = request.header(HOST, "localhost");
     }
-    request.body(Full::from(trial.body)).map_err(|error| wrong(error.to_string()))
+    request.body(trial.body.into()).map_err(|error| wrong(error.to_string()))
 }
 
-/// A listener, as this machine reaches it.
-struct Target {
-    name: String,
-    address: SocketAddr,
-    tls: bool,
-}
-
-/// One without TLS if possible. Behind a PROXY protocol header only a proxy can speak.
-fn target(inner: &Inner) -> Result<Target, TrialError> {
-    let none = || {
-        let detail =
-            "The gateway has no listener that can be tried: add one, or one without the PROXY protocol.";
-        TrialError::new(StatusCode::CONFLICT, "no_listener", detail)
-    };
-    let server = inner.server().ok_or_else(none)?;
-    let snapshot = server.snapshot();
-    let speaks_plainly = |name: &str| {
-        snapshot.listeners.iter().any(|listener| listener.name == name && !listener.proxy_protocol)
-    };
-    let bound = server.listeners().into_iter().filter(|listener| speaks_plainly(&listener.name));
-    let listener = bound.min_by_key(|listener| listener.tls).ok_or_else(none)?;
-    let ip = match listener.address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    Ok(Target {
-        name: listener.name,
-        address: SocketAddr::new(ip, listener.address.port()),
-        tls: listener.tls,
-    })
-}
-
-fn unreachable(error: impl std::fmt::Display) -> TrialError {
-    TrialError::new(StatusCode::BAD_GATEWAY, "trial_failed", error.to_string())
-}
-
-async fn exchange(target: Target, request: Request<Full<Bytes>>) -> Result<TrialAnswer, TrialError> {
+async fn exchange(listener: OwnListener, request: Request<Bytes>) -> Result<TrialAnswer, TrialError> {
     let began = Instant::now();
-    let stream = TcpStream::connect(target.address).await.map_err(unreachable)?;
-    let response = if target.tls {
-        let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-        let host = host.rsplit_once(':').map_or(host, |(name, _)| name).to_owned();
-        let name = ServerName::try_from(host).unwrap_or_else(|_| target.address.ip().into());
-        let connector = TlsConnector::from(proxy::tls::to_own_listener());
-        answered(connector.connect(name, stream).await.map_err(unreachable)?, request).await?
-    } else {
-        answered(stream, request).await?
-    };
-    let (head, mut incoming) = response.into_parts();
-    let mut body = Vec::new();
-    let mut truncated = false;
-    while let Some(frame) = incoming.frame().await {
-        let Ok(data) = frame.map_err(unreachable)?.into_data() else { continue };
-        let room = MOST_TOLD - body.len();
-        body.extend_from_slice(&data[..data.len().min(room)]);
-        if data.len() > room {
-            truncated = true;
-            break;
-        }
-    }
+    let failed = |detail| TrialError::new(StatusCode::BAD_GATEWAY, "trial_failed", detail);
+    let (response, truncated) = listener.call(request, MOST_TOLD).await.map_err(failed)?;
+    let (head, body) = response.into_parts();
     let headers = head
         .headers
         .iter()
         .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
         .collect();
-    let (body, base64) = as_text(body, truncated);
+    let (body, base64) = as_text(body.into(), truncated);
     Ok(TrialAnswer {
         request_id: head.headers.get("x-request-id").and_then(|id| id.to_str().ok()).map(str::to_owned),
-        listener: target.name,
+        listener: listener.name,
         status: head.status.as_u16(),
         headers,
         body,
@@ -211,18 +141,6 @@ fn as_text(body: Vec<u8>, truncated: bool) -> (String, bool) {
             (Base64::encode_string(&bytes), true)
         }
     }
-}
-
-async fn answered<S>(stream: S, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, TrialError>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(unreachable)?;
-    tokio::spawn(async move {
-        // How it ends is seen by whoever reads the answer.
-        let _ = connection.await;
-    });
-    sender.send_request(request).await.map_err(unreachable)
 }
 
 #[cfg(test)]

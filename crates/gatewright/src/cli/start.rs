@@ -32,6 +32,11 @@ impl Start {
         let settings = &mut config.settings;
         settings.manager.enabled = true;
         settings.manager.address = self.manager.unwrap_or(settings.manager.address);
+        if settings.manager.address.ip().is_loopback() {
+            // Whoever reaches the console is on this machine, and often so is the service that is to be published.
+            settings.manager.references =
+                ["url:http://127.0.0.1:*", "url:http://localhost:*"].map(String::from).into();
+        }
         settings.operations.address = self.operations.unwrap_or(settings.operations.address);
         settings.data_directory = self.data_directory.map(|directory| directory.display().to_string());
         let directory = std::env::current_dir().unwrap_or_default();

@@ -8,13 +8,13 @@ use std::{
 use definition::{Definition, FileLoader, NoLoader};
 use engine::compile::ApiDefinition;
 use manager::Assets;
-use model::{ConfigDoc, Diagnostic, Diagnostics, settings::PrivateAddresses};
+use model::{ConfigDoc, Diagnostic, Diagnostics, Settings};
 
 use super::references;
 use crate::client;
 
 /// Loads all definitions; the second value names the files they were read from. The APIs that come first are the node's
-/// own; the others are assets, and whoever may change those does not therefore reach into the network of the node.
+/// own; the others are assets.
 pub(super) async fn load(
     config: &ConfigDoc,
     own: usize,
@@ -32,11 +32,10 @@ pub(super) async fn load(
             definitions.push(Some(Arc::clone(kept)));
             continue;
         }
-        let allowed = &config.settings.manager.references;
-        let read = if index < own || references::allows_url(allowed, location) {
+        let read = if index < own {
             read(location).await
         } else {
-            read_public(location, &config.settings.private_addresses).await
+            read_for_assets(location, &config.settings).await
         };
         match read {
             Ok(definition) => {
@@ -56,11 +55,14 @@ pub(super) async fn load(
     (definitions, files)
 }
 
-/// Reads one definition from a URL that may lead to no private address, whatever it redirects to.
-async fn read_public(location: &str, private: &PrivateAddresses) -> Result<Definition, String> {
-    let bytes =
-        client::fetch_public(location, private).await.map_err(|error| format!("{location}: {error}"))?;
-    import(location, &bytes)
+/// Reads one definition for whoever manages APIs, who does not therefore reach into the network of the node: from a URL
+/// that may lead to no private address, whatever it redirects to, or from one that the settings allow.
+pub async fn read_for_assets(location: &str, settings: &Settings) -> Result<Definition, String> {
+    if references::allows_url(&settings.manager.references, location) {
+        return read(location).await;
+    }
+    let fetched = client::fetch_public(location, &settings.private_addresses).await;
+    import(location, &fetched.map_err(|error| format!("{location}: {error}"))?)
 }
 
 /// References of a document from the network lead nowhere: they could reach into places that its author cannot reach,

@@ -77,6 +77,24 @@ async fn users_of_a_directory_are_what_their_groups_become() {
 }
 
 #[tokio::test]
+async fn nobody_signs_up_under_a_name_of_the_directory() {
+    let ldap = OpenLdap::start(PEOPLE, None);
+    let gateway = Gateway::serving(asking(settings(&ldap.url()))).await;
+    let admin = gateway.administrator();
+    expect(&admin.post("/portals", &json!({ "name": "portal", "signUp": "open" })).await, 201);
+    let sign_up = async |user: &str| {
+        let body = json!({ "user": user, "password": "a good long password" });
+        admin.send_as_it_is(json_request("POST", "/portal/signUp", &body)).await
+    };
+    for user in ["bob", "eve"] {
+        assert_eq!(sign_up(user).await.status(), 202, "it is not told who is there");
+    }
+    assert_eq!(gateway.admin("bob", "a good long password").get("/portal/profile").await.status(), 401);
+    expect(&gateway.admin("bob", "bob-password").get("/whoami").await, 200);
+    expect(&gateway.admin("eve", "a good long password").get("/portal/profile").await, 200);
+}
+
+#[tokio::test]
 async fn a_directory_that_is_away_lets_nobody_in_and_is_asked_again_when_it_is_back() {
     let mut ldap = OpenLdap::start(PEOPLE, None);
     let gateway = Gateway::serving(asking(settings(&ldap.url()))).await;

@@ -94,10 +94,17 @@ async fn a_definition_is_fetched_and_nothing_else_is() {
     let document = "openapi: 3.1.0\ninfo: { title: Pets, version: '1' }\npaths: {}\n";
     let published = Upstream::text(document).start().await;
     let other = Upstream::text("a secret of some other service").start().await;
-    let gateway = Gateway::serving(managed()).await;
+    let url = format!("/gateway/definition?url={}/openapi.yaml", published.url());
+    let closed = Gateway::serving(managed()).await;
+    let refused = closed.administrator().get(&url).await;
+    assert_eq!(code(&refused, 422), "no_definition");
+    assert!(refused.text().contains("private address (loopback)"), "{}", refused.text());
+    assert_eq!(published.count(), 0, "nobody reaches into the network of the node so");
+
+    let gateway =
+        Gateway::serving(managed().setting("manager.references", json!(["url:http://127.0.0.1:*"]))).await;
     let admin = gateway.administrator();
-    let fetched = admin.get(&format!("/gateway/definition?url={}/openapi.yaml", published.url())).await;
-    assert_eq!(expect(&fetched, 200)["document"], document);
+    assert_eq!(expect(&admin.get(&url).await, 200)["document"], document);
     let refused = admin.get(&format!("/gateway/definition?url={}/", other.url())).await;
     assert_eq!(code(&refused, 422), "no_definition");
     assert!(!refused.text().contains("a secret"), "{}", refused.text());

@@ -130,6 +130,15 @@ impl Access {
         }
     }
 
+    /// Whether the directory has somebody of this name; nothing when it cannot be asked.
+    pub(crate) async fn is_in_directory(&self, sources: Sources<'_>, user: &str) -> Option<bool> {
+        match self.find_in_directory(sources, user).await {
+            Asked::Known(_) => Some(true),
+            Asked::Nobody => Some(false),
+            Asked::Away => None,
+        }
+    }
+
     fn known(&self, sources: Sources<'_>, user: &str, groups: Vec<String>) -> Asked {
         Asked::Known(Rights::of_groups(sources.assets, user, groups, self.settings.enable_team_work))
     }

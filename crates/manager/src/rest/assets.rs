@@ -24,26 +24,26 @@ use super::{
 use crate::{Assets, ChangeError, Changed, Condition, Edit, Held, Kind, Manager, Who, Write, kind};
 
 pub(super) const ROUTES: &[Route] = &[
-    post("/{kind}", "create{Kind}", "Makes a {kind}.", Right::Change, || routing::post(create))
+    post("/{kind}", "create{Kind}", "Makes {a kind}.", Right::Change, || routing::post(create))
         .query::<Options>()
         .takes_content(Content::Document)
         .answers_content(201, Content::Asset),
-    route::get("/{kind}/{name}", "get{Kind}", "A {kind}.", Right::User, || routing::get(get))
+    route::get("/{kind}/{name}", "get{Kind}", "{A kind}.", Right::User, || routing::get(get))
         .answers_content(200, Content::Asset),
-    put("/{kind}/{name}", "put{Kind}", "Replaces a {kind}, or makes it.", Right::Change, || {
+    put("/{kind}/{name}", "put{Kind}", "Replaces {a kind}, or makes it.", Right::Change, || {
         routing::put(replace)
     })
     .query::<Options>()
     .takes_content(Content::Document)
     .answers_content(200, Content::Asset)
     .or_creates(),
-    route::patch("/{kind}/{name}", "patch{Kind}", "Changes keys of a {kind}.", Right::Change, || {
+    route::patch("/{kind}/{name}", "patch{Kind}", "Changes keys of {a kind}.", Right::Change, || {
         routing::patch(patch)
     })
     .query::<Options>()
     .takes_content(Content::MergePatch)
     .answers_content(200, Content::Asset),
-    route::delete("/{kind}/{name}", "delete{Kind}", "Deletes a {kind}.", Right::Change, || {
+    route::delete("/{kind}/{name}", "delete{Kind}", "Deletes {a kind}.", Right::Change, || {
         routing::delete(delete)
     })
     .query::<Options>()

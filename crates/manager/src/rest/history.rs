@@ -34,7 +34,7 @@ pub(super) const ROUTES: &[Route] = &[
     get(
         "/{kind}/{name}/history",
         "get{Kind}History",
-        "The versions of a {kind}, newest first.",
+        "The versions of {a kind}, newest first.",
         Right::User,
         || routing::get(history),
     )

@@ -27,6 +27,7 @@ mod session;
 mod sets;
 mod tokens;
 mod trial;
+mod words;
 mod zip;
 
 use std::sync::Arc;

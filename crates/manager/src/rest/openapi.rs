@@ -7,6 +7,7 @@ use super::{
     all_routes,
     answer::ProblemView,
     route::{Content, Right, Route},
+    words,
 };
 use crate::{KINDS, Kind};
 
@@ -78,8 +79,9 @@ fn operation(generator: &mut SchemaGenerator, route: &Route, kind: Option<&Kind>
         Some(kind) => text
             .replace("{Kinds}", &pascal(kind.list))
             .replace("{Kind}", &pascal(kind.name))
-            .replace("{kinds}", kind.list)
-            .replace("{kind}", kind.name),
+            .replace("{kinds}", &words::of(kind.list))
+            .replace("{A kind}", &words::one_first(kind.name))
+            .replace("{a kind}", &words::one(kind.name)),
         None => text.to_owned(),
     };
     let tag = match kind {
@@ -226,7 +228,7 @@ fn name_of_document(kind: &Kind, schemas: &Map<String, Value>) -> String {
 fn asset(kind: &Kind, spec: &Value) -> Value {
     json!({
         "type": "object",
-        "description": format!("A {}, with what there is to know about it.", kind.name),
+        "description": format!("{}, with what there is to know about it.", words::one_first(kind.name)),
         "required": ["kind", "id", "name", "revision", "createdAt", "changedAt", "spec"],
         "properties": {
             "kind": { "const": kind.name },

@@ -96,6 +96,7 @@ pub(crate) struct Route {
     pub(crate) path: &'static str,
     /// `operationId`; `{Kind}` and `{Kinds}` stand for the kind of asset.
     pub(super) id: &'static str,
+    /// `{A kind}`, `{a kind}` and `{kinds}` stand for it.
     pub(super) summary: &'static str,
     pub(crate) right: Right,
     pub(super) query: Option<SchemaOf>,

@@ -88,7 +88,10 @@ async fn ask(
     let hashed = tokio::task::spawn_blocking(move || password::hash(&clear)).await.ok().flatten();
     row.password_hash = hashed.ok_or(ChangeError::Busy)?;
     let waits = doc.sign_up == SignUp::Approval;
-    if !is_taken(&assets, &row.user) {
+    // A user here would keep somebody of the same name in the directory out.
+    let sources = manager.sources(&assets);
+    let elsewhere = manager.access.is_in_directory(sources, &row.user).await.ok_or(ChangeError::Busy)?;
+    if !elsewhere && !is_taken(&assets, &row.user) {
         if waits {
             // Somebody else may wait under this name, which is not told either.
             let _ = manager.store.put_sign_up(&row, MOST_WAITING).await?;
