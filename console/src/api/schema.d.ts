@@ -324,7 +324,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The versions of a alias, newest first. */
+        /** The versions of an alias, newest first. */
         get: operations["getAliasHistory"];
         put?: never;
         post?: never;
@@ -358,7 +358,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The versions of a upstream, newest first. */
+        /** The versions of an upstream, newest first. */
         get: operations["getUpstreamHistory"];
         put?: never;
         post?: never;
@@ -409,7 +409,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The versions of a teamRule, newest first. */
+        /** The versions of a team rule, newest first. */
         get: operations["getTeamRuleHistory"];
         put?: never;
         post?: never;
@@ -426,7 +426,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The versions of a authorizationServer, newest first. */
+        /** The versions of an authorization server, newest first. */
         get: operations["getAuthorizationServerHistory"];
         put?: never;
         post?: never;
@@ -443,7 +443,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The versions of a policyTemplate, newest first. */
+        /** The versions of a policy template, newest first. */
         get: operations["getPolicyTemplateHistory"];
         put?: never;
         post?: never;
@@ -494,7 +494,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The versions of a api, newest first. */
+        /** The versions of an API, newest first. */
         get: operations["getApiHistory"];
         put?: never;
         post?: never;
@@ -511,7 +511,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The versions of a apiDocument, newest first. */
+        /** The versions of an API document, newest first. */
         get: operations["getApiDocumentHistory"];
         put?: never;
         post?: never;
@@ -528,7 +528,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The versions of a urlAlias, newest first. */
+        /** The versions of a URL alias, newest first. */
         get: operations["getUrlAliasHistory"];
         put?: never;
         post?: never;
@@ -579,7 +579,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The versions of a application, newest first. */
+        /** The versions of an application, newest first. */
         get: operations["getApplicationHistory"];
         put?: never;
         post?: never;
@@ -1263,7 +1263,7 @@ export interface paths {
         get: operations["listAliases"];
         put?: never;
         /**
-         * Makes a alias.
+         * Makes an alias.
          * @description Needs the privilege `Manage aliases`.
          */
         post: operations["createAlias"];
@@ -1305,7 +1305,7 @@ export interface paths {
         get: operations["listUpstreams"];
         put?: never;
         /**
-         * Makes a upstream.
+         * Makes an upstream.
          * @description Needs the privilege `Manage aliases`.
          */
         post: operations["createUpstream"];
@@ -1364,11 +1364,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A page of teamRules. */
+        /** A page of team rules. */
         get: operations["listTeamRules"];
         put?: never;
         /**
-         * Makes a teamRule.
+         * Makes a team rule.
          * @description Needs the privilege `Manage user administration`.
          */
         post: operations["createTeamRule"];
@@ -1385,11 +1385,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A page of authorizationServers. */
+        /** A page of authorization servers. */
         get: operations["listAuthorizationServers"];
         put?: never;
         /**
-         * Makes a authorizationServer.
+         * Makes an authorization server.
          * @description Needs the privilege `Manage security configurations`.
          */
         post: operations["createAuthorizationServer"];
@@ -1406,11 +1406,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A page of policyTemplates. */
+        /** A page of policy templates. */
         get: operations["listPolicyTemplates"];
         put?: never;
         /**
-         * Makes a policyTemplate.
+         * Makes a policy template.
          * @description Needs the privilege `Manage policy templates`.
          */
         post: operations["createPolicyTemplate"];
@@ -1469,11 +1469,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A page of apis. */
+        /** A page of APIs. */
         get: operations["listApis"];
         put?: never;
         /**
-         * Makes a api.
+         * Makes an API.
          * @description Needs the privilege `Manage APIs`.
          */
         post: operations["createApi"];
@@ -1490,11 +1490,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A page of apiDocuments. */
+        /** A page of API documents. */
         get: operations["listApiDocuments"];
         put?: never;
         /**
-         * Makes a apiDocument.
+         * Makes an API document.
          * @description Needs the privilege `Manage APIs`.
          */
         post: operations["createApiDocument"];
@@ -1511,11 +1511,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A page of urlAliases. */
+        /** A page of URL aliases. */
         get: operations["listUrlAliases"];
         put?: never;
         /**
-         * Makes a urlAlias.
+         * Makes a URL alias.
          * @description Needs the privilege `Manage aliases`.
          */
         post: operations["createUrlAlias"];
@@ -1578,7 +1578,7 @@ export interface paths {
         get: operations["listApplications"];
         put?: never;
         /**
-         * Makes a application.
+         * Makes an application.
          * @description Needs the privilege `Manage applications`.
          */
         post: operations["createApplication"];
@@ -1666,23 +1666,23 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A alias. */
+        /** An alias. */
         get: operations["getAlias"];
         /**
-         * Replaces a alias, or makes it.
+         * Replaces an alias, or makes it.
          * @description Needs the privilege `Manage aliases`.
          */
         put: operations["putAlias"];
         post?: never;
         /**
-         * Deletes a alias.
+         * Deletes an alias.
          * @description Needs the privilege `Manage aliases`.
          */
         delete: operations["deleteAlias"];
         options?: never;
         head?: never;
         /**
-         * Changes keys of a alias.
+         * Changes keys of an alias.
          * @description Needs the privilege `Manage aliases`.
          */
         patch: operations["patchAlias"];
@@ -1724,23 +1724,23 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A upstream. */
+        /** An upstream. */
         get: operations["getUpstream"];
         /**
-         * Replaces a upstream, or makes it.
+         * Replaces an upstream, or makes it.
          * @description Needs the privilege `Manage aliases`.
          */
         put: operations["putUpstream"];
         post?: never;
         /**
-         * Deletes a upstream.
+         * Deletes an upstream.
          * @description Needs the privilege `Manage aliases`.
          */
         delete: operations["deleteUpstream"];
         options?: never;
         head?: never;
         /**
-         * Changes keys of a upstream.
+         * Changes keys of an upstream.
          * @description Needs the privilege `Manage aliases`.
          */
         patch: operations["patchUpstream"];
@@ -1811,23 +1811,23 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A teamRule. */
+        /** A team rule. */
         get: operations["getTeamRule"];
         /**
-         * Replaces a teamRule, or makes it.
+         * Replaces a team rule, or makes it.
          * @description Needs the privilege `Manage user administration`.
          */
         put: operations["putTeamRule"];
         post?: never;
         /**
-         * Deletes a teamRule.
+         * Deletes a team rule.
          * @description Needs the privilege `Manage user administration`.
          */
         delete: operations["deleteTeamRule"];
         options?: never;
         head?: never;
         /**
-         * Changes keys of a teamRule.
+         * Changes keys of a team rule.
          * @description Needs the privilege `Manage user administration`.
          */
         patch: operations["patchTeamRule"];
@@ -1840,23 +1840,23 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A authorizationServer. */
+        /** An authorization server. */
         get: operations["getAuthorizationServer"];
         /**
-         * Replaces a authorizationServer, or makes it.
+         * Replaces an authorization server, or makes it.
          * @description Needs the privilege `Manage security configurations`.
          */
         put: operations["putAuthorizationServer"];
         post?: never;
         /**
-         * Deletes a authorizationServer.
+         * Deletes an authorization server.
          * @description Needs the privilege `Manage security configurations`.
          */
         delete: operations["deleteAuthorizationServer"];
         options?: never;
         head?: never;
         /**
-         * Changes keys of a authorizationServer.
+         * Changes keys of an authorization server.
          * @description Needs the privilege `Manage security configurations`.
          */
         patch: operations["patchAuthorizationServer"];
@@ -1869,23 +1869,23 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A policyTemplate. */
+        /** A policy template. */
         get: operations["getPolicyTemplate"];
         /**
-         * Replaces a policyTemplate, or makes it.
+         * Replaces a policy template, or makes it.
          * @description Needs the privilege `Manage policy templates`.
          */
         put: operations["putPolicyTemplate"];
         post?: never;
         /**
-         * Deletes a policyTemplate.
+         * Deletes a policy template.
          * @description Needs the privilege `Manage policy templates`.
          */
         delete: operations["deletePolicyTemplate"];
         options?: never;
         head?: never;
         /**
-         * Changes keys of a policyTemplate.
+         * Changes keys of a policy template.
          * @description Needs the privilege `Manage policy templates`.
          */
         patch: operations["patchPolicyTemplate"];
@@ -1956,23 +1956,23 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A api. */
+        /** An API. */
         get: operations["getApi"];
         /**
-         * Replaces a api, or makes it.
+         * Replaces an API, or makes it.
          * @description Needs the privilege `Manage APIs`.
          */
         put: operations["putApi"];
         post?: never;
         /**
-         * Deletes a api.
+         * Deletes an API.
          * @description Needs the privilege `Manage APIs`.
          */
         delete: operations["deleteApi"];
         options?: never;
         head?: never;
         /**
-         * Changes keys of a api.
+         * Changes keys of an API.
          * @description Needs the privilege `Manage APIs`.
          */
         patch: operations["patchApi"];
@@ -1985,23 +1985,23 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A apiDocument. */
+        /** An API document. */
         get: operations["getApiDocument"];
         /**
-         * Replaces a apiDocument, or makes it.
+         * Replaces an API document, or makes it.
          * @description Needs the privilege `Manage APIs`.
          */
         put: operations["putApiDocument"];
         post?: never;
         /**
-         * Deletes a apiDocument.
+         * Deletes an API document.
          * @description Needs the privilege `Manage APIs`.
          */
         delete: operations["deleteApiDocument"];
         options?: never;
         head?: never;
         /**
-         * Changes keys of a apiDocument.
+         * Changes keys of an API document.
          * @description Needs the privilege `Manage APIs`.
          */
         patch: operations["patchApiDocument"];
@@ -2014,23 +2014,23 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A urlAlias. */
+        /** A URL alias. */
         get: operations["getUrlAlias"];
         /**
-         * Replaces a urlAlias, or makes it.
+         * Replaces a URL alias, or makes it.
          * @description Needs the privilege `Manage aliases`.
          */
         put: operations["putUrlAlias"];
         post?: never;
         /**
-         * Deletes a urlAlias.
+         * Deletes a URL alias.
          * @description Needs the privilege `Manage aliases`.
          */
         delete: operations["deleteUrlAlias"];
         options?: never;
         head?: never;
         /**
-         * Changes keys of a urlAlias.
+         * Changes keys of a URL alias.
          * @description Needs the privilege `Manage aliases`.
          */
         patch: operations["patchUrlAlias"];
@@ -2101,23 +2101,23 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A application. */
+        /** An application. */
         get: operations["getApplication"];
         /**
-         * Replaces a application, or makes it.
+         * Replaces an application, or makes it.
          * @description Needs the privilege `Manage applications`.
          */
         put: operations["putApplication"];
         post?: never;
         /**
-         * Deletes a application.
+         * Deletes an application.
          * @description Needs the privilege `Manage applications`.
          */
         delete: operations["deleteApplication"];
         options?: never;
         head?: never;
         /**
-         * Changes keys of a application.
+         * Changes keys of an application.
          * @description Needs the privilege `Manage applications`.
          */
         patch: operations["patchApplication"];
@@ -2582,7 +2582,7 @@ export interface components {
             /** @description What it leads to. */
             state: components["schemas"]["LifecycleState"];
         };
-        /** @description A alias, with what there is to know about it. */
+        /** @description An alias, with what there is to know about it. */
         AliasAsset: {
             /** @constant */
             kind: "alias";
@@ -2696,7 +2696,7 @@ export interface components {
             /** @description There were more rows than `limit`. */
             truncated: boolean;
         };
-        /** @description A api, with what there is to know about it. */
+        /** @description An API, with what there is to know about it. */
         ApiAsset: {
             /** @constant */
             kind: "api";
@@ -2799,7 +2799,7 @@ export interface components {
             /** @description Policies of single operations, written here or in the definition. */
             operationPolicies?: components["schemas"]["OperationPoliciesDoc"][];
         };
-        /** @description A apiDocument, with what there is to know about it. */
+        /** @description An API document, with what there is to know about it. */
         ApiDocumentAsset: {
             /** @constant */
             kind: "apiDocument";
@@ -2892,7 +2892,7 @@ export interface components {
         ApiProperty: ("name" | "version" | "description") | "type" | "tag";
         /** @description Kind of interface. */
         ApiType: "REST";
-        /** @description A application, with what there is to know about it. */
+        /** @description An application, with what there is to know about it. */
         ApplicationAsset: {
             /** @constant */
             kind: "application";
@@ -3037,7 +3037,7 @@ export interface components {
         AuditViewList: {
             items: components["schemas"]["AuditView"][];
         };
-        /** @description A authorizationServer, with what there is to know about it. */
+        /** @description An authorization server, with what there is to know about it. */
         AuthorizationServerAsset: {
             /** @constant */
             kind: "authorizationServer";
@@ -4222,7 +4222,7 @@ export interface components {
             /** @description The policy's own configuration. */
             config?: unknown;
         };
-        /** @description A policyTemplate, with what there is to know about it. */
+        /** @description A policy template, with what there is to know about it. */
         PolicyTemplateAsset: {
             /** @constant */
             kind: "policyTemplate";
@@ -4875,7 +4875,7 @@ export interface components {
             /** @description What members may do. */
             privileges?: components["schemas"]["Privilege"][];
         };
-        /** @description A teamRule, with what there is to know about it. */
+        /** @description A team rule, with what there is to know about it. */
         TeamRuleAsset: {
             /** @constant */
             kind: "teamRule";
@@ -5107,7 +5107,7 @@ export interface components {
             /** @description Text of the body, up to 1 MiB. */
             body?: string | null;
         };
-        /** @description A upstream, with what there is to know about it. */
+        /** @description An upstream, with what there is to know about it. */
         UpstreamAsset: {
             /** @constant */
             kind: "upstream";
@@ -5222,7 +5222,7 @@ export interface components {
             /** @description Name expected in the certificate. Default: the host of the endpoint. */
             serverName?: string | null;
         };
-        /** @description A urlAlias, with what there is to know about it. */
+        /** @description A URL alias, with what there is to know about it. */
         UrlAliasAsset: {
             /** @constant */
             kind: "urlAlias";
