@@ -10,6 +10,8 @@ mod findings;
 mod gate;
 mod levels;
 mod operations;
+mod plans;
+mod portal;
 mod selection;
 mod settings;
 mod shape;
@@ -281,8 +283,10 @@ pub fn compile(
     aliases::check(&config.aliases, &mut problems);
     destinations::check(&config.destinations, &mut problems);
     let faults = settings::compile(&config.settings, aliases::language(&config.aliases), &mut problems);
-    let applications = applications::compile(config, &mut problems);
+    let applications = applications::compile(config, previous, &mut problems);
+    let subscriptions = plans::compile(config, &applications, &mut problems);
     teams::check(config, &mut problems);
+    portal::check(config, &mut problems);
     let url_aliases = url_aliases::compile(config, &mut problems);
     let mut upstreams = upstreams::Upstreams::new(environment, revision);
     for (index, doc) in config.upstreams.iter().enumerate() {
@@ -383,6 +387,7 @@ pub fn compile(
         upstreams,
         upstream_names,
         applications,
+        subscriptions,
         authorization_servers,
         catalog,
         unrouted,

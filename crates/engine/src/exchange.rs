@@ -11,6 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{Method, StatusCode, Uri, Version};
+use model::plan::SubscriptionState;
 use smallvec::SmallVec;
 
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
     calls::{Behalf, CallAnswer, CallRecord, Called, CallerRef, Calling, HostName},
     dynamic_endpoint::DynamicEndpoint,
     identifiers::ClientCertificate,
-    keys::Application,
+    keys::{Application, ApplicationIndex},
     language::Extras,
     log::Log,
     reason::{self, Rejection},
@@ -181,6 +182,8 @@ pub struct Exchange {
     pub application: Option<u32>,
     /// Whether a full decision record is wanted.
     pub recording: bool,
+    /// A policy answered with what it kept of an earlier answer.
+    pub from_cache: bool,
     /// Nothing may be counted or sent: somebody asks what would happen.
     pub dry_run: bool,
     pub steps: Vec<StepRecord>,
@@ -225,6 +228,7 @@ impl Exchange {
             base_length: 0,
             application: None,
             recording: true,
+            from_cache: false,
             dry_run: false,
             steps: Vec::new(),
             attempts: SmallVec::new(),
@@ -243,6 +247,17 @@ impl Exchange {
 
     pub fn application(&self) -> Option<&Application> {
         self.snapshot.applications.get(self.application?)
+    }
+
+    /// Whether an application names the API that is called, or has a subscription to it.
+    pub fn may_call(&self, application: ApplicationIndex) -> bool {
+        let Some(api) = self.api() else { return false };
+        let name = &*api.names.name;
+        self.snapshot.applications.get(application).is_some_and(|known| known.may_call(name))
+            || self.snapshot.subscriptions.find(name, application).is_some_and(|subscription| {
+                // Why one that is not active does not do is told by whoever asks for it.
+                subscription.state == SubscriptionState::Active || api.offers_plans()
+            })
     }
 
     /// The same request for somebody else, with nothing decided about it but its route.

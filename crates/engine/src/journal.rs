@@ -157,6 +157,8 @@ pub struct Finished {
     pub reason: Option<&'static Reason>,
     pub request_bytes: u64,
     pub response_bytes: u64,
+    /// It was answered from a cache.
+    pub from_cache: bool,
     /// The full decision record is kept.
     pub recorded: bool,
     /// Messages on their way into the event store.
@@ -244,6 +246,7 @@ impl Batch {
             reason: exchange.reason,
             request_bytes: measures.request_bytes,
             response_bytes: measures.response_bytes,
+            from_cache: exchange.from_cache,
             recorded: exchange.recording,
             logged: log.is_some(),
             log,

@@ -1,6 +1,12 @@
 //! Applications, and the index that finds one by its API key. Keys are kept as SHA-256 only.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
 
 use foldhash::fast::RandomState;
 
@@ -51,11 +57,33 @@ pub fn parse_origin(text: &str) -> Option<Box<str>> {
 }
 
 /// A key that was found.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct KeyEntry {
+    pub used: Arc<KeyUse>,
     pub application: ApplicationIndex,
     /// When the key stops being accepted.
     pub expires: Option<Timestamp>,
+}
+
+/// When a key was used last. It stays when the configuration changes.
+#[derive(Debug, Default)]
+pub struct KeyUse(AtomicU64);
+
+/// A key that is used all the time is written down this often, in nanoseconds, so that cores do not write the same word
+/// for each request.
+const USED_EVERY: u64 = 60_000_000_000;
+
+impl KeyUse {
+    pub fn at(&self, now: Timestamp) {
+        if now.0.saturating_sub(self.0.load(Relaxed)) >= USED_EVERY {
+            self.0.store(now.0, Relaxed);
+        }
+    }
+
+    /// To the minute; `None` when it was not used since this node began.
+    pub fn last(&self) -> Option<Timestamp> {
+        Some(Timestamp(self.0.load(Relaxed))).filter(|time| time.0 > 0)
+    }
 }
 
 /// Somebody who authenticates with a name and a password.
@@ -88,8 +116,8 @@ impl Applications {
     }
 
     /// The applications whose web pages have this origin, which is in lower case.
-    pub fn by_origin(&self, origin: &str) -> impl Iterator<Item = &Application> {
-        self.origins.get(origin).into_iter().flatten().filter_map(|index| self.get(*index))
+    pub fn by_origin(&self, origin: &str) -> impl Iterator<Item = ApplicationIndex> {
+        self.origins.get(origin).into_iter().flatten().copied()
     }
 
     pub fn user(&self, name: &str) -> Option<&User> {
@@ -98,6 +126,11 @@ impl Applications {
 
     pub fn by_key(&self, hash: &KeyHash) -> Option<&KeyEntry> {
         self.keys.get(hash)
+    }
+
+    /// All keys, by their hashes.
+    pub fn keys(&self) -> impl Iterator<Item = (&KeyHash, &KeyEntry)> {
+        self.keys.iter()
     }
 
     /// Adds a key; `false` when another one has the same hash.

@@ -20,6 +20,7 @@ pub mod language;
 pub mod log;
 pub mod log_mask;
 pub mod payload;
+pub mod plans;
 pub mod policy;
 pub mod private_address;
 pub mod reason;

@@ -51,6 +51,8 @@ pub trait Policy: DeserializeOwned + JsonSchema + 'static {
     const EXCLUDES: &'static [&'static str] = &[];
     /// Whether it finds out which application calls.
     const IDENTIFIES: bool = false;
+    /// Whether it governs every API that offers plans, also where nobody has written it. One policy does.
+    const GOVERNS_PLANS: bool = false;
     /// Whether it means nothing without an identified application. When that depends on the configuration,
     /// [`Policy::needs_application`] says so.
     const NEEDS_APPLICATION: bool = false;
@@ -245,6 +247,7 @@ pub struct PolicyKind {
     pub repeatable: bool,
     pub excludes: &'static [&'static str],
     pub identifies: bool,
+    pub governs_plans: bool,
     /// Whatever its configuration says; some need one only when configured so.
     pub needs_application: bool,
     pub on_failure: FailMode,
@@ -265,6 +268,7 @@ impl PolicyKind {
             repeatable: P::REPEATABLE,
             excludes: P::EXCLUDES,
             identifies: P::IDENTIFIES,
+            governs_plans: P::GOVERNS_PLANS,
             needs_application: P::NEEDS_APPLICATION,
             on_failure: P::ON_FAILURE,
             posture: P::POSTURE,

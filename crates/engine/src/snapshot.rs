@@ -17,6 +17,7 @@ use crate::{
     journal::{ApiNames, Catalog, Measures, OperationNames},
     keys::Applications,
     log::LogSpec,
+    plans::Subscriptions,
     route::{ApiIndex, OperationMatch, OperationTrie, UrlAliases},
     stats::ApiStats,
     upstream::CompiledUpstream,
@@ -37,6 +38,7 @@ pub struct Snapshot {
     pub upstreams: Vec<Arc<CompiledUpstream>>,
     pub(crate) upstream_names: HashMap<String, u32>,
     pub applications: Applications,
+    pub subscriptions: Subscriptions,
     pub authorization_servers: AuthorizationServers,
     pub catalog: Arc<Catalog>,
     /// Requests that found no API.
@@ -96,6 +98,13 @@ pub struct CompiledApi {
     pub(crate) state_keys: Vec<String>,
     /// What there was to say about its policies, said again for as long as they stay.
     pub(crate) findings: Findings,
+}
+
+impl CompiledApi {
+    /// Whether it takes requests of applications with a subscription only.
+    pub fn offers_plans(&self) -> bool {
+        !self.doc.plans.is_empty()
+    }
 }
 
 /// The policies of an operation, in the order of their stages.

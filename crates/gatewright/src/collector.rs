@@ -21,7 +21,10 @@ use engine::{
     reason::Origin,
 };
 use model::{Settings, event::TransactionStatus};
-use store::{BlockBuilder, CallRef, CorrelationId, EventRef, EventStore, MessageRef, Packing};
+use store::{
+    BlockBuilder, CallRef, CorrelationId, EventRef, EventStore, MessageRef, Packing,
+    analytics::{Analytics, Sample},
+};
 use tokio::sync::mpsc;
 
 use crate::{
@@ -81,6 +84,8 @@ impl Collected {
 pub struct Outputs {
     pub settings: Settings,
     pub store: Option<Arc<EventStore>>,
+    /// What requests add up to; there where events are.
+    pub analytics: Option<Arc<Analytics>>,
     pub node: String,
     /// Where alerts go.
     pub destinations: Plans,
@@ -88,6 +93,8 @@ pub struct Outputs {
 
 /// How often old events are looked for.
 const PURGE_EVERY: Duration = Duration::from_secs(3_600);
+/// How often what requests add up to is written.
+const ROLL_UP_EVERY: Duration = Duration::from_secs(60);
 /// Batches taken in one go.
 const AT_ONCE: usize = 64;
 /// A write costs the same for one event and for thousands, so they wait for each other: this long, or this many.
@@ -108,6 +115,7 @@ pub async fn run(
     let mut access_log = AccessLog::default();
     let mut taken = Vec::with_capacity(AT_ONCE);
     let mut purge = tokio::time::interval(PURGE_EVERY);
+    let mut rollup = tokio::time::interval(ROLL_UP_EVERY);
     let mut write = std::pin::pin!(tokio::time::sleep(WRITE_AFTER));
     loop {
         tokio::select! {
@@ -119,12 +127,18 @@ pub async fn run(
             }
             // Asked for after the queue: what waits there is taken first.
             () = collected.asked.notified() => {
-                writer.write(&current(&mut outputs)).await;
+                let outputs = current(&mut outputs);
+                writer.write(&outputs).await;
+                flush(&outputs, &clock).await;
                 collected.caught_up.notify_waiters();
                 continue;
             }
             () = &mut write, if writer.waiting > 0 => {
                 writer.write(&current(&mut outputs)).await;
+                continue;
+            }
+            _ = rollup.tick() => {
+                flush(&current(&mut outputs), &clock).await;
                 continue;
             }
             _ = purge.tick() => {
@@ -138,6 +152,9 @@ pub async fn run(
         let outputs = current(&mut outputs);
         if writer.waiting == 0 {
             write.as_mut().reset(tokio::time::Instant::now() + WRITE_AFTER);
+        }
+        if let Some(analytics) = outputs.analytics.as_ref().filter(|_| outputs.settings.events.enabled) {
+            analytics.record(taken.iter().flat_map(|batch| batch.finished.iter().map(|f| sample(batch, f))));
         }
         for batch in &taken {
             collected.taps.offer(batch);
@@ -158,7 +175,35 @@ pub async fn run(
             writer.write(&outputs).await;
         }
     }
-    writer.write(&current(&mut outputs)).await;
+    let outputs = current(&mut outputs);
+    writer.write(&outputs).await;
+    flush(&outputs, &clock).await;
+}
+
+/// Writes what requests add up to.
+async fn flush(outputs: &Outputs, clock: &engine::Clock) {
+    if let Some(analytics) = &outputs.analytics
+        && let Err(error) = analytics.flush(clock.now().millis()).await
+    {
+        tracing::error!(%error, "what requests add up to could not be stored");
+    }
+}
+
+/// A finished request as it is counted.
+fn sample<'b>(batch: &'b Batch, finished: &Finished) -> Sample<'b> {
+    let refused = finished.reason.filter(|reason| reason.origin != Origin::Upstream);
+    Sample {
+        at_ms: finished.started.millis(),
+        api: batch.api(finished).map_or("", |api| &api.id),
+        application: batch.application(finished).unwrap_or_default(),
+        status: finished.status,
+        refused: refused.map(|reason| reason.code),
+        from_cache: finished.from_cache,
+        request_bytes: finished.request_bytes,
+        response_bytes: finished.response_bytes,
+        total_us: finished.total_us,
+        provider_us: finished.provider_us,
+    }
 }
 
 /// The outputs as they are now; not borrowed, since writing waits.

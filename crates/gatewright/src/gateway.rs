@@ -16,7 +16,7 @@ use engine::{Alerts, Clock, PolicyKind, Snapshot, compile, state::StateRegistry}
 use manager::ManagerError;
 use model::{ConfigDoc, Diagnostic, Diagnostics, Settings};
 use proxy::{BoundListener, DryRun, NameService, Options, Server, SystemNames};
-use store::EventStore;
+use store::{EventStore, analytics::Analytics};
 use tokio::{
     sync::{Mutex as AsyncMutex, mpsc, watch},
     task::JoinHandle,
@@ -175,8 +175,17 @@ impl Gateway {
             prepare(&loaded, &environment, None, 1).map_err(StartError::Config)?;
 
         let store = open_store(&settings, &options.source).await.map_err(StartError::Store)?;
+        let analytics = match &store {
+            // Whoever holds the events holds the directory.
+            Some(_) => {
+                let directory = data_directory(&settings, &options.source);
+                Some(Arc::new(Analytics::open(&directory).await.map_err(StartError::Store)?))
+            }
+            None => None,
+        };
         let collected = Arc::new(Collected::default());
-        let outputs = Outputs { settings: settings.clone(), store, node: node_name(), destinations };
+        let outputs =
+            Outputs { settings: settings.clone(), store, analytics, node: node_name(), destinations };
         let (outputs, outputs_seen) = watch::channel(Arc::new(outputs));
         let desk = opening.open(outputs.subscribe());
         let alert_counts = Arc::clone(&desk.counts);
@@ -319,6 +328,10 @@ impl Gateway {
         {
             tracing::warn!(%error, "the event store could not be closed cleanly");
         }
+        let analytics = self.inner.outputs.borrow().analytics.clone();
+        if let Some(analytics) = analytics {
+            analytics.close().await;
+        }
         // Until now it has said that the gateway is stopping.
         self.answering.abort();
     }
@@ -442,6 +455,12 @@ impl Inner {
     pub async fn events(&self) -> Option<Arc<EventStore>> {
         self.settle().await;
         self.outputs.borrow().store.clone()
+    }
+
+    /// What requests add up to, with everything in it that has ended.
+    pub async fn analytics(&self) -> Option<Arc<Analytics>> {
+        self.settle().await;
+        self.outputs.borrow().analytics.clone()
     }
 
     /// Waits until what has ended before now has been collected.

@@ -17,6 +17,7 @@ mod managed;
 mod master_key;
 mod metrics;
 mod ops;
+mod own_listener;
 pub mod ready;
 mod tap;
 pub mod testing;

@@ -8,10 +8,11 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use axum::extract::Request;
+use axum::{body::Bytes, extract::Request};
 use engine::Clock;
 use manager::{
-    Answering, Assets, Identity, Manager, ManagerError, Node, PolicyType, Prepared, Preparing, Setup,
+    Answering, Assets, Called, Counted, Identity, Manager, ManagerError, Node, PolicyType, Prepared,
+    Preparing, Setup,
 };
 use model::{Diagnostic, Diagnostics, Settings};
 use store::{
@@ -26,7 +27,7 @@ use crate::{
     config::references,
     console,
     gateway::{Inner, data_directory, node_name},
-    master_key, ops,
+    master_key, ops, own_listener,
     ready::Ready,
 };
 
@@ -170,6 +171,7 @@ impl Opened {
         let identity =
             Identity { id: self.id, address: self.address.to_string(), version: env!("CARGO_PKG_VERSION") };
         let mut tasks = vec![self.manager.follow(), self.manager.join(identity)];
+        tasks.push(self.manager.keep_key_uses());
         tasks.extend(self.snapshot.map(|folder| self.manager.keep_snapshot(folder)));
         let router = console::beside(manager::router(Arc::clone(&self.manager)));
         tasks.push(tokio::spawn(async move {
@@ -231,6 +233,28 @@ impl Node for ThisNode {
             schema: (kind.schema)(),
         });
         types.collect()
+    }
+
+    fn analytics(&self) -> Counted<'_> {
+        Box::pin(async move { self.0.upgrade()?.analytics().await })
+    }
+
+    fn key_uses(&self, since: u64) -> Vec<(String, u64)> {
+        let server = self.0.upgrade().and_then(|inner| inner.server());
+        let Some(snapshot) = server.map(|server| server.snapshot()) else { return Vec::new() };
+        let used = snapshot.applications.keys().filter_map(|(hash, entry)| {
+            let at = entry.used.last()?.0 / 1_000;
+            let digits = || hash.iter().map(|byte| format!("{byte:02x}")).collect();
+            (at >= since).then(|| (digits(), at))
+        });
+        used.collect()
+    }
+
+    fn call(&self, request: Request<Bytes>, most: usize) -> Called<'_> {
+        Box::pin(async move {
+            let inner = self.0.upgrade().ok_or("the gateway is stopping")?;
+            own_listener::call(&inner, request, most).await
+        })
     }
 
     fn answer(&self, request: Request) -> Answering<'_> {

@@ -53,6 +53,7 @@ impl Ready {
         inner.outputs.send_replace(Arc::new(Outputs {
             settings: loaded.input.config.settings.clone(),
             store: before.store.clone(),
+            analytics: before.analytics.clone(),
             node: before.node.clone(),
             destinations,
         }));

@@ -11,7 +11,7 @@ use crate::{Assets, Held, kind};
 
 /// Keys of documents whose values are names of assets, and of which kind. A value that is no such name is something else,
 /// such as a URL.
-const KEYS: [(&str, &str); 10] = [
+const KEYS: [(&str, &str); 15] = [
     ("server", "authorizationServer"),
     ("servers", "authorizationServer"),
     ("upstream", "upstream"),
@@ -20,6 +20,11 @@ const KEYS: [(&str, &str); 10] = [
     ("destinations", "destination"),
     ("templates", "policyTemplate"),
     ("apis", "api"),
+    ("api", "api"),
+    ("application", "application"),
+    ("plan", "plan"),
+    ("plans", "plan"),
+    ("wantedPlan", "plan"),
     ("groups", "group"),
     ("teams", "team"),
 ];

@@ -2,16 +2,24 @@
 
 use std::{future::Future, pin::Pin, sync::Arc};
 
-use axum::{extract::Request, response::Response};
+use axum::{body::Bytes, extract::Request, http, response::Response};
 use model::{Diagnostic, Diagnostics};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
+use store::analytics::Analytics;
 
 use crate::Assets;
 
 /// A configuration that is compiled and not served yet, or what is wrong with it.
 pub type Preparing<'a> = Pin<Box<dyn Future<Output = Result<Box<dyn Prepared>, Diagnostics>> + Send + 'a>>;
+
+/// What requests add up to.
+pub type Counted<'a> = Pin<Box<dyn Future<Output = Option<Arc<Analytics>>> + Send + 'a>>;
+
+/// What came of a request, or why it could not be sent.
+pub type Called<'a> =
+    Pin<Box<dyn Future<Output = Result<(http::Response<Bytes>, bool), String>> + Send + 'a>>;
 
 /// What a node answers when it is asked about itself.
 pub type Answering<'a> = Pin<Box<dyn Future<Output = Response> + Send + 'a>>;
@@ -27,6 +35,16 @@ pub trait Node: Send + Sync + 'static {
 
     /// What policies it knows.
     fn policy_types(&self) -> Vec<PolicyType>;
+
+    /// What requests add up to on this node; `None` where it keeps no events.
+    fn analytics(&self) -> Counted<'_>;
+
+    /// When keys were used on this node since a time, by the hexadecimal digits of their SHA-256. Microseconds since 1970.
+    fn key_uses(&self, since: u64) -> Vec<(String, u64)>;
+
+    /// Sends a request to the node's own listener for clients, and reads so much of its answer; the second value says
+    /// whether there was more.
+    fn call(&self, request: Request<Bytes>, most: usize) -> Called<'_>;
 
     /// Answers a question about itself, whose path is as on its operations listener. Whoever asks may do so.
     fn answer(&self, request: Request) -> Answering<'_>;

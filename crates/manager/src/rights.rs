@@ -30,6 +30,9 @@ pub const ADMINISTRATORS: &str = "Administrators";
 const GATEWAY_ADMINISTRATORS: &str = "API-Gateway-Administrators";
 const PROVIDERS: &str = "API-Gateway-Providers";
 
+/// Groups whose members have privileges.
+pub(crate) const ADMINISTERING: [&str; 3] = PREDEFINED;
+
 /// Groups that are always there.
 pub const PREDEFINED: [&str; 3] = [ADMINISTRATORS, GATEWAY_ADMINISTRATORS, PROVIDERS];
 
@@ -42,6 +45,8 @@ pub(crate) struct Rights {
     pub teams: Vec<String>,
     /// Teams do not matter.
     pub sees_everything: bool,
+    /// Only the developer portal is there for the user.
+    pub portal_only: bool,
 }
 
 /// What the members of a group may do.
@@ -64,10 +69,15 @@ impl Rights {
             groups: doc.groups.clone(),
             teams: Vec::new(),
             sees_everything: !team_work || doc.groups.iter().any(administers),
+            portal_only: doc.portal_only,
         };
         for team in all::<TeamDoc>(assets, "team").filter(|team| team.members.include(user, &doc.groups)) {
             rights.privileges.extend(&team.privileges);
             rights.teams.push(team.name.clone());
+        }
+        if doc.portal_only {
+            rights.privileges.clear();
+            rights.sees_everything = false;
         }
         rights.privileges.sort_unstable();
         rights.privileges.dedup();

@@ -25,6 +25,7 @@ use crate::{
     change::{Worked, work_out},
     definitions, keep, kind,
     nodes::{Identity, Serving},
+    pace::Pace,
     rights::{ADMINISTRATORS, PREDEFINED},
     vault::Vault,
 };
@@ -55,6 +56,8 @@ pub enum ManagerError {
 #[derive(Clone, Copy)]
 enum Author<'a> {
     Who(&'a Who),
+    /// Somebody who changes what is theirs. Whoever asked for it has decided that they may.
+    Owner(&'a Who),
     /// Nobody is there yet.
     FirstStart,
 }
@@ -74,6 +77,7 @@ pub struct Setup {
 pub struct Manager {
     pub(crate) store: AssetStore,
     pub(crate) access: Access,
+    pub(crate) pace: Pace,
     node: RwLock<Option<Arc<dyn Node>>>,
     assets: ArcSwap<Assets>,
     /// One change at a time; other nodes are kept out by the store.
@@ -134,6 +138,7 @@ impl Manager {
         Self {
             store,
             access: Access::new(settings),
+            pace: Pace::default(),
             node: RwLock::default(),
             assets: ArcSwap::new(assets),
             changing: Mutex::default(),
@@ -198,6 +203,17 @@ impl Manager {
         self.commit(Author::Who(who), edits, reason).await
     }
 
+    /// Changes what belongs to somebody, who needs no privilege for that: that it is theirs was looked at, and has to be
+    /// bound to the edits by their conditions.
+    pub(crate) async fn change_own(
+        &self,
+        who: &Who,
+        edits: &[Edit],
+        reason: Option<&str>,
+    ) -> Result<Changed, ChangeError> {
+        self.commit(Author::Owner(who), edits, reason).await
+    }
+
     /// What a change would come to. Nothing is changed.
     async fn plan(&self, who: &Who, edits: &[Edit]) -> Result<Changed, ChangeError> {
         self.make_room_for_secrets(edits).await?;
@@ -218,7 +234,7 @@ impl Manager {
         reason: Option<&str>,
     ) -> Result<Changed, ChangeError> {
         let (user, address) = match author {
-            Author::Who(who) => (who.user.as_str(), who.address.to_string()),
+            Author::Who(who) | Author::Owner(who) => (who.user.as_str(), who.address.to_string()),
             Author::FirstStart => (ADMINISTRATOR, String::new()),
         };
         let _one_at_a_time = self.changing.lock().await;

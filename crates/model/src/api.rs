@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ByteSize, Duration, Percent, PolicyDoc};
+use crate::{ByteSize, Duration, Percent, PolicyDoc, portal::ApiPortal};
 
 /// A published interface.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -61,6 +61,13 @@ pub struct ApiDoc {
     /// Largest request body. Default: `settings.limits.bodySize`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_body_size: Option<ByteSize>,
+    /// Names of the plans that new subscriptions can be had by. An API with plans takes requests only of applications
+    /// with an active subscription, and within the limits of its plan. Default: none, and no subscription is asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plans: Vec<String>,
+    /// How the API shows in the developer portal. Default: it is not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub portal: Option<ApiPortal>,
     /// Names of policy templates. Their policies are copied into the API, in this order, before its own. Of a policy
     /// that may be there once, the API's own counts, then that of the template named first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

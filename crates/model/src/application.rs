@@ -22,6 +22,10 @@ pub struct ApplicationDoc {
     /// Who answers for the application.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
+    /// Name of the user whose application it is in the developer portal, and who may change it and its keys there.
+    /// Default: nobody's. `owner` is for people to read, and gives nobody a right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub portal_user: Option<String>,
     /// How the owner is reached, such as an e-mail address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contact: Option<String>,
@@ -124,6 +128,9 @@ pub struct ApiKeyDoc {
     /// Reference to the key itself; it is hashed when the configuration is loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<Secret>,
+    /// RFC 3339 time at which the key was made, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<String>,
     /// RFC 3339 time after which the key is refused. Default: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<String>,

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    AliasDoc, ApiDoc, ApplicationDoc, AuthorizationServerDoc, DestinationDoc, GlobalPolicyDoc, GroupDoc,
-    ListenerDoc, PolicyDoc, PolicyFiles, PolicyTemplateDoc, SecretDoc, Settings, TeamDoc, TeamRuleDoc,
-    UpstreamDoc, UrlAliasDoc, UserDoc, secret::ResolvedSecrets,
+    AliasDoc, ApiDoc, ApiDocumentDoc, ApplicationDoc, AuthorizationServerDoc, DestinationDoc,
+    GlobalPolicyDoc, GroupDoc, ListenerDoc, PlanDoc, PolicyDoc, PolicyFiles, PolicyTemplateDoc, PortalDoc,
+    SecretDoc, Settings, SubscriptionDoc, TeamDoc, TeamRuleDoc, UpstreamDoc, UrlAliasDoc, UserDoc,
+    secret::ResolvedSecrets,
 };
 
 /// Configuration of a gateway: one file, or a folder of files that are added up.
@@ -60,6 +61,18 @@ pub struct ConfigDoc {
     /// Other addresses of APIs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub url_aliases: Vec<UrlAliasDoc>,
+    /// How much of an API subscriptions may use; APIs name plans in `plans`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub plans: Vec<PlanDoc>,
+    /// Which application may call which API by which plan.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub subscriptions: Vec<SubscriptionDoc>,
+    /// What there is to read about APIs in the developer portal. Only the manager looks at them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub api_documents: Vec<ApiDocumentDoc>,
+    /// How the developer portal looks, and who may sign up there: at most one. Only the manager looks at it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub portals: Vec<PortalDoc>,
     /// Secrets that the manager keeps. They are for `gatewright apply`; in the file of a node there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<SecretDoc>,

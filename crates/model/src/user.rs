@@ -18,6 +18,10 @@ pub struct UserDoc {
     /// A locked user cannot authenticate, neither at APIs nor at the manager.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub locked: bool,
+    /// Only the developer portal is there for this user, as for everybody who signed up there: whatever groups and teams
+    /// they are in, they have no privilege, and see nothing of the admin API.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub portal_only: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_name: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use engine::{
-    CompileCx, Compiled, Exchange, Filter, Outcome, Policy, Reason, Rejection, Stage, Step, Verdict,
-    compile::applications::sha256,
+    CompileCx, Compiled, CompiledApi, Exchange, Filter, Outcome, Policy, Reason, Rejection, Stage, Step,
+    Verdict, compile::applications::sha256,
 };
 use http::{HeaderName, HeaderValue, StatusCode, header::WWW_AUTHENTICATE};
 use model::Diagnostic;
@@ -140,8 +140,11 @@ impl Identifier {
         if application.suspended {
             return Err(Rejection::new(&SUSPENDED).detail(format!("application {}", application.name)));
         }
-        let api = exchange.api().map_or("", |api| &api.names.name);
-        if self.lookup == ApiKeyLookup::Strict && !application.may_call(api) {
+        entry.used.at(exchange.started);
+        if self.lookup == ApiKeyLookup::Strict && !exchange.may_call(entry.application)
+            // Whoever asks for a subscription tells what is missing.
+            && !exchange.api().is_some_and(CompiledApi::offers_plans)
+        {
             return Err(Rejection::new(&NOT_REGISTERED)
                 .detail(format!("application {} does not name this API in `apis`", application.name)));
         }

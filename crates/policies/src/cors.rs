@@ -208,8 +208,7 @@ impl Sharing {
     /// origins of every one that may call count.
     fn may_call(&self, exchange: &Exchange, origin: &str) -> bool {
         let by_application = || {
-            let name = exchange.api().map_or("", |api| &api.names.name);
-            exchange.snapshot.applications.by_origin(origin).any(|application| application.may_call(name))
+            exchange.snapshot.applications.by_origin(origin).any(|application| exchange.may_call(application))
         };
         self.origins.contains(origin) || is_own(exchange, origin) || by_application()
     }

@@ -32,6 +32,7 @@ mod schema;
 mod schemas;
 mod script;
 mod shared_map;
+mod subscription;
 #[cfg(test)]
 mod testing;
 mod throttle;
@@ -55,6 +56,7 @@ pub static POLICIES: &[PolicyKind] = &[
     PolicyKind::of::<identify::IdentifyAndAuthorize>(),
     PolicyKind::of::<authorize_user::AuthorizeUser>(),
     PolicyKind::of::<required_scopes::RequiredScopes>(),
+    PolicyKind::of::<subscription::Subscription>(),
     PolicyKind::of::<transformation::RequestTransformation>(),
     PolicyKind::of::<conversion::RequestConversion>(),
     PolicyKind::of::<masking::RequestMasking>(),

@@ -253,6 +253,7 @@ impl Keeper {
         let found = store::find(&self.answers, &key, &exchange.headers, version);
         if let Some(stored) = found.as_ref().filter(|stored| stored.is_usable(exchange.started, &wishes)) {
             exchange.note(|| "hit".into());
+            exchange.from_cache = true;
             let conditions = std::mem::take(&mut exchange.headers);
             let outcome = stored.answer(exchange, &conditions);
             exchange.headers = conditions;

@@ -4,6 +4,7 @@
 //! A row of events is a block of many events, since a row of its own for each would cost more than the request it tells of.
 //! What events mean, when they are written and when old ones are purged is left to others; time is passed in.
 
+pub mod analytics;
 pub mod assets;
 mod block;
 mod day;

@@ -1,17 +1,21 @@
 //! Applications, their keys and identifiers; users and their groups.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use foldhash::fast::RandomState;
 use model::{ApplicationDoc, ConfigDoc, Diagnostic, Diagnostics};
 
 use crate::{
-    Timestamp,
+    Snapshot, Timestamp,
     identifiers::{Identifiers, fingerprint_of},
     keys::{Application, ApplicationIndex, Applications, KeyEntry, KeyHash, User, parse_origin},
 };
 
-pub(super) fn compile(config: &ConfigDoc, problems: &mut Diagnostics) -> Applications {
+pub(super) fn compile(
+    config: &ConfigDoc,
+    previous: Option<&Snapshot>,
+    problems: &mut Diagnostics,
+) -> Applications {
     let mut applications = Applications::default();
     let api_names: std::collections::HashSet<&str> =
         config.apis.iter().filter_map(|api| api.name.as_deref()).collect();
@@ -40,7 +44,7 @@ pub(super) fn compile(config: &ConfigDoc, problems: &mut Diagnostics) -> Applica
         }
         for (place, key) in doc.api_keys.iter().enumerate() {
             let path = format!("{path}.apiKeys[{place}]");
-            match key_entry(key, position) {
+            match key_entry(key, position, previous) {
                 Err(problem) => problems.push(problem.under(&path)),
                 Ok((hash, entry)) => {
                     if !applications.insert_key(hash, entry) {
@@ -276,7 +280,11 @@ fn is_argon2id(text: &str) -> bool {
         && base64(hash)
 }
 
-fn key_entry(key: &model::ApiKeyDoc, application: u32) -> Result<(KeyHash, KeyEntry), Diagnostic> {
+fn key_entry(
+    key: &model::ApiKeyDoc,
+    application: u32,
+    previous: Option<&Snapshot>,
+) -> Result<(KeyHash, KeyEntry), Diagnostic> {
     let hash = match (&key.hash, &key.value) {
         (Some(hash), None) => parse_hash(hash).ok_or_else(|| {
             Diagnostic::error("hash", "expected `sha256:` and 64 hexadecimal digits")
@@ -297,7 +305,9 @@ fn key_entry(key: &model::ApiKeyDoc, application: u32) -> Result<(KeyHash, KeyEn
             )
         })?),
     };
-    Ok((hash, KeyEntry { application, expires }))
+    let known = previous.and_then(|snapshot| snapshot.applications.by_key(&hash));
+    let used = known.map(|entry| Arc::clone(&entry.used)).unwrap_or_default();
+    Ok((hash, KeyEntry { used, application, expires }))
 }
 
 fn parse_hash(text: &str) -> Option<KeyHash> {

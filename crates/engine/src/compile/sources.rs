@@ -134,7 +134,28 @@ impl<'a, 'p> Collector<'a, 'p> {
                 self.add_own(&list, &operation.policies, &format!("{path}.policies"));
             }
         }
+        self.add_plans();
         self.sources
+    }
+
+    /// What asks for subscriptions, where plans are offered and nobody has written it.
+    fn add_plans(&mut self) {
+        let job = self.job;
+        let written = |source: &Source<'_>| {
+            source.kind.governs_plans && !source.doc.disabled && matches!(source.target, Target::All)
+        };
+        if job.doc.plans.is_empty() || self.sources.iter().any(written) {
+            return;
+        }
+        let Some(kind) = job.environment.kinds.iter().find(|kind| kind.governs_plans) else { return };
+        let doc = PolicyDoc {
+            kind: kind.type_name.to_owned(),
+            name: None,
+            disabled: false,
+            config: serde_json::json!({}),
+        };
+        let list = List { level: Level::Api, place: None, template: None, target: Target::All };
+        self.add(&list, Cow::Owned(doc), At::Api, "plans".to_owned());
     }
 
     fn scopes(&mut self) {

@@ -44,6 +44,17 @@ impl Who {
         &self.rights.privileges
     }
 
+    /// Somebody who is being signed up, and may do nothing yet.
+    pub(crate) fn signing_up(user: String, address: IpAddr) -> Self {
+        let rights = Rights { portal_only: true, ..Rights::default() };
+        Self { user, address, rights, session: None, must_change_password: false }
+    }
+
+    /// Whether only the developer portal is there for them.
+    pub(crate) fn is_portal_only(&self) -> bool {
+        self.rights.portal_only
+    }
+
     pub(crate) fn groups(&self) -> &[String] {
         &self.rights.groups
     }

@@ -2,28 +2,33 @@
 
 mod alias;
 mod api;
+mod api_document;
 mod application;
 mod authorization_server;
 mod destination;
 mod group;
 mod listener;
+mod plan;
 mod policy;
 mod policy_template;
+pub(crate) mod portal;
 mod secret;
+pub(crate) mod subscription;
 mod team;
 mod upstream;
 mod url_alias;
 mod user;
 
 use model::{
-    AliasDoc, ApiDoc, ApplicationDoc, AuthorizationServerDoc, DestinationDoc, GlobalPolicyDoc, GroupDoc,
-    ListenerDoc, PolicyTemplateDoc, SecretDoc, TeamDoc, TeamRuleDoc, UpstreamDoc, UrlAliasDoc, UserDoc,
+    AliasDoc, ApiDoc, ApiDocumentDoc, ApplicationDoc, AuthorizationServerDoc, DestinationDoc,
+    GlobalPolicyDoc, GroupDoc, ListenerDoc, PlanDoc, PolicyTemplateDoc, PortalDoc, SecretDoc,
+    SubscriptionDoc, TeamDoc, TeamRuleDoc, UpstreamDoc, UrlAliasDoc, UserDoc,
 };
 
 use crate::Kind;
 
 /// All kinds, in the order in which one refers to another: what comes first stands by itself.
-pub static KINDS: [Kind; 15] = [
+pub static KINDS: [Kind; 19] = [
     Kind::of::<SecretDoc>(),
     Kind::of::<AliasDoc>(),
     Kind::of::<ListenerDoc>(),
@@ -34,11 +39,15 @@ pub static KINDS: [Kind; 15] = [
     Kind::of::<AuthorizationServerDoc>(),
     Kind::of::<PolicyTemplateDoc>(),
     Kind::of::<GlobalPolicyDoc>(),
+    Kind::of::<PlanDoc>(),
     Kind::of::<ApiDoc>(),
+    Kind::of::<ApiDocumentDoc>(),
     Kind::of::<UrlAliasDoc>(),
     Kind::of::<GroupDoc>(),
     Kind::of::<UserDoc>(),
     Kind::of::<ApplicationDoc>(),
+    Kind::of::<SubscriptionDoc>(),
+    Kind::of::<PortalDoc>(),
 ];
 
 /// A kind by its name, `api`, or by its list, `apis`.

@@ -24,7 +24,9 @@ use super::{
     extract::{Bytes, Path, Query},
     route::{Content, Right, Route, get as get_, post, put as put_},
 };
-use crate::{ChangeError, Changed, Condition, DOCUMENT, Edit, Manager, Privilege, Who, Write, definitions};
+use crate::{
+    Assets, ChangeError, Changed, Condition, DOCUMENT, Edit, Manager, Privilege, Who, Write, definitions,
+};
 
 /// Before anything is kept.
 const MANAGE_APIS: Right = Right::Privilege(&[Privilege::ManageApis]);
@@ -184,17 +186,21 @@ async fn get(
     let held = find(&assets, &who, kind, &name)?;
     let doc = held.parsed.typed.downcast_ref::<ApiDoc>();
     let location = doc.and_then(|doc| doc.definition.as_deref());
-    let kept = location.and_then(|location| assets.definition(location)).and_then(|d| d.documents.first());
-    let Some(document) = kept else {
-        return Err(not_found(match location {
+    doc.and_then(|doc| original(&assets, doc)).ok_or_else(|| {
+        not_found(match location {
             Some(url) => format!("the definition of `{name}` is at {url}"),
             None => format!("`{name}` has no definition"),
-        }));
-    };
+        })
+    })
+}
+
+/// The definition of an API as it was uploaded, when it is kept here.
+pub(super) fn original(assets: &Assets, doc: &ApiDoc) -> Option<Response> {
+    let document = assets.definition(doc.definition.as_deref()?)?.documents.first()?;
     let is_json = document.bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
     let content_type = if is_json { "application/json" } else { "application/yaml" };
     let mut response = Body::from(document.bytes.to_vec()).into_response();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    Ok(response)
+    Some(response)
 }

@@ -25,7 +25,8 @@ use super::{
 use crate::{Manager, Privilege, Who, kind};
 
 /// Requests tell who uses which API, and from where.
-const SEE_REQUESTS: Right = Right::Privilege(&[Privilege::ManageApis, Privilege::ViewAdministration]);
+pub(super) const SEE_REQUESTS: Right =
+    Right::Privilege(&[Privilege::ManageApis, Privilege::ViewAdministration]);
 
 pub(super) const ROUTES: &[Route] = &[
     get(

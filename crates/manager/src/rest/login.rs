@@ -17,12 +17,16 @@ use axum::{
 
 use super::{answer::Problem, route::Right, session};
 use crate::{
-    ChangeError, Manager,
+    ChangeError, Manager, Who,
     access::{self, Checked, Credentials, session::csrf_token},
 };
 
 /// What a request in a session sends along when it changes something.
 const CSRF_TOKEN: &str = "x-csrf-token";
+
+/// Somebody who may have proved who they are.
+#[derive(Clone)]
+pub(super) struct Visitor(pub Option<Who>);
 
 pub(super) async fn authorize(
     State((manager, right)): State<(Arc<Manager>, Right)>,
@@ -34,6 +38,10 @@ pub(super) async fn authorize(
     }
     let address = address(&request);
     let Some(credentials) = credentials(request.headers()) else {
+        if right == Right::Visitor {
+            request.extensions_mut().insert(Visitor(None));
+            return next.run(request).await;
+        }
         return challenge(
             "credentials_missing",
             "Send a user and a password with HTTP Basic, or a token with Bearer.",
@@ -58,8 +66,15 @@ pub(super) async fn authorize(
             format!("The password has to be changed first: PUT /api/v1/users/{}/password.", who.user);
         return Problem::new(StatusCode::FORBIDDEN, "password_must_change", detail).into_response();
     }
+    if who.is_portal_only() && !right.is_for_consumers() {
+        let detail = "Only the developer portal is there for you: paths under /api/v1/portal.";
+        return Problem::new(StatusCode::FORBIDDEN, "portal_only", detail).into_response();
+    }
     if let Some(missing) = right.missing(&who) {
         return Problem::from(ChangeError::Forbidden(missing)).into_response();
+    }
+    if right == Right::Visitor {
+        request.extensions_mut().insert(Visitor(Some(who.clone())));
     }
     request.extensions_mut().insert(who);
     next.run(request).await

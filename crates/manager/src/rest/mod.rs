@@ -1,6 +1,8 @@
 //! The admin REST API, `/api/v1`: the same for every kind of asset. Its routes are tables, a part of them in each file.
 
+mod analytics;
 mod answer;
+mod app_keys;
 mod archive;
 mod assets;
 mod audit;
@@ -13,6 +15,7 @@ mod list;
 mod login;
 mod nodes;
 mod openapi;
+mod portal;
 mod route;
 mod session;
 mod sets;
@@ -47,18 +50,25 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     archive::ROUTES,
     nodes::ROUTES,
     keys::ROUTES,
+    app_keys::ROUTES,
+    analytics::ROUTES,
     definition::ROUTES,
     gateway::ROUTES,
     list::ROUTES,
     assets::ROUTES,
 ];
 
+/// Those of the portal, too.
+pub(crate) fn all_routes() -> impl Iterator<Item = &'static Route> {
+    ROUTES.iter().chain(portal::ROUTES).flat_map(|routes| routes.iter())
+}
+
 const OWN: &[Route] = &[
     get("/openapi.json", "getOpenapi", "This API, as an OpenAPI document.", Right::Anyone, || {
         routing::get(|| async { Json(openapi()) })
     })
     .answers_content(200, Content::AnyJson),
-    get("/whoami", "whoAmI", "Who asks, and what they may do.", Right::User, || routing::get(whoami))
+    get("/whoami", "whoAmI", "Who asks, and what they may do.", Right::Consumer, || routing::get(whoami))
         .answers::<WhoView>(200),
     get(
         "/kinds",
@@ -81,7 +91,7 @@ const OWN: &[Route] = &[
 /// Everything under `/api/v1`. It is served with `ConnectInfo`, so that the audit log knows where requests came from.
 pub fn router(manager: Arc<Manager>) -> Router {
     let mut routes = Router::new();
-    for route in ROUTES.iter().flat_map(|routes| routes.iter()) {
+    for route in all_routes() {
         let asked = middleware::from_fn_with_state((Arc::clone(&manager), route.right), login::authorize);
         routes = routes.route(route.path, (route.handler)().layer(asked));
     }

@@ -4,7 +4,7 @@ use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use super::{
-    ROUTES,
+    all_routes,
     answer::ProblemView,
     route::{Content, Right, Route},
 };
@@ -17,7 +17,7 @@ pub fn openapi() -> Value {
         .into_generator();
     let problem = generator.subschema_for::<ProblemView>();
     let mut paths = Map::new();
-    for route in ROUTES.iter().flat_map(|routes| routes.iter()) {
+    for route in all_routes() {
         if route.is_for_each_kind() {
             for kind in &KINDS {
                 let operation = operation(&mut generator, route, Some(kind));
@@ -93,6 +93,10 @@ fn operation(generator: &mut SchemaGenerator, route: &Route, kind: Option<&Kind>
     });
     match route.right {
         Right::Anyone => operation["security"] = json!([]),
+        Right::Visitor => {
+            // Credentials may be sent, and need not.
+            operation["security"] = json!([{}, { "basic": [] }, { "token": [] }, { "session": [] }]);
+        }
         Right::Privilege(privileges) => {
             let names: Vec<_> = privileges.iter().map(|privilege| privilege.name()).collect();
             operation["description"] = format!("Needs the privilege `{}`.", names.join("` or `")).into();
@@ -104,7 +108,7 @@ fn operation(generator: &mut SchemaGenerator, route: &Route, kind: Option<&Kind>
         Right::Change => {
             operation["description"] = "Needs the privileges of the assets that change.".into();
         }
-        Right::Oneself | Right::User => {}
+        Right::Oneself | Right::Consumer | Right::User => {}
     }
     let parameters = parameters(generator, route, kind.is_some());
     if !parameters.is_empty() {

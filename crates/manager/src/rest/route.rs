@@ -15,6 +15,10 @@ pub(crate) enum Right {
     Anyone,
     /// Whoever has proved who they are, even with a password that has to be changed first.
     Oneself,
+    /// Everybody; whoever says who they are has to prove it, and may see more.
+    Visitor,
+    /// Whoever has proved who they are, also those for whom only the developer portal is there.
+    Consumer,
     /// Whoever has proved who they are. What they see is what they may see.
     User,
     /// Users with one of these privileges.
@@ -24,6 +28,11 @@ pub(crate) enum Right {
 }
 
 impl Right {
+    /// Whether it is for those, too, for whom only the developer portal is there.
+    pub(crate) fn is_for_consumers(self) -> bool {
+        matches!(self, Self::Anyone | Self::Visitor | Self::Consumer | Self::Oneself)
+    }
+
     /// The privilege that is missing.
     pub(crate) fn missing(self, who: &Who) -> Option<&'static str> {
         match self {

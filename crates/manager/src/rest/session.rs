@@ -109,7 +109,7 @@ struct LockedAccount {
 }
 
 /// A body with a password in it: what serde says about what it found could repeat a piece of that.
-fn secret_body<T: DeserializeOwned>(body: &Bytes, expected: &str) -> Result<T, Problem> {
+pub(super) fn secret_body<T: DeserializeOwned>(body: &Bytes, expected: &str) -> Result<T, Problem> {
     serde_json::from_slice(body).map_err(|error| {
         let place = format!("line {}, column {}", error.line(), error.column());
         Problem::new(StatusCode::BAD_REQUEST, "bad_request", format!("expected {expected}, see {place}"))

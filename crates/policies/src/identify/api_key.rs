@@ -58,6 +58,7 @@ impl ByApiKey {
             let name = applications.get(entry.application).map_or("?", |application| &application.name);
             return Finding::Wrong(&EXPIRED, format!("application {name}"));
         }
+        entry.used.at(exchange.started);
         Finding::proven(vec![entry.application])
     }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use engine::{Exchange, Outcome, Reason, Rejection, Verdict, keys::ApplicationIndex};
+use engine::{CompiledApi, Exchange, Outcome, Reason, Rejection, Verdict, keys::ApplicationIndex};
 use http::{
     HeaderValue, StatusCode,
     header::{RETRY_AFTER, WWW_AUTHENTICATE},
@@ -161,6 +161,13 @@ impl Authorizer {
         if let Some(suspended) = applications.iter().find(|index| self.is_looked_at(exchange, **index)) {
             return Decision::Refused(&SUSPENDED, format!("application {}", name(suspended)).into());
         }
+        if proven
+            && exchange.api().is_some_and(CompiledApi::offers_plans)
+            && let Some(known) = applications.iter().find(|index| !self.is_suspended(exchange, **index))
+        {
+            // It has no subscription, which is told by whoever asks for one.
+            return Decision::Application(*known);
+        }
         match applications.first() {
             // Whoever shares an address with an application has not shown to be it.
             Some(other) if proven => {
@@ -172,14 +179,15 @@ impl Authorizer {
     }
 
     fn may_be(&self, exchange: &Exchange, application: ApplicationIndex) -> bool {
-        let known = exchange.snapshot.applications.get(application);
-        known.is_some_and(|known| !known.suspended) && self.is_looked_at(exchange, application)
+        !self.is_suspended(exchange, application) && self.is_looked_at(exchange, application)
+    }
+
+    fn is_suspended(&self, exchange: &Exchange, application: ApplicationIndex) -> bool {
+        exchange.snapshot.applications.get(application).is_none_or(|known| known.suspended)
     }
 
     fn is_looked_at(&self, exchange: &Exchange, application: ApplicationIndex) -> bool {
-        let api = exchange.api().map_or("", |api| &api.names.name);
-        let known = exchange.snapshot.applications.get(application);
-        self.lookup != IdentifyLookup::Strict || known.is_some_and(|known| known.may_call(api))
+        self.lookup != IdentifyLookup::Strict || exchange.may_call(application)
     }
 
     /// Whether some rule is for credentials: then an address that nobody claims is no reason to let a call pass.

@@ -106,6 +106,27 @@ const TABLES: &[Table] = &[
         ],
     },
     Table {
+        name: "portal_rating",
+        columns: &[("api", Text), ("username", Text), ("stars", Number), ("at", Number)],
+    },
+    Table {
+        name: "portal_comment",
+        columns: &[("id", Text), ("api", Text), ("username", Text), ("at", Number), ("content", Text)],
+    },
+    Table {
+        name: "sign_up",
+        columns: &[
+            ("username", Text),
+            ("first_name", Text),
+            ("last_name", Text),
+            ("email", Text),
+            ("message", Text),
+            ("password_hash", Text),
+            ("at", Number),
+        ],
+    },
+    Table { name: "key_use", columns: &[("hash", Text), ("used_at", Number)] },
+    Table {
         name: "data_key",
         columns: &[("id", Text), ("master", Text), ("wrapped", Text), ("created_at", Number)],
     },

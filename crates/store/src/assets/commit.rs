@@ -164,6 +164,8 @@ async fn commit_or_stop(database: &Database, commit: &Commit<'_>) -> Result<u64,
                 "DELETE FROM credential WHERE username = $1",
                 "DELETE FROM token WHERE username = $1",
                 "DELETE FROM session WHERE username = $1",
+                "DELETE FROM portal_rating WHERE username = $1",
+                "DELETE FROM portal_comment WHERE username = $1",
             ] {
                 query(statement).bind(user).execute(&mut *transaction).await?;
             }

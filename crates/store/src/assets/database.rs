@@ -12,11 +12,12 @@ use sqlx::{
 use crate::StoreError;
 
 /// Statements that bring the tables up to date, oldest first. What was released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 4] = [
+const MIGRATIONS: [(i64, &str, &str); 5] = [
     (1, "assets", include_str!("../../migrations/0001_assets.sql")),
     (2, "access", include_str!("../../migrations/0002_access.sql")),
     (3, "nodes", include_str!("../../migrations/0003_nodes.sql")),
     (4, "secrets", include_str!("../../migrations/0004_secrets.sql")),
+    (7, "portal", include_str!("../../migrations/0007_portal.sql")),
 ];
 
 /// Connections of one node to PostgreSQL.

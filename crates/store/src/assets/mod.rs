@@ -11,6 +11,7 @@ mod database;
 mod document;
 mod feed;
 mod node;
+mod portal;
 mod read;
 mod session;
 pub mod snapshot;
@@ -27,6 +28,7 @@ pub use data_key::DataKey;
 pub use database::StoreUrl;
 pub(crate) use database::is_away;
 pub use node::Node;
+pub use portal::{Comment, Rating, SignUpRow};
 pub use session::Session;
 pub use token::Token;
 
