@@ -450,6 +450,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/plans/{name}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The versions of a plan, newest first. */
+        get: operations["getPlanHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/apis/{name}/history": {
         parameters: {
             query?: never;
@@ -459,6 +476,23 @@ export interface paths {
         };
         /** The versions of a api, newest first. */
         get: operations["getApiHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/apiDocuments/{name}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The versions of a apiDocument, newest first. */
+        get: operations["getApiDocumentHistory"];
         put?: never;
         post?: never;
         delete?: never;
@@ -527,6 +561,40 @@ export interface paths {
         };
         /** The versions of a application, newest first. */
         get: operations["getApplicationHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/subscriptions/{name}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The versions of a subscription, newest first. */
+        get: operations["getSubscriptionHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portals/{name}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The versions of a portal, newest first. */
+        get: operations["getPortalHistory"];
         put?: never;
         post?: never;
         delete?: never;
@@ -706,6 +774,70 @@ export interface paths {
          * @description Needs the privilege `Manage system settings`.
          */
         post: operations["rotateMasterKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/applications/{name}/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The API keys of an application, and when they were used last.
+         * @description Needs the privilege `Manage applications`.
+         */
+        get: operations["listApplicationKeys"];
+        put?: never;
+        /**
+         * Makes an API key for an application, which is told once.
+         * @description Needs the privilege `Manage applications`.
+         */
+        post: operations["createApplicationKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/applications/{name}/keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Takes an API key away, which is refused at once.
+         * @description Needs the privilege `Manage applications`.
+         */
+        delete: operations["deleteApplicationKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/analytics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What requests add up to: traffic, errors, latency, refusals and cache hits, by time, API and application, as JSON or CSV.
+         * @description Needs the privilege `Manage APIs` or `View administration configurations`.
+         */
+        get: operations["getAnalytics"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1084,6 +1216,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/plans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A page of plans. */
+        get: operations["listPlans"];
+        put?: never;
+        /**
+         * Makes a plan.
+         * @description Needs the privilege `Manage packages and plans`.
+         */
+        post: operations["createPlan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/apis": {
         parameters: {
             query?: never;
@@ -1099,6 +1252,27 @@ export interface paths {
          * @description Needs the privilege `Manage APIs`.
          */
         post: operations["createApi"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/apiDocuments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A page of apiDocuments. */
+        get: operations["listApiDocuments"];
+        put?: never;
+        /**
+         * Makes a apiDocument.
+         * @description Needs the privilege `Manage APIs`.
+         */
+        post: operations["createApiDocument"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1183,6 +1357,48 @@ export interface paths {
          * @description Needs the privilege `Manage applications`.
          */
         post: operations["createApplication"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/subscriptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A page of subscriptions. */
+        get: operations["listSubscriptions"];
+        put?: never;
+        /**
+         * Makes a subscription.
+         * @description Needs the privilege `Manage packages and plans`.
+         */
+        post: operations["createSubscription"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A page of portals. */
+        get: operations["listPortals"];
+        put?: never;
+        /**
+         * Makes a portal.
+         * @description Needs the privilege `Publish to Developer Portal`.
+         */
+        post: operations["createPortal"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1479,6 +1695,35 @@ export interface paths {
         patch: operations["patchPolicy"];
         trace?: never;
     };
+    "/plans/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A plan. */
+        get: operations["getPlan"];
+        /**
+         * Replaces a plan, or makes it.
+         * @description Needs the privilege `Manage packages and plans`.
+         */
+        put: operations["putPlan"];
+        post?: never;
+        /**
+         * Deletes a plan.
+         * @description Needs the privilege `Manage packages and plans`.
+         */
+        delete: operations["deletePlan"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes keys of a plan.
+         * @description Needs the privilege `Manage packages and plans`.
+         */
+        patch: operations["patchPlan"];
+        trace?: never;
+    };
     "/apis/{name}": {
         parameters: {
             query?: never;
@@ -1506,6 +1751,35 @@ export interface paths {
          * @description Needs the privilege `Manage APIs`.
          */
         patch: operations["patchApi"];
+        trace?: never;
+    };
+    "/apiDocuments/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A apiDocument. */
+        get: operations["getApiDocument"];
+        /**
+         * Replaces a apiDocument, or makes it.
+         * @description Needs the privilege `Manage APIs`.
+         */
+        put: operations["putApiDocument"];
+        post?: never;
+        /**
+         * Deletes a apiDocument.
+         * @description Needs the privilege `Manage APIs`.
+         */
+        delete: operations["deleteApiDocument"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes keys of a apiDocument.
+         * @description Needs the privilege `Manage APIs`.
+         */
+        patch: operations["patchApiDocument"];
         trace?: never;
     };
     "/urlAliases/{name}": {
@@ -1624,6 +1898,455 @@ export interface paths {
         patch: operations["patchApplication"];
         trace?: never;
     };
+    "/subscriptions/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A subscription. */
+        get: operations["getSubscription"];
+        /**
+         * Replaces a subscription, or makes it.
+         * @description Needs the privilege `Manage packages and plans`.
+         */
+        put: operations["putSubscription"];
+        post?: never;
+        /**
+         * Deletes a subscription.
+         * @description Needs the privilege `Manage packages and plans`.
+         */
+        delete: operations["deleteSubscription"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes keys of a subscription.
+         * @description Needs the privilege `Manage packages and plans`.
+         */
+        patch: operations["patchSubscription"];
+        trace?: never;
+    };
+    "/portals/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A portal. */
+        get: operations["getPortal"];
+        /**
+         * Replaces a portal, or makes it.
+         * @description Needs the privilege `Publish to Developer Portal`.
+         */
+        put: operations["putPortal"];
+        post?: never;
+        /**
+         * Deletes a portal.
+         * @description Needs the privilege `Publish to Developer Portal`.
+         */
+        delete: operations["deletePortal"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes keys of a portal.
+         * @description Needs the privilege `Publish to Developer Portal`.
+         */
+        patch: operations["patchPortal"];
+        trace?: never;
+    };
+    "/portal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the developer portal looks, and who is signed in. */
+        get: operations["getPortalLook"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/pages/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A page of the developer portal. */
+        get: operations["getPortalPage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/apis": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The APIs of the portal that are there for whoever asks. */
+        get: operations["listPortalApis"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/apis/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An API of the portal, by its name with version or by its id. */
+        get: operations["getPortalApi"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/apis/{name}/definition": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The definition of an API of the portal. */
+        get: operations["getPortalDefinition"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/documents/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A document about an API: Markdown as text, a file as it is. */
+        get: operations["getPortalDocument"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/apis/{name}/rating": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Rates an API, 1 to 5 stars. */
+        put: operations["rateApi"];
+        post?: never;
+        /** Takes one's rating back. */
+        delete: operations["unrateApi"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/apis/{name}/comments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Comments on an API, the newest first. */
+        get: operations["listComments"];
+        put?: never;
+        /** Comments on an API. */
+        post: operations["comment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/comments/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Deletes one's own comment; whoever publishes to the portal deletes any. */
+        delete: operations["deleteComment"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/signUp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks to become a user of the portal. */
+        post: operations["signUp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/profile": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is known of whoever asks. */
+        get: operations["getProfile"];
+        /** Changes one's own profile. */
+        put: operations["putProfile"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/applications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One's own applications. */
+        get: operations["listOwnApplications"];
+        put?: never;
+        /** Makes an application. */
+        post: operations["createOwnApplication"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/applications/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An application of one's own. */
+        get: operations["getOwnApplication"];
+        /** Changes what an application says about itself. Its name stays. */
+        put: operations["putOwnApplication"];
+        post?: never;
+        /** Deletes an application with its keys and subscriptions. */
+        delete: operations["deleteOwnApplication"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/applications/{name}/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes an API key for an application of one's own, which is told once; another one can end after an overlap. */
+        post: operations["createOwnKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/applications/{name}/keys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes an API key away, which is refused at once. */
+        delete: operations["deleteOwnKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/subscriptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The subscriptions of one's own applications. */
+        get: operations["listOwnSubscriptions"];
+        put?: never;
+        /** Asks for a subscription of an application to an API. Where its plan wants that, somebody has to approve it. */
+        post: operations["subscribe"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/subscriptions/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Moves a subscription to another plan, at once or when somebody has approved it. */
+        put: operations["changeOwnSubscription"];
+        post?: never;
+        /** Gives a subscription up, at once. */
+        delete: operations["unsubscribe"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/applications/{name}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Requests, errors and latency of an application of one's own, by API, on the node that answers. */
+        get: operations["getOwnUsage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends a request to an API of the portal through the gateway, with the consumer's own credentials. */
+        post: operations["tryApi"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/approvals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What waits for approval, as far as whoever asks may decide on it.
+         * @description Needs the privilege `Manage packages and plans` or `Manage user administration`.
+         */
+        get: operations["listApprovals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/signUps/{name}/decision": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Approves that somebody signs up, or refuses it.
+         * @description Needs the privilege `Manage user administration`.
+         */
+        post: operations["decideSignUp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/subscriptions/{name}/decision": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Approves a subscription or its move to another plan, or refuses it.
+         * @description Needs the privilege `Manage packages and plans`.
+         */
+        post: operations["decideSubscription"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1666,6 +2389,81 @@ export interface components {
             value: string;
             /** @description What the alias is for, for people. */
             description?: string | null;
+        };
+        /** @enum {string} */
+        AnalyticsFormat: "json" | "csv";
+        AnalyticsGroup: ("none" | "api" | "application") | "both";
+        AnalyticsInterval: ("minute" | "hour") | "all" | "day";
+        /** @description What the requests of a bucket of time add up to. Buckets without requests are left out. */
+        AnalyticsItem: {
+            /**
+             * Format: uint64
+             * @description When the bucket begins, in milliseconds since 1970.
+             */
+            at: number;
+            /** @description As in `Orders:1.0`; empty for requests that found no API. Missing where APIs are not told apart. */
+            api?: string | null;
+            /** @description Empty for requests that no application was identified for. Missing where applications are not told apart. */
+            application?: string | null;
+            /** Format: uint64 */
+            requests: number;
+            /**
+             * Format: uint64
+             * @description Answers with a status of 400 to 499.
+             */
+            clientErrors: number;
+            /**
+             * Format: uint64
+             * @description Answers with a status of 500 and above.
+             */
+            serverErrors: number;
+            /**
+             * Format: uint64
+             * @description Requests that a policy or the gateway refused.
+             */
+            refused: number;
+            /** @description The same by the code of the reason. */
+            reasons: {
+                [key: string]: number;
+            };
+            /**
+             * Format: uint64
+             * @description Answers from the cache.
+             */
+            cacheHits: number;
+            /** Format: uint64 */
+            requestBytes: number;
+            /** Format: uint64 */
+            responseBytes: number;
+            /**
+             * Format: double
+             * @description Milliseconds from the request to the end of its answer.
+             */
+            averageMs: number;
+            /**
+             * Format: double
+             * @description The part of it that the native service took.
+             */
+            providerMs: number;
+            /**
+             * Format: double
+             * @description Half of the requests took no longer. Within one part in thirty-two, as those below.
+             */
+            p50Ms: number;
+            /** Format: double */
+            p90Ms: number;
+            /** Format: double */
+            p99Ms: number;
+        };
+        /** @description What requests add up to. */
+        AnalyticsReport: {
+            /** Format: uint64 */
+            from: number;
+            /** Format: uint64 */
+            to: number;
+            items: components["schemas"]["AnalyticsItem"][];
+            /** @description There were more rows than `limit`. */
+            truncated: boolean;
         };
         /** @description A api, with what there is to know about it. */
         ApiAsset: {
@@ -1746,6 +2544,13 @@ export interface components {
             /** @description Largest request body. Default: `settings.limits.bodySize`. */
             maxBodySize?: components["schemas"]["ByteSize"] | null;
             /**
+             * @description Names of the plans that new subscriptions can be had by. An API with plans takes requests only of applications
+             *     with an active subscription, and within the limits of its plan. Default: none, and no subscription is asked for.
+             */
+            plans?: string[];
+            /** @description How the API shows in the developer portal. Default: it is not there. */
+            portal?: components["schemas"]["ApiPortal"] | null;
+            /**
              * @description Names of policy templates. Their policies are copied into the API, in this order, before its own. Of a policy
              *     that may be there once, the API's own counts, then that of the template named first.
              */
@@ -1759,14 +2564,86 @@ export interface components {
             /** @description Policies of single operations, written here or in the definition. */
             operationPolicies?: components["schemas"]["OperationPoliciesDoc"][];
         };
+        /** @description A apiDocument, with what there is to know about it. */
+        ApiDocumentAsset: {
+            /** @constant */
+            kind: "apiDocument";
+            /**
+             * Format: uuid
+             * @description Stays when the asset is renamed.
+             */
+            id: string;
+            name: string;
+            /** @description The revision that changed it last. */
+            revision: number;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            changedAt: string;
+            spec: components["schemas"]["ApiDocumentDoc"];
+            warnings?: components["schemas"]["Diagnostic"][];
+        };
+        ApiDocumentAssets: {
+            items: components["schemas"]["ApiDocumentAsset"][];
+            /** @description How many there are on all pages. */
+            total: number;
+            /** @description `after` of the next page. */
+            next: string | null;
+            revision: number;
+        };
+        /** @description Something to read about an API: exactly one of `markdown`, `url` and `file`. */
+        ApiDocumentDoc: {
+            /** @description Unique name. */
+            name: string;
+            /** @description The API that it is about, by its name, which means all versions, or as `Orders:2.0`. */
+            api: string;
+            /** @description What readers see. Default: the name. */
+            title?: string | null;
+            /** @description What is in it, in a sentence. */
+            summary?: string | null;
+            /** @description The text itself, in Markdown, up to 512 KiB. */
+            markdown?: string | null;
+            /** @description Where it is found, a URL with `https:` or `http:`. */
+            url?: string | null;
+            /** @description A file to download. */
+            file?: components["schemas"]["ApiDocumentFile"] | null;
+        };
+        /** @description A file to download. */
+        ApiDocumentFile: {
+            /** @description What it is called when it is saved, without a path. */
+            name: string;
+            /** @description Such as `application/pdf`. */
+            mediaType: string;
+            /** @description Its bytes in base64, up to 2 MiB of them. */
+            data: string;
+        };
         /** @description An API key: the hash of one, or a reference to where its value is kept. */
         ApiKeyDoc: {
             /** @description `sha256:` and 64 hexadecimal digits, as `gatewright key` prints it. */
             hash?: string | null;
             /** @description Reference to the key itself; it is hashed when the configuration is loaded. */
             value?: components["schemas"]["Secret"] | null;
+            /** @description RFC 3339 time at which the key was made, for people. */
+            created?: string | null;
             /** @description RFC 3339 time after which the key is refused. Default: never. */
             expires?: string | null;
+        };
+        /** @description How an API shows in the developer portal. */
+        ApiPortal: {
+            /** @description Who sees the API. */
+            visibility?: components["schemas"]["PortalVisibility"];
+            /** @description Names of groups whose members see it, with visibility `restricted`. */
+            groups?: string[];
+            /** @description Names of teams whose members see it, with visibility `restricted`. */
+            teams?: string[];
+            /** @description Categories that it is listed under, such as `Payments`. */
+            categories?: string[];
+            /** @description One sentence for lists. Default: `description` of the API. */
+            summary?: string | null;
+            /** @description Who answers questions about it: an address or a URL. */
+            contact?: string | null;
+            /** @description What changed, the newest first, in Markdown. */
+            changes?: components["schemas"]["PortalChange"][];
         };
         /** @description Property of an API that a condition looks at. */
         ApiProperty: ("name" | "version" | "description") | "type" | "tag";
@@ -1809,6 +2686,11 @@ export interface components {
             version?: string | null;
             /** @description Who answers for the application. */
             owner?: string | null;
+            /**
+             * @description Name of the user whose application it is in the developer portal, and who may change it and its keys there.
+             *     Default: nobody's. `owner` is for people to read, and gives nobody a right.
+             */
+            portalUser?: string | null;
             /** @description How the owner is reached, such as an e-mail address. */
             contact?: string | null;
             /** @description Names of the teams that manage it, when `settings.manager.enableTeamWork` is on. Default: everybody's. */
@@ -1856,6 +2738,13 @@ export interface components {
         AppliesToMatch: "all" | "any";
         /** @description How a property is compared. Those with `not` hold exactly when the one without it does not. */
         AppliesToOperator: ("equals" | "notEquals" | "contains" | "notContains" | "startsWith" | "notStartsWith" | "endsWith" | "notEndsWith") | "lessThan" | "greaterThan";
+        /** @description What waits for approval. */
+        Approvals: {
+            /** @description The longest waiting first. Empty for those who may not manage users. */
+            signUps: components["schemas"]["SignUpView"][];
+            /** @description By name: those that are pending, and those that move to another plan. Empty for those who may not manage plans. */
+            subscriptions: components["schemas"]["SubscriptionView"][];
+        };
         /** @description Assets that can be taken to another store. */
         Archive: {
             /** @description `gatewright archive`. */
@@ -2024,6 +2913,7 @@ export interface components {
             /** @description Requests with this header always go there. */
             header?: components["schemas"]["HeaderMatch"] | null;
         };
+        CatalogSort: "name" | "rating" | "changed";
         /** @description A certificate chain and its private key, both PEM files. Replaced files are taken up without a restart. */
         CertificateDoc: {
             /** @description PEM file with the chain, leaf first. */
@@ -2061,6 +2951,23 @@ export interface components {
             /** @description Name of the authorization server, since clients of two servers may have the same id. Default: the only one. */
             server?: string | null;
         };
+        CommentPage: {
+            items: components["schemas"]["CommentView"][];
+            /**
+             * Format: uint64
+             * @description `before` of the next page.
+             */
+            next?: number | null;
+        };
+        /** @description A comment on an API. */
+        CommentView: {
+            id: string;
+            user: string;
+            at: string;
+            text: string;
+            /** @description Whoever asks may delete it. */
+            deletable: boolean;
+        };
         ConfigurationSet: {
             secrets?: components["schemas"]["SecretDoc"][];
             aliases?: components["schemas"]["AliasDoc"][];
@@ -2072,11 +2979,21 @@ export interface components {
             authorizationServers?: components["schemas"]["AuthorizationServerDoc"][];
             policyTemplates?: components["schemas"]["PolicyTemplateDoc"][];
             policies?: components["schemas"]["GlobalPolicyDoc"][];
+            plans?: components["schemas"]["PlanDoc"][];
             apis?: components["schemas"]["ApiDoc"][];
+            apiDocuments?: components["schemas"]["ApiDocumentDoc"][];
             urlAliases?: components["schemas"]["UrlAliasDoc"][];
             groups?: components["schemas"]["GroupDoc"][];
             users?: components["schemas"]["UserDoc"][];
             applications?: components["schemas"]["ApplicationDoc"][];
+            subscriptions?: components["schemas"]["SubscriptionDoc"][];
+            portals?: components["schemas"]["PortalDoc"][];
+        };
+        /** @description What somebody has decided. */
+        Decision: {
+            approve: boolean;
+            /** @description Why, up to 1000 bytes: for the audit log, and for whoever asked for a subscription. */
+            message?: string | null;
         };
         /** @description What is left of a deleted asset. */
         Deleted: {
@@ -2186,6 +3103,21 @@ export interface components {
             message: string;
             /** @description What to do about it. */
             help?: string | null;
+        };
+        /** @enum {string} */
+        DocumentKind: "markdown" | "link" | "file";
+        /** @description Something to read about an API. */
+        DocumentView: {
+            /** @description For `GET /portal/documents/{name}`, but for links. */
+            name: string;
+            title: string;
+            summary?: string | null;
+            kind: components["schemas"]["DocumentKind"];
+            /** @description Where a link leads. */
+            url?: string | null;
+            /** @description What a file is called, and what it is. */
+            fileName?: string | null;
+            mediaType?: string | null;
         };
         /**
          * @description A number with a unit: ms, s, m, h, d or w.
@@ -2404,6 +3336,21 @@ export interface components {
             title: string;
             version: string;
         };
+        /** @description An API key, without its text. */
+        KeyView: {
+            /** @description The beginning of its hash. Missing where the configuration refers to the key itself. */
+            id?: string | null;
+            created?: string | null;
+            /** @description When it is refused from. */
+            expires?: string | null;
+            expired: boolean;
+            /** @description To the minute, on any node; missing when it was never used. */
+            lastUsed?: string | null;
+        };
+        /** @description Everything of a kind that there is. */
+        KeyViewList: {
+            items: components["schemas"]["KeyView"][];
+        };
         /** @description Master keys, by what they are called. */
         KeysView: {
             encryptsWith?: string | null;
@@ -2483,6 +3430,19 @@ export interface components {
             user: string;
             password: string;
         };
+        /** @description A new API key. */
+        MadeKey: {
+            /** @description The beginning of its hash. Missing where the configuration refers to the key itself. */
+            id?: string | null;
+            created?: string | null;
+            /** @description When it is refused from. */
+            expires?: string | null;
+            expired: boolean;
+            /** @description To the minute, on any node; missing when it was never used. */
+            lastUsed?: string | null;
+            /** @description What the application sends. It is told this once. */
+            key: string;
+        };
         /** @description A new access token. */
         MadeToken: {
             id: string;
@@ -2513,6 +3473,41 @@ export interface components {
              */
             share: components["schemas"]["Percent"];
         };
+        /** @description What an application says about itself. */
+        NewApplication: {
+            /** @description 1 to 100 letters, digits, spaces and `.`, `_`, `-`; nobody else's application may have it. */
+            name: string;
+            description?: string | null;
+            /** @description How one can be reached about it. */
+            contact?: string | null;
+            /**
+             * @description Origins of its web pages, such as `https://shop.example`, which the APIs that it may call then let in. At most 20.
+             * @default []
+             */
+            origins: string[];
+        };
+        NewComment: {
+            /** @description Text, up to 4000 bytes. It is shown as text: nothing in it is taken for Markdown or HTML. */
+            text: string;
+        };
+        /** @description What a new API key is to be like. */
+        NewKey: {
+            /**
+             * @description Such as `90d`, after which the key is refused. Default: never.
+             * @default null
+             */
+            expiresIn: components["schemas"]["Duration"] | null;
+            /**
+             * @description Id of a key that it takes the place of.
+             * @default null
+             */
+            replaces: string | null;
+            /**
+             * @description With `replaces`: the other key goes on for so long. Default: 1d; `0s` for not at all.
+             * @default null
+             */
+            overlap: components["schemas"]["Duration"] | null;
+        };
         NewPassword: {
             password: string;
             /** @description The password that it is now: needed in a session, for one's own. */
@@ -2522,6 +3517,39 @@ export interface components {
              * @default false
              */
             temporary: boolean;
+        };
+        /** @description What one says of oneself; what is missing is forgotten. */
+        NewProfile: {
+            firstName?: string | null;
+            lastName?: string | null;
+            email?: string | null;
+        };
+        NewRating: {
+            /** Format: uint64 */
+            stars: number;
+        };
+        /** @description Somebody who wants to become a user of the portal. */
+        NewSignUp: {
+            /** @description 3 to 64 letters, digits and `.`, `_`, `-`, `@`, beginning with a letter or a digit. */
+            user: string;
+            /** @description As `settings.manager.passwords` wants it. */
+            password: string;
+            firstName?: string | null;
+            lastName?: string | null;
+            email?: string | null;
+            /** @description For whoever approves it, up to 1000 bytes. */
+            message?: string | null;
+        };
+        /** @description A subscription that somebody wants. */
+        NewSubscription: {
+            /** @description Name of an application of one's own. */
+            application: string;
+            /** @description Name of the API, without a version. */
+            api: string;
+            /** @description Name of a plan that the API offers. */
+            plan: string;
+            /** @description For whoever approves it, up to 1000 bytes. */
+            message?: string | null;
         };
         NewToken: {
             /** @description What it is for. */
@@ -2598,12 +3626,131 @@ export interface components {
         };
         /** @description Property of an operation that a condition looks at. */
         OperationProperty: "method" | "tag" | "name" | "path";
+        /** @description Another plan for a subscription. */
+        OtherPlan: {
+            /** @description Name of a plan that the API offers. */
+            plan: string;
+            /** @description For whoever approves it, up to 1000 bytes. */
+            message?: string | null;
+        };
+        /** @description An application of whoever asks. */
+        OwnApplication: {
+            id: string;
+            name: string;
+            description?: string | null;
+            contact?: string | null;
+            /** @description Origins of its web pages. */
+            origins: string[];
+            /** @description It is recognised and refused. Whoever manages the gateway has decided so. */
+            suspended: boolean;
+            keys: components["schemas"]["KeyView"][];
+            subscriptions: components["schemas"]["SubscriptionView"][];
+            createdAt: string;
+        };
+        /** @description Everything of a kind that there is. */
+        OwnApplicationList: {
+            items: components["schemas"]["OwnApplication"][];
+        };
         /**
          * @description A percentage from 0% to 100%.
          * @example 5%
          * @example 12.5%
          */
         Percent: string;
+        /** @description A plan, with what there is to know about it. */
+        PlanAsset: {
+            /** @constant */
+            kind: "plan";
+            /**
+             * Format: uuid
+             * @description Stays when the asset is renamed.
+             */
+            id: string;
+            name: string;
+            /** @description The revision that changed it last. */
+            revision: number;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            changedAt: string;
+            spec: components["schemas"]["PlanDoc"];
+            warnings?: components["schemas"]["Diagnostic"][];
+        };
+        PlanAssets: {
+            items: components["schemas"]["PlanAsset"][];
+            /** @description How many there are on all pages. */
+            total: number;
+            /** @description `after` of the next page. */
+            next: string | null;
+            revision: number;
+        };
+        /** @description How much of an API a subscription may use. APIs name the plans that they offer in `plans`. */
+        PlanDoc: {
+            /** @description Unique name, by which APIs and subscriptions refer to the plan. */
+            name: string;
+            /** @description What consumers see instead of the name. */
+            displayName?: string | null;
+            /** @description What the plan is for, for people. */
+            description?: string | null;
+            /** @description How fast requests may come. Default: as fast as the gateway takes them. */
+            rate?: components["schemas"]["PlanRate"] | null;
+            /** @description How many requests there may be in a window of the calendar. Default: any number. */
+            quota?: components["schemas"]["PlanQuota"] | null;
+            /**
+             * @description Refuse requests when `quota` is used up. Otherwise they pass, and the headers tell the caller that nothing is left.
+             *     `rate` is always kept to.
+             */
+            stopOnQuotaReach?: boolean;
+            /** @description Subscriptions that consumers ask for in the portal wait until somebody approves them. */
+            approval?: boolean;
+        };
+        /**
+         * @description A unit of the calendar. Weeks begin with Monday.
+         * @enum {string}
+         */
+        PlanPeriod: "minute" | "hour" | "day" | "week" | "month" | "year";
+        /** @description How many requests there may be in a window of the calendar, in UTC. */
+        PlanQuota: {
+            /**
+             * Format: uint32
+             * @description Requests in a window.
+             */
+            requests: number;
+            /** @description Unit of the window. */
+            per: components["schemas"]["PlanPeriod"];
+            /**
+             * Format: uint8
+             * @description Units in a window, 1 to 255. Default: 1.
+             */
+            units?: number;
+        };
+        /** @description How fast requests may come. */
+        PlanRate: {
+            /**
+             * Format: uint32
+             * @description Requests that may come in `window`, spread evenly.
+             */
+            requests: number;
+            /** @description Length of the window, 1ms to 366d. Default: 1s. */
+            window?: components["schemas"]["Duration"];
+            /**
+             * Format: uint32
+             * @description Requests that may come at once. Default: `requests`.
+             */
+            burst?: number | null;
+        };
+        /** @description A plan, for those who choose one. */
+        PlanView: {
+            name: string;
+            title: string;
+            description?: string | null;
+            rate?: components["schemas"]["PlanRate"] | null;
+            quota?: components["schemas"]["PlanQuota"] | null;
+            /** @description Requests beyond the quota are refused. */
+            stopOnQuotaReach: boolean;
+            /** @description A subscription waits until somebody approves it. */
+            approval: boolean;
+        };
         /** @description A policy, with what there is to know about it. */
         PolicyAsset: {
             /** @constant */
@@ -2701,6 +3848,193 @@ export interface components {
         PolicyTypeList: {
             items: components["schemas"]["PolicyType"][];
         };
+        /** @description An API of the portal. */
+        PortalApiDetail: {
+            id: string;
+            /** @description As in `Orders:1.0`, for paths. */
+            name: string;
+            title: string;
+            version: string;
+            summary?: string | null;
+            categories: string[];
+            tags: string[];
+            visibility: components["schemas"]["PortalVisibility"];
+            rating: components["schemas"]["RatingView"];
+            /** @description It takes requests of applications with a subscription only. */
+            needsSubscription: boolean;
+            changedAt: string;
+            description?: string | null;
+            /** @description Who answers questions. */
+            contact?: string | null;
+            /** @description Path of the API on the gateway. */
+            basePath: string;
+            /** @description Host names that it answers on; empty for all. */
+            hosts: string[];
+            /** @description Header that carries the API key, where one is asked for. */
+            keyHeader?: string | null;
+            /** @description Plans that subscriptions can be had by. */
+            plans: components["schemas"]["PlanView"][];
+            /** @description Names of all its versions that are there. */
+            versions: components["schemas"]["VersionView2"][];
+            documents: components["schemas"]["DocumentView"][];
+            /** @description What changed, the newest first. */
+            changes: components["schemas"]["PortalChange"][];
+            /** @description `GET /portal/apis/{name}/definition` has one. */
+            hasDefinition: boolean;
+        };
+        /** @description A page of the catalogue. */
+        PortalApiPage: {
+            items: components["schemas"]["PortalApiView"][];
+            /**
+             * Format: uint
+             * @description How many there are on all pages.
+             */
+            total: number;
+            /** @description Categories of all APIs that are there, with how many APIs each has. */
+            categories: {
+                [key: string]: number;
+            };
+            /** @description Tags of all APIs that are there, with how many APIs each has. */
+            tags: {
+                [key: string]: number;
+            };
+        };
+        /** @description An API as the catalogue lists it. */
+        PortalApiView: {
+            id: string;
+            /** @description As in `Orders:1.0`, for paths. */
+            name: string;
+            title: string;
+            version: string;
+            summary?: string | null;
+            categories: string[];
+            tags: string[];
+            visibility: components["schemas"]["PortalVisibility"];
+            rating: components["schemas"]["RatingView"];
+            /** @description It takes requests of applications with a subscription only. */
+            needsSubscription: boolean;
+            changedAt: string;
+        };
+        /** @description A portal, with what there is to know about it. */
+        PortalAsset: {
+            /** @constant */
+            kind: "portal";
+            /**
+             * Format: uuid
+             * @description Stays when the asset is renamed.
+             */
+            id: string;
+            name: string;
+            /** @description The revision that changed it last. */
+            revision: number;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            changedAt: string;
+            spec: components["schemas"]["PortalDoc"];
+            warnings?: components["schemas"]["Diagnostic"][];
+        };
+        PortalAssets: {
+            items: components["schemas"]["PortalAsset"][];
+            /** @description How many there are on all pages. */
+            total: number;
+            /** @description `after` of the next page. */
+            next: string | null;
+            revision: number;
+        };
+        /** @description What changed in an API. */
+        PortalChange: {
+            /** @description Day of the change, as in `2026-11-22`. */
+            date: string;
+            /** @description What changed, in Markdown. */
+            text: string;
+        };
+        /** @description The developer portal itself. There is one, whose name is `portal`. */
+        PortalDoc: {
+            /**
+             * @description Always `portal`.
+             * @default portal
+             */
+            name: string;
+            /** @description What it is called, in the window and at the top. Default: `Developer portal`. */
+            title?: string | null;
+            /** @description Its logo as a `data:` URL of a PNG, JPEG, WebP or SVG, up to 256 KiB. */
+            logo?: string | null;
+            /** @description Colours by what they are for, such as `primary`, each `#` and six hexadecimal digits. */
+            colors?: {
+                [key: string]: string;
+            };
+            /** @description Texts by where they stand, such as `welcome` and `footer`, in Markdown. */
+            texts?: {
+                [key: string]: string;
+            };
+            /** @description Pages of your own. */
+            pages?: components["schemas"]["PortalPage"][];
+            /** @description Where consumers reach the gateway, such as `https://api.example.com`, for samples. Default: where the portal is. */
+            gatewayUrl?: string | null;
+            /** @description Whether people may sign up by themselves. */
+            signUp?: components["schemas"]["SignUp"];
+            /** @description Names of the groups that people are in who have signed up. They must not be among those that administer the gateway. */
+            signUpGroups?: string[];
+            /** @description Let consumers send requests to APIs from the portal. They go through the gateway, and come from its own address. */
+            tryIt?: boolean;
+            /** @description Let consumers rate APIs and comment on them. */
+            feedback?: boolean;
+            /**
+             * Format: uint32
+             * @description Applications that one user may have, 0 to 1000.
+             */
+            applicationsPerUser?: number;
+        };
+        /** @description A page of the portal. */
+        PortalPage: {
+            /** @description Its place in the address: small letters, digits and `-`. */
+            slug: string;
+            /** @description Its title, which stands in the menu, too. */
+            title: string;
+            /** @description What is on it, in Markdown. */
+            markdown: string;
+        };
+        PortalPageLink: {
+            /** @description Its place: `GET /portal/pages/{slug}`. */
+            slug: string;
+            title: string;
+        };
+        /** @description A page of the portal. */
+        PortalPageView: {
+            slug: string;
+            title: string;
+            markdown: string;
+        };
+        /** @description How the developer portal looks, and what can be done there. */
+        PortalView: {
+            title: string;
+            /** @description A `data:` URL. */
+            logo?: string | null;
+            /** @description By what they are for, each as in `#1f6feb`. */
+            colors: {
+                [key: string]: string;
+            };
+            /** @description By where they stand, in Markdown. */
+            texts: {
+                [key: string]: string;
+            };
+            /** @description Pages for the menu. */
+            pages: components["schemas"]["PortalPageLink"][];
+            /** @description Where consumers reach the gateway. Missing: where the portal is. */
+            gatewayUrl?: string | null;
+            signUp: components["schemas"]["SignUp"];
+            /** @description Requests can be sent from the portal. */
+            tryIt: boolean;
+            /** @description APIs can be rated and commented on. */
+            feedback: boolean;
+            /** @description Who is signed in. */
+            user?: string | null;
+            /** @description Only the portal is there for them. */
+            portalOnly: boolean;
+        };
+        /** @description Who sees an API in the portal. */
+        PortalVisibility: "public" | "signedIn" | "restricted";
         /** @description What somebody may do. */
         Privilege: "Manage APIs" | "Activate/Deactivate APIs" | "Manage applications" | "Manage aliases" | "Manage global policies" | "Activate/Deactivate global policies" | "Manage policy templates" | "Manage threat protection configurations" | "Publish API to service registry" | "Manage packages and plans" | "Activate/Deactivate packages" | "Publish to Developer Portal" | "View administration configurations" | "Manage general administration configurations" | "Manage security configurations" | "Execute service result cache APIs" | "Manage destination configurations" | "Manage system settings" | "Manage user administration" | "Manage promotions" | "Manage service registries" | "Change ownership/teams" | "Manage scope mapping" | "Import assets" | "Export assets" | "Manage purge and restore runtime event" | "Manage microgateways" | "Manage Custom dashboards";
         /** @description Why a request was not done (RFC 9457). */
@@ -2714,6 +4048,31 @@ export interface components {
             detail: string;
             /** @description Everything that is wrong with what was sent, or would be wrong with what it leads to. */
             errors?: components["schemas"]["Diagnostic"][] | null;
+        };
+        /** @description What is known of a user. */
+        ProfileView: {
+            user: string;
+            firstName?: string | null;
+            lastName?: string | null;
+            email?: string | null;
+            groups: string[];
+            /** @description Only the portal is there for them. */
+            portalOnly: boolean;
+        };
+        /** @description What an API was rated. */
+        RatingView: {
+            /**
+             * Format: double
+             * @description 1 to 5; missing when nobody has rated it.
+             */
+            average?: number | null;
+            /** Format: uint64 */
+            count: number;
+            /**
+             * Format: uint64
+             * @description What whoever asks has rated it, where that is known.
+             */
+            own?: number | null;
         };
         /** @description Policies of all operations of one path. */
         ResourceDoc: {
@@ -2897,6 +4256,92 @@ export interface components {
          * @enum {string}
          */
         Severity2: "info" | "warn" | "error";
+        /** @description Whether people may sign up by themselves. */
+        SignUp: "off" | "approval" | "open";
+        /** @description Somebody who wants to sign up. */
+        SignUpView: {
+            user: string;
+            firstName?: string | null;
+            lastName?: string | null;
+            email?: string | null;
+            message?: string | null;
+            at: string;
+        };
+        /** @description It was taken down. Whether the name was free is not told. */
+        SignedUp: {
+            /** @description Somebody has to approve it before one can log in. */
+            waitsForApproval: boolean;
+            /** @description For people. */
+            message: string;
+        };
+        /** @description A subscription, with what there is to know about it. */
+        SubscriptionAsset: {
+            /** @constant */
+            kind: "subscription";
+            /**
+             * Format: uuid
+             * @description Stays when the asset is renamed.
+             */
+            id: string;
+            name: string;
+            /** @description The revision that changed it last. */
+            revision: number;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            changedAt: string;
+            spec: components["schemas"]["SubscriptionDoc"];
+            warnings?: components["schemas"]["Diagnostic"][];
+        };
+        SubscriptionAssets: {
+            items: components["schemas"]["SubscriptionAsset"][];
+            /** @description How many there are on all pages. */
+            total: number;
+            /** @description `after` of the next page. */
+            next: string | null;
+            revision: number;
+        };
+        /**
+         * @description An application may call an API by a plan. It holds for all versions of the API, also where a version no longer
+         *     offers the plan: `plans` of an API says what new subscriptions can be had.
+         */
+        SubscriptionDoc: {
+            /** @description Name of the application. */
+            application: string;
+            /** @description Name of the API, without a version. */
+            api: string;
+            /** @description Name of the plan. */
+            plan: string;
+            /** @description Whether the application may call the API by it. */
+            state?: components["schemas"]["SubscriptionState"];
+            /** @description What whoever asked for it, approved it or blocked it has to say. */
+            message?: string | null;
+            /** @description Plan that the consumer wants to change to, once somebody approves it. Until then `plan` goes on. */
+            wantedPlan?: string | null;
+        };
+        /** @description Whether an application may call an API by a subscription. */
+        SubscriptionState: "active" | "pending" | "blocked" | "rejected";
+        /** @description A subscription of an application to an API. */
+        SubscriptionView: {
+            /** @description For paths. */
+            name: string;
+            application: string;
+            /** @description Name of the API, which stands for all its versions. */
+            api: string;
+            plan: string;
+            /** @description What consumers see instead of the plan's name. */
+            planTitle: string;
+            state: components["schemas"]["SubscriptionState"];
+            /** @description Plan that it moves to once somebody approves it. */
+            wantedPlan?: string | null;
+            /** @description What whoever decided had to say, or who asked. */
+            message?: string | null;
+            createdAt: string;
+        };
+        /** @description Everything of a kind that there is. */
+        SubscriptionViewList: {
+            items: components["schemas"]["SubscriptionView"][];
+        };
         /** @description A team, with what there is to know about it. */
         TeamAsset: {
             /** @constant */
@@ -3069,6 +4514,43 @@ export interface components {
         };
         /** @enum {string} */
         TransactionStatus: "SUCCESS" | "FAILURE";
+        /** @description What came back. */
+        TryAnswer: {
+            /** Format: uint16 */
+            status: number;
+            /** @description Names and values, in the order that they came. */
+            headers: [
+                string,
+                string
+            ][];
+            /** @description Text, or base64 where the bytes are no text. */
+            body: string;
+            /** @description `body` is base64. */
+            base64: boolean;
+            /** @description The body was longer than 1 MiB; the rest is left out. */
+            truncated: boolean;
+            /** Format: uint64 */
+            millis: number;
+        };
+        /** @description A request to an API. */
+        TryRequest: {
+            /** @description The API, by its name with version or by its id. */
+            api: string;
+            /** @description In capitals. */
+            method: string;
+            /** @description Path below the base path of the API, with the query: `/orders/7?full=true`. */
+            path: string;
+            /**
+             * @description Headers, with the consumer's credentials. Those that say where a request comes from or how it is framed are not
+             *     taken.
+             * @default {}
+             */
+            headers: {
+                [key: string]: string;
+            };
+            /** @description Text of the body, up to 1 MiB. */
+            body?: string | null;
+        };
         /** @description A upstream, with what there is to know about it. */
         UpstreamAsset: {
             /** @constant */
@@ -3280,6 +4762,11 @@ export interface components {
             password?: components["schemas"]["Secret"] | null;
             /** @description A locked user cannot authenticate, neither at APIs nor at the manager. */
             locked?: boolean;
+            /**
+             * @description Only the developer portal is there for this user, as for everybody who signed up there: whatever groups and teams
+             *     they are in, they have no privilege, and see nothing of the admin API.
+             */
+            portalOnly?: boolean;
             firstName?: string | null;
             lastName?: string | null;
             /** @description Address for e-mails to the user. */
@@ -3312,6 +4799,11 @@ export interface components {
             reason?: string | null;
             /** @description Its document; null where it was deleted. */
             spec?: unknown;
+        };
+        VersionView2: {
+            /** @description As in `Orders:2.0`, for paths. */
+            name: string;
+            version: string;
         };
         /** @description Everything of a kind that there is. */
         VersionViewList: {
@@ -4015,7 +5507,53 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    getPlanHistory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionViewList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     getApiHistory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionViewList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getApiDocumentHistory: {
         parameters: {
             query?: never;
             header?: never;
@@ -4108,6 +5646,52 @@ export interface operations {
         };
     };
     getApplicationHistory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionViewList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getSubscriptionHistory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionViewList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getPortalHistory: {
         parameters: {
             query?: never;
             header?: never;
@@ -4371,6 +5955,118 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Rotated"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listApplicationKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyViewList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createApplicationKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewKey"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeKey"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteApplicationKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getAnalytics: {
+        parameters: {
+            query?: {
+                /**
+                 * @description From here on, in milliseconds since 1970. Default: a day before `to`. Beyond six hours, and for hours and days, from
+                 *     the beginning of that hour.
+                 */
+                from?: number | null;
+                /** @description Before this, in milliseconds since 1970. Default: now. */
+                to?: number | null;
+                /** @description Length of a bucket of time. Minutes are kept for two days, hours for 400. */
+                interval?: components["schemas"]["AnalyticsInterval"];
+                /** @description What requests are told apart by. */
+                group?: components["schemas"]["AnalyticsGroup"];
+                /** @description Only this API: its name, or its name with a version, as in `Orders:1.0`. */
+                api?: string | null;
+                /** @description Only this application. */
+                application?: string | null;
+                /** @description Most rows. Where the whole time is one bucket, those with most requests come first. Default: 1000, at most 50000. */
+                limit?: number | null;
+                format?: components["schemas"]["AnalyticsFormat"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnalyticsReport"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -5348,6 +7044,72 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    listPlans: {
+        parameters: {
+            query?: {
+                /** @description Words that all have to be somewhere in the asset, whatever the case. */
+                q?: string | null;
+                /** @description `tags=pets` for each key of the document; several with commas. */
+                filter?: string | null;
+                /** @description `name`, `changedAt` or `createdAt`, with `-` before it for the other direction. */
+                sort?: "name" | "-name" | "changedAt" | "-changedAt" | "createdAt" | "-createdAt";
+                /** @description Longest page. Default 100, at most 1000. */
+                limit?: number | null;
+                /** @description `next` of the page before. */
+                after?: string | null;
+                /** @description Keys of each asset that are wanted, with commas. Default: all. */
+                fields?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanAssets"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createPlan: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlanDoc"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            201: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     listApis: {
         parameters: {
             query?: {
@@ -5409,6 +7171,72 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ApiAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listApiDocuments: {
+        parameters: {
+            query?: {
+                /** @description Words that all have to be somewhere in the asset, whatever the case. */
+                q?: string | null;
+                /** @description `tags=pets` for each key of the document; several with commas. */
+                filter?: string | null;
+                /** @description `name`, `changedAt` or `createdAt`, with `-` before it for the other direction. */
+                sort?: "name" | "-name" | "changedAt" | "-changedAt" | "createdAt" | "-createdAt";
+                /** @description Longest page. Default 100, at most 1000. */
+                limit?: number | null;
+                /** @description `next` of the page before. */
+                after?: string | null;
+                /** @description Keys of each asset that are wanted, with commas. Default: all. */
+                fields?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiDocumentAssets"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createApiDocument: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApiDocumentDoc"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            201: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiDocumentAsset"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -5673,6 +7501,138 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ApplicationAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listSubscriptions: {
+        parameters: {
+            query?: {
+                /** @description Words that all have to be somewhere in the asset, whatever the case. */
+                q?: string | null;
+                /** @description `tags=pets` for each key of the document; several with commas. */
+                filter?: string | null;
+                /** @description `name`, `changedAt` or `createdAt`, with `-` before it for the other direction. */
+                sort?: "name" | "-name" | "changedAt" | "-changedAt" | "createdAt" | "-createdAt";
+                /** @description Longest page. Default 100, at most 1000. */
+                limit?: number | null;
+                /** @description `next` of the page before. */
+                after?: string | null;
+                /** @description Keys of each asset that are wanted, with commas. Default: all. */
+                fields?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionAssets"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createSubscription: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SubscriptionDoc"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            201: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listPortals: {
+        parameters: {
+            query?: {
+                /** @description Words that all have to be somewhere in the asset, whatever the case. */
+                q?: string | null;
+                /** @description `tags=pets` for each key of the document; several with commas. */
+                filter?: string | null;
+                /** @description `name`, `changedAt` or `createdAt`, with `-` before it for the other direction. */
+                sort?: "name" | "-name" | "changedAt" | "-changedAt" | "createdAt" | "-createdAt";
+                /** @description Longest page. Default 100, at most 1000. */
+                limit?: number | null;
+                /** @description `next` of the page before. */
+                after?: string | null;
+                /** @description Keys of each asset that are wanted, with commas. Default: all. */
+                fields?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalAssets"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createPortal: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PortalDoc"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            201: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalAsset"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -7088,6 +9048,147 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    getPlan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    putPlan: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlanDoc"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanAsset"];
+                };
+            };
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deletePlan: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    patchPlan: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     getApi: {
         parameters: {
             query?: never;
@@ -7224,6 +9325,147 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ApiAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getApiDocument: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiDocumentAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    putApiDocument: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApiDocumentDoc"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiDocumentAsset"];
+                };
+            };
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiDocumentAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteApiDocument: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    patchApiDocument: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiDocumentAsset"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -7788,6 +10030,1015 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ApplicationAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getSubscription: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    putSubscription: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SubscriptionDoc"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionAsset"];
+                };
+            };
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteSubscription: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    patchSubscription: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getPortal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    putPortal: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PortalDoc"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalAsset"];
+                };
+            };
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deletePortal: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    patchPortal: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getPortalLook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getPortalPage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalPageView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listPortalApis: {
+        parameters: {
+            query?: {
+                /** @description Words that are all in name, summary, description, tags or categories, in any case. */
+                search?: string | null;
+                category?: string | null;
+                tag?: string | null;
+                sort?: components["schemas"]["CatalogSort"];
+                /** @description APIs before the page. Default: 0. */
+                offset?: number;
+                /** @description APIs on the page, 1 to 100. Default: 24. */
+                limit?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalApiPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getPortalApi: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortalApiDetail"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getPortalDefinition: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getPortalDocument: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": unknown;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    rateApi: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRating"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    unrateApi: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listComments: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                before?: number | null;
+                /** @description Longest page, 1 to 100. Default: 20. */
+                limit?: number | null;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommentPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    comment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewComment"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommentView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteComment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    signUp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSignUp"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedUp"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getProfile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProfileView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    putProfile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewProfile"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProfileView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listOwnApplications: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnApplicationList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createOwnApplication: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewApplication"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnApplication"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getOwnApplication: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnApplication"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    putOwnApplication: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewApplication"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnApplication"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteOwnApplication: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createOwnKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewKey"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeKey"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteOwnKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listOwnSubscriptions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionViewList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    subscribe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSubscription"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    changeOwnSubscription: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OtherPlan"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    unsubscribe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getOwnUsage: {
+        parameters: {
+            query?: {
+                /** @description From here on, in milliseconds since 1970. Default: 30 days before `to`. */
+                from?: number | null;
+                /** @description Before this, in milliseconds since 1970. Default: now. */
+                to?: number | null;
+                /** @description Length of a bucket of time. Default: day. */
+                interval?: components["schemas"]["AnalyticsInterval"] | null;
+                /** @description Only this API: its name, or its name with a version. */
+                api?: string | null;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnalyticsReport"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    tryApi: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TryRequest"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TryAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listApprovals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approvals"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    decideSignUp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Decision"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    decideSubscription: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Decision"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionView"];
                 };
             };
             default: components["responses"]["Problem"];
