@@ -1,5 +1,17 @@
 /** The frame around every page of the portal: whose it is, where one can go, who is signed in. */
-import { ActionIcon, Avatar, Box, Button, Drawer, Group, Menu, NavLink, Stack, Text, UnstyledButton } from '@mantine/core';
+import {
+  ActionIcon,
+  Avatar,
+  Box,
+  Button,
+  Drawer,
+  Group,
+  Menu,
+  NavLink,
+  Stack,
+  Text,
+  UnstyledButton,
+} from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { IconChevronDown, IconLogout, IconMenu2, IconUserCog } from '@tabler/icons-react';
 import { Outlet, useLocation } from '@tanstack/react-router';
@@ -118,7 +130,7 @@ function Brand() {
   const { title, logo } = useLook();
   return (
     <Link to="/" className={classes.brand}>
-      {logo === undefined ? <Mark size={28} /> : <img src={logo} alt="" />}
+      {logo == null ? <Mark size={28} /> : <img src={logo} alt="" />}
       <span>{title}</span>
     </Link>
   );

@@ -2,8 +2,13 @@
  * Links and addresses of the portal. The router's own types are those of the console, which is the other application in
  * this folder: here, addresses are texts.
  */
-import { Link as RouterLink, useNavigate as useRouterNavigate, useParams, useSearch } from '@tanstack/react-router';
-import type { AnchorHTMLAttributes, ReactNode, Ref } from 'react';
+import {
+  Link as RouterLink,
+  useNavigate as useRouterNavigate,
+  useParams,
+  useSearch,
+} from '@tanstack/react-router';
+import type { AnchorHTMLAttributes, ComponentType, ReactNode, Ref } from 'react';
 
 type Search = Record<string, string | number | undefined>;
 
@@ -15,9 +20,13 @@ export interface To {
 type Props = Omit<AnchorHTMLAttributes<HTMLAnchorElement>, 'href'> &
   To & { children?: ReactNode; ref?: Ref<HTMLAnchorElement> };
 
+// The types that the router knows are those of the console.
+const AnyLink = RouterLink as ComponentType<object>;
+const useAnyParams = useParams as unknown as (options: { strict: false }) => unknown;
+const useAnySearch = useSearch as unknown as (options: { strict: false }) => unknown;
+
 export function Link(props: Props) {
-  // The types that the router knows are those of the console.
-  return <RouterLink {...(props as object)} />;
+  return <AnyLink {...props} />;
 }
 
 export function useGo(): (where: To & { replace?: boolean; resetScroll?: boolean }) => void {
@@ -27,8 +36,8 @@ export function useGo(): (where: To & { replace?: boolean; resetScroll?: boolean
 
 export function useAddress<Params, Query = object>(): { params: Params; search: Query } {
   return {
-    params: useParams({ strict: false }) as Params,
-    search: useSearch({ strict: false }) as Query,
+    params: useAnyParams({ strict: false }) as Params,
+    search: useAnySearch({ strict: false }) as Query,
   };
 }
 

@@ -17,7 +17,7 @@ export type Key = Schemas['KeyView'];
 export type MadeKey = Schemas['MadeKey'];
 export type Subscription = Schemas['SubscriptionView'];
 export type Profile = Schemas['ProfileView'];
-export type Tried = Schemas['TryAnswer'];
+export type Tried = Omit<Schemas['TryAnswer'], 'headers'> & { headers: [string, string][] };
 export type Report = Schemas['AnalyticsReport'];
 export type Bucket = Schemas['AnalyticsItem'];
 export type SignedUp = Schemas['SignedUp'];
@@ -148,7 +148,13 @@ export interface WantedKey {
 }
 
 export function createKey(application: string, body: WantedKey): Promise<MadeKey> {
-  return wanted(client.POST('/portal/applications/{name}/keys', { ...named(application), body }));
+  return wanted(
+    // What is left out has a default, which the generated type does not know.
+    client.POST('/portal/applications/{name}/keys', {
+      ...named(application),
+      body: body as Schemas['NewKey'],
+    }),
+  );
 }
 
 export async function deleteKey(application: string, id: string): Promise<void> {
@@ -184,7 +190,9 @@ export function usageQuery(application: string, days: number) {
       const to = Date.now();
       const interval = days <= 1 ? ('hour' as const) : ('day' as const);
       const query = { from: to - days * 86_400_000, to, interval };
-      return wanted(client.GET('/portal/applications/{name}/usage', { params: { path: { name: application }, query } }));
+      return wanted(
+        client.GET('/portal/applications/{name}/usage', { params: { path: { name: application }, query } }),
+      );
     },
   });
 }
@@ -210,6 +218,6 @@ export interface TryRequest {
   body?: string;
 }
 
-export function tryApi(body: TryRequest): Promise<Tried> {
-  return wanted(client.POST('/portal/try', { body }));
+export async function tryApi(body: TryRequest): Promise<Tried> {
+  return (await wanted(client.POST('/portal/try', { body }))) as Tried;
 }

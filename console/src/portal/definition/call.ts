@@ -34,7 +34,8 @@ export function callOf(endpoint: Endpoint, filled: Filled): Call {
     if (place === 'header') headers.push([name, given]);
   }
   const body = endpoint.body === undefined || filled.body === '' ? undefined : filled.body;
-  if (body !== undefined && endpoint.body !== undefined) headers.push(['Content-Type', endpoint.body.mediaType]);
+  if (body !== undefined && endpoint.body !== undefined)
+    headers.push(['Content-Type', endpoint.body.mediaType]);
   const asked = query.size === 0 ? '' : `?${query}`;
   return { method: endpoint.method, path: path + asked, headers, body };
 }

@@ -85,7 +85,17 @@ function identifier(name: string): string {
   return /^[A-Za-z]/.test(joined) ? joined : `Api${joined}`;
 }
 
-const OWN_TYPES = ['ApiError', 'Options', 'Record', 'Promise', 'Headers', 'Array', 'Error', 'RequestInit', 'URLSearchParams'];
+const OWN_TYPES = [
+  'ApiError',
+  'Options',
+  'Record',
+  'Promise',
+  'Headers',
+  'Array',
+  'Error',
+  'RequestInit',
+  'URLSearchParams',
+];
 
 function namesOf(names: string[]): Map<string, string> {
   const taken = new Set(OWN_TYPES);
@@ -109,7 +119,9 @@ function doc(text: string | undefined, indent: string): string[] {
 
 function declared(cx: Context, name: string, schema: Json): string {
   const type = typed(cx, schema, '');
-  return [...doc(text(schema.description), ''), `export type ${cx.names.get(name)} = ${type};`, ''].join('\n');
+  return [...doc(text(schema.description), ''), `export type ${cx.names.get(name)} = ${type};`, ''].join(
+    '\n',
+  );
 }
 
 function typed(cx: Context, schema: unknown, indent: string, depth = 0): string {
@@ -178,7 +190,9 @@ function method(cx: Context, endpoint: Endpoint, taken: Set<string>): string {
   if (body !== undefined) fields.push(`body${body.required ? '' : '?'}: ${typed(cx, body.schema, '    ')}`);
   const isNeeded = own.some((one) => one.required) || body?.required === true;
   const argument =
-    fields.length === 0 ? '' : `input: {\n${fields.map((field) => `    ${field};\n`).join('')}  }${isNeeded ? '' : ' = {}'}`;
+    fields.length === 0
+      ? ''
+      : `input: {\n${fields.map((field) => `    ${field};\n`).join('')}  }${isNeeded ? '' : ' = {}'}`;
   const good = endpoint.answers.find(({ status }) => status.startsWith('2') || status === 'default');
   const answer = good?.schema === undefined ? 'unknown' : typed(cx, good.schema, '  ');
   const of = (place: string) =>

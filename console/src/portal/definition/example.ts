@@ -16,7 +16,9 @@ export function exampleOf(document: Json, unresolved: Json, depth = 0): unknown 
     const parts = schema.allOf.filter(isObject).map((part) => exampleOf(document, part, depth + 1));
     return Object.assign({}, ...parts.filter(isObject), objectOf(document, schema, depth)) as unknown;
   }
-  const choice = [schema.oneOf, schema.anyOf].flatMap((some) => (Array.isArray(some) ? some : [])).find(isObject);
+  const choice = [schema.oneOf, schema.anyOf]
+    .flatMap((some) => (Array.isArray(some) ? some : []))
+    .find(isObject);
   if (choice !== undefined) return exampleOf(document, choice, depth + 1);
   switch (typeOf(schema)) {
     case 'object':
@@ -49,7 +51,9 @@ function objectOf(document: Json, schema: Json, depth: number): Json {
   const entries = Object.entries(schema.properties).filter(
     ([, property]) => isObject(property) && resolve(document, property).readOnly !== true,
   );
-  return Object.fromEntries(entries.map(([name, property]) => [name, exampleOf(document, property as Json, depth + 1)]));
+  return Object.fromEntries(
+    entries.map(([name, property]) => [name, exampleOf(document, property as Json, depth + 1)]),
+  );
 }
 
 function wordOf(format: string | undefined): string {
@@ -72,14 +76,17 @@ function wordOf(format: string | undefined): string {
 
 export function bodyExample(document: Json, body: Body): string {
   const value = body.example ?? exampleOf(document, body.schema);
-  return typeof value === 'string' && !body.mediaType.includes('json') ? value : JSON.stringify(value, null, 2);
+  return typeof value === 'string' && !body.mediaType.includes('json')
+    ? value
+    : JSON.stringify(value, null, 2);
 }
 
 /** A parameter filled in as its schema suggests; `undefined` where it may be left out and nothing is suggested. */
 export function parameterExample(document: Json, { schema, required, name }: Parameter): string | undefined {
   const { example, default: usual, enum: choices } = resolve(document, schema);
   const suggested = example ?? usual ?? (Array.isArray(choices) && required ? choices[0] : undefined);
-  if (suggested !== undefined && suggested !== null && typeof suggested !== 'object') return String(suggested);
+  if (suggested !== undefined && suggested !== null && typeof suggested !== 'object')
+    return String(suggested);
   if (!required) return undefined;
   const value = exampleOf(document, schema);
   return typeof value === 'string' && value === 'text' ? name : String(value);

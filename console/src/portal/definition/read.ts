@@ -94,7 +94,10 @@ export function resolve(document: Json, value: unknown): Json {
       .slice(2)
       .split('/')
       .map((part) => decodeURIComponent(part).replaceAll('~1', '/').replaceAll('~0', '~'))
-      .reduce<unknown>((at, part) => (isObject(at) && Object.hasOwn(at, part) ? at[part] : undefined), document);
+      .reduce<unknown>(
+        (at, part) => (isObject(at) && Object.hasOwn(at, part) ? at[part] : undefined),
+        document,
+      );
   }
   return {};
 }
@@ -145,7 +148,9 @@ function parametersOf(written: Json[]): Parameter[] {
     if (name === undefined || !PLACES.includes(place)) continue;
     const { type, format, items, enum: choices, default: usual } = one;
     // OpenAPI 2 writes the schema into the parameter.
-    const schema = isObject(one.schema) ? one.schema : withoutGaps({ type, format, items, enum: choices, default: usual });
+    const schema = isObject(one.schema)
+      ? one.schema
+      : withoutGaps({ type, format, items, enum: choices, default: usual });
     found.set(`${place} ${name}`, {
       name,
       in: place as Place,
@@ -182,7 +187,10 @@ function bodyOf(document: Json, operation: Json, written: Json[]): Body | undefi
 }
 
 /** The content in JSON, if there is one; else the first. */
-function contentOf(document: Json, content: unknown): { mediaType: string; schema: Json; example: unknown } | undefined {
+function contentOf(
+  document: Json,
+  content: unknown,
+): { mediaType: string; schema: Json; example: unknown } | undefined {
   if (!isObject(content)) return undefined;
   const entries = Object.entries(content);
   const entry = entries.find(([mediaType]) => mediaType.includes('json')) ?? entries[0];

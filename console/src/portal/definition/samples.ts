@@ -76,7 +76,9 @@ const WRITERS: Record<Language, (sample: Sample) => string> = {
     return lines(
       'using var client = new HttpClient();',
       `using var request = new HttpRequestMessage(new HttpMethod(${quoted(method)}), ${quoted(url)});`,
-      ...others.map(([name, value]) => `request.Headers.TryAddWithoutValidation(${quoted(name)}, ${quoted(value)});`),
+      ...others.map(
+        ([name, value]) => `request.Headers.TryAddWithoutValidation(${quoted(name)}, ${quoted(value)});`,
+      ),
       body !== undefined && `request.Content = new StringContent(${quoted(body)});`,
       body !== undefined &&
         `request.Content.Headers.ContentType = System.Net.Http.Headers.MediaTypeHeaderValue.Parse(${quoted(type)});`,

@@ -119,7 +119,9 @@ function Inline({ token }: { token: Token }): ReactNode {
       );
     }
     case 'checkbox':
-      return <input type="checkbox" disabled checked={(token as Tokens.Checkbox).checked} readOnly aria-hidden />;
+      return (
+        <input type="checkbox" disabled checked={(token as Tokens.Checkbox).checked} readOnly aria-hidden />
+      );
     case 'text':
     case 'escape': {
       const { tokens, text } = token as Tokens.Text;

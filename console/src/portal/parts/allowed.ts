@@ -9,7 +9,8 @@ export function linkTo(href: string): string | undefined {
   try {
     // Somewhere else than where pages are: what has no scheme of its own gets that one.
     const url = new URL(wanted, 'relative://portal/');
-    if (url.protocol === 'relative:') return url.host === 'portal' && wanted.startsWith('/') ? wanted : undefined;
+    if (url.protocol === 'relative:')
+      return url.host === 'portal' && wanted.startsWith('/') ? wanted : undefined;
     return SCHEMES.includes(url.protocol) ? url.href : undefined;
   } catch {
     return undefined;
