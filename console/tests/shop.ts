@@ -83,7 +83,12 @@ const POLICIES = [{ type: 'apiKey' }];
 
 export async function openShop(gateway: Gateway, signUp: 'off' | 'approval' | 'open'): Promise<void> {
   const octets = { 'content-type': 'application/octet-stream' };
-  const imported = await gateway.ask('POST', `/apis/import?upstream=${gateway.upstream}&basePath=/orders/v1`, ORDERS, octets);
+  const imported = await gateway.ask(
+    'POST',
+    `/apis/import?upstream=${gateway.upstream}&basePath=/orders/v1`,
+    ORDERS,
+    octets,
+  );
   const { spec } = (await imported.json()) as { spec: Record<string, unknown> };
   const plain = (name: string, about: object, portal: object) => ({
     name,
@@ -117,7 +122,8 @@ export async function openShop(gateway: Gateway, signUp: 'off' | 'approval' | 'o
     apis: [
       {
         ...spec,
-        description: 'Take orders from your shop, and see **what became of them**.\n\n- Orders arrive at once\n- Each one can be followed',
+        description:
+          'Take orders from your shop, and see **what became of them**.\n\n- Orders arrive at once\n- Each one can be followed',
         tags: ['shop', 'rest'],
         policies: POLICIES,
         plans: ['free', 'gold'],
@@ -132,9 +138,30 @@ export async function openShop(gateway: Gateway, signUp: 'off' | 'approval' | 'o
           ],
         },
       },
-      plain('Stock', { tags: ['warehouse'] }, { visibility: 'public', categories: ['Logistics'], summary: 'How much is left of what, in which warehouse.' }),
-      plain('Invoices', { tags: ['shop'] }, { visibility: 'signedIn', categories: ['Finance'], summary: 'Invoices as documents and as data.' }),
-      plain('Salaries', {}, { visibility: 'restricted', groups: ['partners'], categories: ['Finance'], summary: 'Who earns what.' }),
+      plain(
+        'Stock',
+        { tags: ['warehouse'] },
+        {
+          visibility: 'public',
+          categories: ['Logistics'],
+          summary: 'How much is left of what, in which warehouse.',
+        },
+      ),
+      plain(
+        'Invoices',
+        { tags: ['shop'] },
+        { visibility: 'signedIn', categories: ['Finance'], summary: 'Invoices as documents and as data.' },
+      ),
+      plain(
+        'Salaries',
+        {},
+        {
+          visibility: 'restricted',
+          groups: ['partners'],
+          categories: ['Finance'],
+          summary: 'Who earns what.',
+        },
+      ),
     ],
     portals: [
       {
@@ -143,14 +170,16 @@ export async function openShop(gateway: Gateway, signUp: 'off' | 'approval' | 'o
         colors: { primary: '#0b7a75' },
         texts: {
           headline: 'Build on the harbour of commerce',
-          welcome: 'Orders, stock and invoices behind one door: **find** an API, get a key, and make your first call in minutes.',
+          welcome:
+            'Orders, stock and invoices behind one door: **find** an API, get a key, and make your first call in minutes.',
           footer: 'Harbour Ltd. · [Terms of use](/portal/pages/terms)',
         },
         pages: [
           {
             slug: 'terms',
             title: 'Terms',
-            markdown: '## Be kind\n\nCall **gently**, and [tell us](mailto:api@example.com) what is missing.\n\n<img src=x onerror=alert(1)>\n\n[bad](javascript:alert(1)) ![away](https://elsewhere.example/x.png)\n\n| plan | requests |\n|---|---|\n| Free | 1000 |',
+            markdown:
+              '## Be kind\n\nCall **gently**, and [tell us](mailto:api@example.com) what is missing.\n\n<img src=x onerror=alert(1)>\n\n[bad](javascript:alert(1)) ![away](https://elsewhere.example/x.png)\n\n| plan | requests |\n|---|---|\n| Free | 1000 |',
           },
         ],
         signUp,
@@ -158,9 +187,20 @@ export async function openShop(gateway: Gateway, signUp: 'off' | 'approval' | 'o
       },
     ],
     apiDocuments: [
-      { name: 'orders guide', api: 'Orders', title: 'Getting started', summary: 'From nothing to an order.', markdown: '# First steps\n\n1. Take a key\n2. Send an order\n\n```\ncurl …\n```' },
+      {
+        name: 'orders guide',
+        api: 'Orders',
+        title: 'Getting started',
+        summary: 'From nothing to an order.',
+        markdown: '# First steps\n\n1. Take a key\n2. Send an order\n\n```\ncurl …\n```',
+      },
       { name: 'orders site', api: 'Orders', title: 'Status page', url: 'https://status.example.com/orders' },
-      { name: 'orders list', api: 'Orders', title: 'Articles', file: { name: 'articles.csv', mediaType: 'text/csv', data: 'YSxiCg==' } },
+      {
+        name: 'orders list',
+        api: 'Orders',
+        title: 'Articles',
+        file: { name: 'articles.csv', mediaType: 'text/csv', data: 'YSxiCg==' },
+      },
     ],
   });
 }

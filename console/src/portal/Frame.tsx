@@ -16,13 +16,13 @@ import { useDisclosure } from '@mantine/hooks';
 import { IconChevronDown, IconLogout, IconMenu2, IconUserCog } from '@tabler/icons-react';
 import { Outlet, useLocation } from '@tanstack/react-router';
 import { useEffect } from 'react';
-import { Mark } from '../app/Mark';
 import { Preferences } from '../app/Preferences';
 import { useTexts } from '../i18n';
 import { useLogOut } from '../session/useLogOut';
 import classes from './Frame.module.css';
 import { usePortalTexts } from './i18n';
 import { Link, useGo } from './links';
+import { Initial } from './parts/ApiCard';
 import { LazyMarkdown } from './parts/LazyMarkdown';
 import { useLook, useUser } from './visitor';
 
@@ -130,7 +130,7 @@ function Brand() {
   const { title, logo } = useLook();
   return (
     <Link to="/" className={classes.brand}>
-      {logo == null ? <Mark size={28} /> : <img src={logo} alt="" />}
+      {logo == null ? <Initial name={title} /> : <img src={logo} alt="" />}
       <span>{title}</span>
     </Link>
   );

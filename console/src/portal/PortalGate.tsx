@@ -55,7 +55,7 @@ function Coloured({ look, children }: { look: Look | undefined; children: ReactN
     const own = createTheme({
       colors: { brand: shades(primary) },
       primaryColor: 'brand',
-      primaryShade: { light: 7, dark: 4 },
+      primaryShade: 7,
     });
     return mergeThemeOverrides(theme, larger, own);
   }, [primary]);

@@ -50,8 +50,8 @@ function readable(color: Rgb, ground: Rgb, towards: Rgb): Rgb {
 /** Ten shades. The seventh (light) can be read on white, the fifth (dark) on the dark ground. */
 export function shades(color: string): MantineColorsTuple {
   const base = read(color);
-  const onLight = readable(base, mixed(LIGHT, base, 0.06), [0, 0, 0]);
-  const onDark = readable(base, mixed(DARK, base, 0.12), LIGHT);
+  const onLight = readable(base, mixed(LIGHT, base, 0.18), [0, 0, 0]);
+  const onDark = readable(base, mixed(DARK, base, 0.22), LIGHT);
   const lighter = (share: number) => write(mixed(base, LIGHT, share));
   return [
     lighter(0.93),

@@ -87,7 +87,9 @@ function FieldRow({ document, field, depth }: { document: Json; field: Field; de
           <Button
             size="compact-xs"
             variant="subtle"
+            display="block"
             mt={4}
+            ml={-7}
             aria-expanded={opened}
             onClick={() => setOpened(!opened)}
           >
