@@ -159,11 +159,9 @@ function UserMenu({ user }: { user: string }) {
   return (
     <Menu position="bottom-end" width={220}>
       <Menu.Target>
-        <UnstyledButton aria-label={user} px={6} py={4}>
+        <UnstyledButton px={6} py={4}>
           <Group gap={6} wrap="nowrap">
-            <Avatar size={30} radius="xl" color="gray" variant="filled" aria-hidden>
-              {user.slice(0, 1).toUpperCase()}
-            </Avatar>
+            <Avatar size={30} radius="xl" color="gray" variant="filled" aria-hidden />
             <Text size="sm" fw={600} maw={140} truncate>
               {user}
             </Text>
