@@ -6,6 +6,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { BIRDS } from './pets';
+
 const HOME = new URL('../..', import.meta.url).pathname;
 
 /** The program: the one that is named, or the one that was built last. */
@@ -44,6 +46,10 @@ export class Gateway {
 
   static async start(): Promise<Gateway> {
     const service = createServer((request, response) => {
+      if (request.url === '/birds.yaml') {
+        response.end(BIRDS);
+        return;
+      }
       response.setHeader('content-type', 'application/json');
       response.end(JSON.stringify({ path: request.url }));
     });
@@ -89,7 +95,7 @@ function addressOf(server: Server): string {
 function configuration(folder: string): string {
   return `
 settings:
-  manager: { enabled: true, address: "127.0.0.1:0" }
+  manager: { enabled: true, address: "127.0.0.1:0", accountLock: { attempts: 5, within: 15m } }
   operations: { address: "127.0.0.1:0" }
   dataDirectory: ${JSON.stringify(join(folder, 'data'))}
 listeners:

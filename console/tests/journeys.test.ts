@@ -62,9 +62,22 @@ test('from a document to a call that is explained', async () => {
 
   const call = page.getByRole('link', { name: '/gateway/Pets/1.0/pets' });
   await call.waitFor();
+  // The same from the page itself, for another operation, with what its schema says.
+  await page.getByRole('combobox', { name: 'Operation to call' }).click();
+  await page.getByRole('option', { name: 'POST /pets' }).click();
+  expect(await page.getByLabel('Body', { exact: true }).inputValue()).toContain('"name": "Rex"');
+  await page.getByRole('button', { name: 'Send' }).click();
+  const answer = page.getByRole('region', { name: 'Answer' });
+  await answer.getByText('"path": "/pets"').waitFor();
+  await accessible(page, 'tried');
+  await picture(page, 'try');
+  await answer.getByRole('link', { name: 'Why it went this way' }).click();
+  await page.getByText('It reached addPet of Pets 1.0.').waitFor();
+  await page.goBack();
+  await call.first().waitFor();
   await accessible(page, 'API');
   await picture(page, 'api');
-  await call.click();
+  await page.getByRole('link', { name: /GET \/gateway\/Pets\/1.0\/pets/ }).click();
   await page.getByText('It reached listPets of Pets 1.0.').waitFor();
   await page.getByText(gateway.upstream).waitFor();
   await accessible(page, 'explanation');
@@ -233,4 +246,160 @@ test('a lost connection is told, and found again', async () => {
   await page.context().setOffline(false);
   await page.getByText('No connection to the gateway').first().waitFor({ state: 'detached' });
   await page.getByRole('heading', { name: 'Listeners' }).waitFor();
+});
+
+test('a definition is fetched from a URL, looked at, and imported', async () => {
+  const { page } = at;
+  await logIn(page, gateway, 'Administrator', gateway.password);
+  await page.getByRole('link', { name: 'Import an API' }).first().click();
+  await page.getByRole('tab', { name: 'URL' }).click();
+  const url = page.getByLabel('URL of the OpenAPI document');
+  await url.fill(`${gateway.upstream}/nothing`);
+  await page.getByRole('button', { name: 'Next' }).click();
+  await page.getByText('The definition could not be fetched').waitFor();
+  await accessible(page, 'import by URL');
+  await picture(page, 'import-url');
+  await url.fill(`${gateway.upstream}/birds.yaml`);
+  await page.getByRole('button', { name: 'Next' }).click();
+  await page.getByText('The document is valid and can be served.').waitFor();
+  await page.getByText('1 operation').waitFor();
+  expect(await page.getByLabel('Name', { exact: true }).inputValue()).toBe('Birds');
+  await page.getByLabel('Upstream').fill(gateway.upstream);
+  await page.getByRole('button', { name: 'Import and activate' }).click();
+  await page.getByRole('heading', { name: 'Birds 1.0' }).waitFor();
+  await page.getByRole('button', { name: 'Send' }).click();
+  await page.getByText('"path": "/birds"').waitFor();
+});
+
+test('an operation has policies of its own, and tells what gives way to them', async () => {
+  const { page } = at;
+  const rateLimit = (limit: number) => ({ type: 'rateLimit', config: { limit, window: '1h' } });
+  await gateway.ask('PATCH', '/apis/Birds:1.0', {
+    policies: [rateLimit(1000), { type: 'apiKey' }],
+  });
+  await logIn(page, gateway, 'Administrator', gateway.password);
+  await page.getByRole('link', { name: /^Birds/ }).click();
+  await page.getByRole('tab', { name: /Policies/ }).click();
+  await page.getByRole('combobox', { name: 'Policies of' }).click();
+  await page.getByRole('option', { name: 'GET /birds' }).click();
+  await page.getByText('From the API').first().waitFor();
+  await page.getByRole('button', { name: 'Add a policy to Traffic monitoring' }).click();
+  await page.getByRole('button', { name: /^rateLimit/ }).click();
+  await page.getByLabel(/^limit/).fill('1');
+  await page.getByLabel(/^window/).fill('nonsense');
+  await page.getByText(/found `nonsense`/).waitFor();
+  await page.getByLabel(/^window/).fill('1h');
+  await page.getByText('the gateway can serve the API with this policy').waitFor();
+  await page.getByRole('button', { name: 'Review and save' }).click();
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await page.getByText(/was saved as revision/).waitFor();
+  // Of keys, one policy can ask: the one of the operation does.
+  await page.getByRole('button', { name: 'Add a policy to Identify & access' }).click();
+  await page.getByRole('button', { name: /^apiKey/ }).click();
+  await page.getByText('the gateway can serve the API with this policy').waitFor();
+  await page.getByRole('button', { name: 'Review and save' }).click();
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await page.getByText('No effect').waitFor();
+  await accessible(page, 'policies of an operation');
+  await picture(page, 'policies-operation');
+  const api = await (await gateway.ask('GET', '/apis/Birds:1.0')).json();
+  expect(api.spec.operationPolicies).toEqual([
+    { operation: 'listBirds', policies: [rateLimit(1), { type: 'apiKey' }] },
+  ]);
+  await page.getByRole('button', { name: 'Remove apiKey' }).click();
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  await page.getByText('No effect').waitFor({ state: 'detached' });
+});
+
+test('several are changed at once, each tells how it went, and all come back', async () => {
+  const { page } = at;
+  for (const name of ['Bulk one', 'Bulk two']) {
+    await gateway.ask('POST', '/apis', { name, upstream: gateway.upstream });
+  }
+  await logIn(page, gateway, 'Administrator', gateway.password);
+  await page.getByRole('searchbox').fill('Bulk');
+  await page.getByText('2 entries').waitFor();
+  await page.getByLabel('Choose all that are loaded').check();
+  await page.getByRole('button', { name: 'Deactivate' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByRole('button', { name: 'Deactivate (2)' }).click();
+  await dialog.getByRole('button', { name: 'Undo all' }).waitFor();
+  expect((await fetch(`${gateway.listener}/gateway/Bulk%20one/1.0/`)).status).toBe(404);
+  await accessible(page, 'bulk change');
+  await picture(page, 'bulk');
+  await dialog.getByRole('button', { name: 'Undo all' }).click();
+  await dialog.getByText('As it was').nth(1).waitFor();
+  expect((await fetch(`${gateway.listener}/gateway/Bulk%20one/1.0/`)).status).toBe(200);
+  await dialog.getByRole('button', { name: 'Close' }).last().click();
+
+  await page.getByLabel('Choose all that are loaded').check();
+  await accessible(page, 'chosen');
+  await picture(page, 'chosen');
+  await page.getByRole('button', { name: 'Delete', exact: true }).click();
+  await dialog.getByLabel('Type 2 to confirm').fill('2');
+  await dialog.getByRole('button', { name: 'Delete (2)' }).click();
+  await dialog.getByRole('button', { name: 'Undo all' }).click();
+  await dialog.getByText('As it was').nth(1).waitFor();
+  expect((await gateway.ask('GET', '/apis/Bulk two:1.0')).status).toBe(200);
+});
+
+test('everything is found by its name, from the keyboard', async () => {
+  const { page } = at;
+  await logIn(page, gateway, 'Administrator', gateway.password);
+  await page.getByRole('searchbox').waitFor();
+  await page.keyboard.press('/');
+  expect(await page.evaluate(() => document.activeElement?.getAttribute('type'))).toBe('search');
+  await page.keyboard.press('Control+k');
+  const field = page.getByRole('combobox', { name: 'Search everything' });
+  await field.fill('birds');
+  await page.getByRole('option', { name: /Birds:1.0/ }).waitFor();
+  await accessible(page, 'palette');
+  await picture(page, 'palette');
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Birds 1.0' }).waitFor();
+});
+
+test('requests are narrowed down by what one knows of them', async () => {
+  const { page } = at;
+  await fetch(`${gateway.listener}/nowhere`);
+  await logIn(page, gateway, 'Administrator', gateway.password);
+  await page.getByRole('link', { name: 'Requests' }).click();
+  await page.getByRole('searchbox').fill('no_route');
+  await page.getByRole('link', { name: /nowhere/ }).waitFor();
+  await page.getByRole('link', { name: /Pets/ }).first().waitFor({ state: 'detached' });
+  await page.getByRole('searchbox').fill('/gateway/Birds');
+  await page
+    .getByRole('link', { name: /\/gateway\/Birds/ })
+    .first()
+    .waitFor();
+  await page
+    .getByRole('link', { name: /nowhere/ })
+    .first()
+    .waitFor({ state: 'detached' });
+  await page.getByRole('combobox', { name: 'Status' }).click();
+  await page.getByRole('option', { name: '5xx' }).click();
+  await page.getByText('No request matches').waitFor();
+  await page.getByRole('button', { name: 'Clear filters' }).click();
+  await page
+    .getByRole('link', { name: /nowhere/ })
+    .first()
+    .waitFor();
+});
+
+test('who is locked out is let in again', async () => {
+  const { page } = at;
+  await gateway.ask('POST', '/users', { name: 'lena' });
+  for (let attempt = 0; attempt < 5; attempt += 1) {
+    await fetch(`${gateway.admin}/api/v1/whoami`, {
+      headers: { authorization: `Basic ${Buffer.from('lena:wrong').toString('base64')}` },
+    });
+  }
+  await logIn(page, gateway, 'Administrator', gateway.password);
+  await page.getByRole('link', { name: 'Users' }).click();
+  await page.getByRole('button', { name: 'Unlock lena' }).waitFor();
+  await accessible(page, 'locked accounts');
+  await picture(page, 'locked');
+  await page.getByRole('button', { name: 'Unlock lena' }).click();
+  await page.getByText('lena can log in again').waitFor();
+  await page.getByRole('button', { name: 'Unlock lena' }).waitFor({ state: 'detached' });
 });

@@ -1,7 +1,7 @@
 /** Every page by itself: for everybody, on every screen, in both languages and both colours. */
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { accessible, launch, logIn, picture, visit } from './browser';
+import { accessible, DESKTOP, launch, logIn, picture, visit } from './browser';
 import { Gateway } from './gateway';
 import { PETS } from './pets';
 
@@ -82,12 +82,35 @@ test('dark colours and German are there for the asking', async () => {
   expect(wrong).toEqual([]);
 });
 
+test('at twice the size everything is there, and nothing is cut off', async () => {
+  const { page, wrong, close } = await visit(browser, gateway);
+  await logIn(page, gateway, 'Administrator', gateway.password);
+  await page.getByRole('heading', { name: 'APIs' }).waitFor();
+  // What a browser does at 200 %: half as many pixels of the page.
+  await page.setViewportSize({ width: DESKTOP.width / 2, height: DESKTOP.height / 2 });
+  for (const [name, path, heading] of [
+    ['zoom-api', '/apis/Pets%3A1.0', 'Pets 1.0'],
+    ['zoom-policies', '/apis/Pets%3A1.0?tab=policies', 'Pets 1.0'],
+    ['zoom-status', '/status', 'Node status'],
+    ['zoom-requests', '/requests', 'Requests'],
+  ] as const) {
+    await page.goto(`${gateway.admin}/console${path}`);
+    await page.getByRole('heading', { name: heading, exact: true }).waitFor();
+    await page.locator('.mantine-Skeleton-root').first().waitFor({ state: 'detached' });
+    expect(await page.evaluate(() => document.documentElement.scrollWidth), name).toBeLessThanOrEqual(680);
+    await accessible(page, name);
+  }
+  await close();
+  expect(wrong).toEqual([]);
+});
+
 test('the definition is rendered for reading', async () => {
   const { page, wrong, close } = await visit(browser, gateway);
   await logIn(page, gateway, 'Administrator', gateway.password);
   await page.getByRole('heading', { name: 'APIs' }).waitFor();
   await page.goto(`${gateway.admin}/console/apis/Pets%3A1.0?tab=definition`);
   await page.getByText('All pets.').first().waitFor();
+  await accessible(page, 'definition');
   await picture(page, 'definition');
   await close();
   expect(wrong).toEqual([]);

@@ -11,6 +11,10 @@ paths:
     post:
       operationId: addPet
       summary: Adds a pet.
+      requestBody:
+        content:
+          application/json:
+            schema: { type: object, properties: { name: { type: string, example: Rex } } }
       responses: { "201": { description: The pet. } }
   /pets/{id}:
     get:
@@ -18,4 +22,15 @@ paths:
       summary: One pet.
       parameters: [{ name: id, in: path, required: true, schema: { type: string } }]
       responses: { "200": { description: The pet. } }
+`;
+
+/** Another one, to be fetched. */
+export const BIRDS = `
+openapi: 3.0.3
+info: { title: Birds, version: "1.0" }
+paths:
+  /birds:
+    get:
+      operationId: listBirds
+      responses: { "200": { description: The birds. } }
 `;

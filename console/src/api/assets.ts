@@ -75,6 +75,12 @@ export function namesQuery(list: string) {
   });
 }
 
+/** The first few names of a kind that a text is found in. */
+export async function findAssets(list: string, q: string): Promise<string[]> {
+  const query = { limit: 6, fields: 'name', q };
+  return (await page(client.GET(of(list), { params: { query } }))).items.map((item) => item.name);
+}
+
 export function assetQuery(list: string, name: string) {
   return queryOptions({
     queryKey: ['assets', list, 'one', name],

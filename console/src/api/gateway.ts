@@ -2,6 +2,7 @@
 import { queryOptions } from '@tanstack/react-query';
 import { get, open, post } from './client';
 import type { Diagnostic } from './problem';
+import type { components } from './schema';
 
 export interface Status {
   version: string;
@@ -18,9 +19,30 @@ export interface Status {
     name: string;
     endpoints: { url: string; healthy: boolean; available: boolean; connections: number }[];
   }[];
+  authorizationServers?: AuthorizationServerStatus[];
   connections: number;
   requestsInProgress: number;
+  manager: {
+    revision: number;
+    store: { reachable: boolean; problem: string | null };
+    /** Missing while the database does not answer. */
+    nodes?: NodeView[];
+  } | null;
 }
+
+export interface AuthorizationServerStatus {
+  name: string;
+  issuer: string | null;
+  keys: number;
+  /** They are fetched from the server. */
+  keysFetched: boolean;
+  keysAgeSeconds: number | null;
+  failing: boolean;
+  problem: string | null;
+}
+
+/** A node of the store, and what it serves. */
+export type NodeView = components['schemas']['NodeView'];
 
 /** A request that has ended, as it is stored. */
 export interface RequestEvent {
@@ -76,6 +98,9 @@ export interface ExplainedAttempt {
   connection: string;
 }
 
+/** A policy that was written for an operation and gives way, or is disabled. */
+export type InertPolicy = Omit<ExplainedPolicy, 'verdict' | 'micros'> & { why: string };
+
 /** Everything decided about one request. */
 export interface Explanation {
   requestId: string;
@@ -95,7 +120,7 @@ export interface Explanation {
   application?: string;
   candidates?: { api: string; basePath: string; operation?: string; chosen: boolean; why: string }[];
   policies: ExplainedPolicy[];
-  inert?: (Omit<ExplainedPolicy, 'verdict' | 'micros'> & { why: string })[];
+  inert?: InertPolicy[];
   attempts: ExplainedAttempt[];
   calls?: ExplainedCall[];
   requestBytes: number;
@@ -119,6 +144,12 @@ export interface RequestFilter {
   method?: string | undefined;
   path?: string | undefined;
   id?: string | undefined;
+  application?: string | undefined;
+  client?: string | undefined;
+  /** Code of the reason. */
+  reason?: string | undefined;
+  /** Not before this, in milliseconds since 1970. */
+  from?: string | undefined;
 }
 
 export const statusQuery = queryOptions({

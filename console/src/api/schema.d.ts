@@ -243,6 +243,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Does the same with many assets of a kind, as one revision: all of them, or with `partial` those with which it can be done.
+         * @description Needs the privileges of the assets that change.
+         */
+        post: operations["changeInBulk"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/revisions": {
         parameters: {
             query?: never;
@@ -844,6 +864,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/oauthTokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tokens of the internal authorization server, newest first.
+         * @description Needs the privilege `Manage security configurations`.
+         */
+        get: operations["listOauthTokens"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/oauthTokens/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revokes tokens of the internal authorization server: one, or all of an application, a client or a user.
+         * @description Needs the privilege `Manage security configurations`.
+         */
+        post: operations["revokeOauthTokens"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/oauthTokens/cleanUp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Deletes expired tokens of the internal authorization server now.
+         * @description Needs the privilege `Manage security configurations`.
+         */
+        post: operations["cleanUpOauthTokens"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/oauthKeys/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Has the internal authorization server sign with a new key. The one before is published for a while.
+         * @description Needs the privilege `Manage security configurations`.
+         */
+        post: operations["rotateOauthKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/apis/import": {
         parameters: {
             query?: never;
@@ -905,6 +1005,47 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/apis/{name}/lifecycle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The state of an API, what can be done now, and how it came to be so. */
+        get: operations["getApiLifecycle"];
+        put?: never;
+        /**
+         * Takes an API from state to state.
+         * @description Needs the privileges of the assets that change.
+         */
+        post: operations["changeApiLifecycle"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/apis/{name}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Makes a version of an API from one that is there, for the same applications. It is not served until it is published.
+         * @description Needs the privileges of the assets that change.
+         */
+        post: operations["createApiVersion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/gateway/status": {
         parameters: {
             query?: never;
@@ -917,6 +1058,50 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/gateway/lockedAddresses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Addresses that the node that answers has locked because they failed to authenticate.
+         * @description Needs the privilege `Manage security configurations`.
+         */
+        get: operations["listLockedAddresses"];
+        put?: never;
+        post?: never;
+        /**
+         * Lets all addresses in again, on the node that answers.
+         * @description Needs the privilege `Manage security configurations`.
+         */
+        delete: operations["releaseAddresses"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/gateway/lockedAddresses/{address}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Lets an address in again, on the node that answers.
+         * @description Needs the privilege `Manage security configurations`.
+         */
+        delete: operations["releaseAddress"];
         options?: never;
         head?: never;
         patch?: never;
@@ -998,6 +1183,46 @@ export interface paths {
          * @description Needs the privilege `Manage APIs` or `View administration configurations`.
          */
         get: operations["explainRequest"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/gateway/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sends a request through the gateway, to a listener of the node that answers and nowhere else. It comes from the machine of the node.
+         * @description Needs the privilege `Manage APIs`.
+         */
+        post: operations["tryRequest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/gateway/definition": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Fetches a definition from a URL, to be imported. What is no definition is not given.
+         * @description Needs the privilege `Manage APIs`.
+         */
+        get: operations["fetchDefinition"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2351,6 +2576,12 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description What can be done with an API. */
+        ActionView: {
+            action: components["schemas"]["LifecycleAction"];
+            /** @description What it leads to. */
+            state: components["schemas"]["LifecycleState"];
+        };
         /** @description A alias, with what there is to know about it. */
         AliasAsset: {
             /** @constant */
@@ -2517,12 +2748,16 @@ export interface components {
              *     need not be there yet.
              */
             inactive?: boolean;
+            /** @description Where the API is in its life. Default: published. */
+            lifecycle?: components["schemas"]["LifecycleDoc"];
             /** @description Kind of interface. */
             type?: components["schemas"]["ApiType"];
             /** @description Words to find the API by; global policies can ask for them. */
             tags?: string[];
             /** @description Names of the teams that manage it, when `settings.manager.enableTeamWork` is on. Default: everybody's. */
             teams?: string[];
+            /** @description Who answers for the API: the name of a user, or anybody. */
+            owner?: string | null;
             /** @description OpenAPI document, 2.0, 3.0 or 3.1, JSON or YAML: a path relative to this file, or a URL. */
             definition?: string | null;
             /** @description Operations, written here instead of a definition. Without either, every path and method is passed on. */
@@ -2627,6 +2862,14 @@ export interface components {
             created?: string | null;
             /** @description RFC 3339 time after which the key is refused. Default: never. */
             expires?: string | null;
+            /** @description Addresses of clients that may use the key: `10.0.0.7`, `10.0.0.0/8`, `10.0.0.1-10.0.0.9`. Default: all. */
+            ipAddresses?: components["schemas"]["IpRange"][];
+            /**
+             * @description Origins of web pages that may use the key, such as `https://shop.example` or `https://*.shop.example`; what
+             *     browsers say in `Origin`, or else in `Referer`, is compared. Other programs can send what they like, so that this
+             *     keeps a key out of other people's pages and not out of other people's hands. Default: all, also none.
+             */
+            referrers?: string[];
         };
         /** @description How an API shows in the developer portal. */
         ApiPortal: {
@@ -2703,6 +2946,10 @@ export interface components {
             identifiers?: components["schemas"]["IdentifiersDoc"];
             /** @description Keys that identify the application. Two live keys allow a rotation without interruption. */
             apiKeys?: components["schemas"]["ApiKeyDoc"][];
+            /** @description Clients of the internal authorization server, by which it gets tokens. */
+            oauthClients?: components["schemas"]["OauthClientDoc"][];
+            /** @description Keys that the application signs requests with, for rules of type `hmacSignature` and `httpMessageSignature`. */
+            signingKeys?: components["schemas"]["SigningKeyDoc"][];
             /** @description Names of the APIs that the application may call. Default: none but through lookup `open`. */
             apis?: string[];
             /**
@@ -2831,6 +3078,11 @@ export interface components {
             /** @description What the server is, for people. */
             description?: string | null;
             /**
+             * @description It is the internal authorization server, of `settings.authorizationServer`. Then issuer, keys and audience are
+             *     known, tokens that say nothing are known, too, and a token that is revoked is refused at once.
+             */
+            internal?: boolean;
+            /**
              * @description Product, which says in which claims client, user, scopes and groups are found, and nothing else. What is written
              *     in `claims` counts more.
              */
@@ -2895,6 +3147,76 @@ export interface components {
              */
             scopeMapping?: components["schemas"]["ScopeMapping"][];
         };
+        /** @description What is to be done, and with what. */
+        Bulk: {
+            /** @description The list that the assets are in, as in `apis`. */
+            list: string;
+            /**
+             * @description Names or ids of assets.
+             * @default []
+             */
+            names: string[];
+            /** @description Instead of names: all assets that this finds. */
+            matching?: components["schemas"]["BulkMatching"] | null;
+            action: components["schemas"]["BulkAction"];
+        };
+        /** @description What is done with each. */
+        BulkAction: {
+            /** @constant */
+            type: "activate";
+        } | {
+            /** @constant */
+            type: "deactivate";
+        } | {
+            /** @constant */
+            type: "delete";
+        } | {
+            /** @constant */
+            type: "addTags";
+            tags: string[];
+        } | {
+            /** @constant */
+            type: "removeTags";
+            tags: string[];
+        } | {
+            /** @constant */
+            type: "setOwner";
+            owner?: string | null;
+        } | {
+            /** @constant */
+            type: "setTeams";
+            teams: string[];
+        } | {
+            /** @constant */
+            type: "patch";
+            patch: unknown;
+        };
+        /** @description What came of it. */
+        BulkDone: {
+            /** Format: uint64 */
+            revision: number;
+            /** @description Whether anything is different from before. */
+            different: boolean;
+            items: components["schemas"]["BulkItem"][];
+            warnings: components["schemas"]["Diagnostic"][];
+        };
+        /** @description What came of it for one asset. */
+        BulkItem: {
+            name: string;
+            result: components["schemas"]["BulkOutcome"];
+            /** @description Why it was refused, for programs. */
+            code?: string | null;
+            /** @description The same for people. */
+            detail?: string | null;
+        };
+        /** @description Which assets are meant, as in a list of them. */
+        BulkMatching: {
+            /** @description Words that all have to be somewhere in the asset, whatever the case. */
+            q?: string | null;
+            /** @description `tags=pets` for each key of the document; several with commas. */
+            filter?: string | null;
+        };
+        BulkOutcome: ("changed" | "refused") | "unchanged";
         /**
          * @description A number with a unit: B, KiB, MiB or GiB.
          * @example 64KiB
@@ -2927,6 +3249,10 @@ export interface components {
             name: string;
             /** @description `create`, `update` or `delete`. */
             action: string;
+            /** @description With `documents`: its document now, and null where there is none. */
+            before?: unknown;
+            /** @description With `documents`: what becomes of it. */
+            after?: unknown;
         };
         /** @description Circuit breaker: after too many failures in a row the upstream is left alone for a while. */
         CircuitBreaker: {
@@ -2941,7 +3267,17 @@ export interface components {
              */
             openFor: components["schemas"]["Duration"];
         };
+        /** @description What came of a clean-up. */
+        CleanedUp: {
+            /**
+             * Format: uint64
+             * @description How many tokens were deleted.
+             */
+            deleted: number;
+        };
         ClearText: string;
+        /** @description How a client proves who it is. */
+        ClientAuthentication: "clientSecret" | "privateKeyJwt";
         /** @description Whether clients show a certificate. */
         ClientCertificate: "none" | "requested" | "required";
         /** @description A client of an authorization server. */
@@ -2950,6 +3286,13 @@ export interface components {
             id: string;
             /** @description Name of the authorization server, since clients of two servers may have the same id. Default: the only one. */
             server?: string | null;
+        };
+        /** @description A secret of a client. */
+        ClientSecretDoc: {
+            /** @description `sha256:` and 64 hexadecimal digits of a long random text, as `gatewright key` prints it. */
+            hash: string;
+            /** @description RFC 3339 time after which the secret is refused. Default: never. */
+            expires?: string | null;
         };
         CommentPage: {
             items: components["schemas"]["CommentView"][];
@@ -3142,6 +3485,11 @@ export interface components {
             readTimeout?: components["schemas"]["Duration"] | null;
         };
         EventType: "Transactional" | "Monitor";
+        /** @description A definition, as it is published somewhere. */
+        FetchedDefinition: {
+            /** @description The document, to the letter. */
+            document: string;
+        };
         /** @description A policy of all APIs, or of those that it selects. */
         GlobalPolicyDoc: {
             /** @description Which policy: `apiKey`, `rateLimit`, `requestTransformation` … */
@@ -3155,6 +3503,8 @@ export interface components {
             /** @description The policy's own configuration. */
             config?: unknown;
         };
+        /** @description A way to a token. */
+        GrantType: "clientCredentials" | "refreshToken" | "password";
         /** @description A group, with what there is to know about it. */
         GroupAsset: {
             /** @constant */
@@ -3368,6 +3718,42 @@ export interface components {
             /** @description JSON Schema of its documents. */
             schema: unknown;
         };
+        /** @description What can be done with an API in a state. */
+        LifecycleAction: "preRelease" | "publish" | "demote" | "block" | "deprecate" | "retire";
+        /** @description Where an API is in its life. */
+        LifecycleDoc: {
+            /**
+             * @description The state that the API is in.
+             * @default published
+             */
+            state: components["schemas"]["LifecycleState"];
+            /**
+             * @description When it was deprecated, as in `2027-01-31T00:00:00Z`. Answers tell it in `Deprecation` (RFC 9745). A deprecated
+             *     API needs it.
+             */
+            deprecatedAt?: string | null;
+            /**
+             * @description When a deprecated API is retired, as in `2027-12-31T00:00:00Z`. Answers tell it in `Sunset` (RFC 8594), and from
+             *     then on calls are answered with 410 `api_retired`. Default: not before somebody retires it.
+             */
+            retireAt?: string | null;
+            /** @description URL of a page that tells callers what to do. Answers name it in `Link`, as `deprecation`. */
+            information?: string | null;
+        };
+        /** @description The states of an API. */
+        LifecycleState: "created" | "preReleased" | "published" | "blocked" | "deprecated" | "retired";
+        /** @description Where an API is in its life. */
+        LifecycleView: {
+            state: components["schemas"]["LifecycleState"];
+            /** @description It is served by this state, and not inactive. */
+            served: boolean;
+            deprecatedAt?: string | null;
+            retireAt?: string | null;
+            /** @description What can be done now. */
+            actions: components["schemas"]["ActionView"][];
+            /** @description Newest first. */
+            history: components["schemas"]["StepView"][];
+        };
         /** @description A listener, with what there is to know about it. */
         ListenerAsset: {
             /** @constant */
@@ -3559,6 +3945,16 @@ export interface components {
             /** @description Names of privileges, of those that the user has. Default: all of them. */
             privileges?: string[] | null;
         };
+        /** @description A version that is to be made. */
+        NewVersion: {
+            /** @description What it is called. */
+            version: string;
+            /**
+             * @description Path that it is found under. Default: that of the API, with its version exchanged where it is one of the
+             *     segments, and put at the end where it is not.
+             */
+            basePath?: string | null;
+        };
         /** @description A node. */
         NodeView: {
             /** @description Stays when the node is started again. */
@@ -3593,6 +3989,43 @@ export interface components {
         /** @description Everything of a kind that there is. */
         NodeViewList: {
             items: components["schemas"]["NodeView"][];
+        };
+        /**
+         * @description A client of the internal authorization server, by which an application gets tokens. A token that it gets identifies
+         *     the application, for rules of type `oauth2Token`.
+         */
+        OauthClientDoc: {
+            /** @description Client id, unique among all applications: letters, digits and `-._~`. */
+            id: string;
+            /**
+             * @description How the client proves who it is.
+             * @default clientSecret
+             */
+            authentication: components["schemas"]["ClientAuthentication"];
+            /** @description Secrets, as hashes. Two live ones allow a rotation without interruption. */
+            secrets?: components["schemas"]["ClientSecretDoc"][];
+            /** @description JWK Set with the public keys of a client with `privateKeyJwt`. */
+            jwks?: unknown;
+            /**
+             * @description Ways to a token that it may take.
+             * @default [
+             *       "clientCredentials"
+             *     ]
+             */
+            grantTypes: components["schemas"]["GrantType"][];
+            /** @description Scopes that it may ask for. A token has those that were asked for, and no others. */
+            scopes?: string[];
+            /** @description Instead of what the settings say. */
+            tokenFormat?: components["schemas"]["TokenFormat"] | null;
+            /** @description Instead of what the settings say. */
+            accessTokenLifetime?: components["schemas"]["TokenLifetime"] | null;
+            /** @description Instead of what the settings say. */
+            refreshTokenLifetime?: components["schemas"]["TokenLifetime"] | null;
+            /**
+             * Format: uint32
+             * @description Instead of what the settings say.
+             */
+            refreshLimit?: number | null;
         };
         /** @description A condition on the operation. The policy then applies to the operations that fulfil it, and to no others. */
         OperationCondition: {
@@ -3859,6 +4292,10 @@ export interface components {
             categories: string[];
             tags: string[];
             visibility: components["schemas"]["PortalVisibility"];
+            /** @description Where it is in its life: `preReleased`, `published`, `blocked` or `deprecated`. */
+            state: components["schemas"]["LifecycleState"];
+            /** @description When a deprecated API goes away. */
+            retireAt?: string | null;
             rating: components["schemas"]["RatingView"];
             /** @description It takes requests of applications with a subscription only. */
             needsSubscription: boolean;
@@ -3910,6 +4347,10 @@ export interface components {
             categories: string[];
             tags: string[];
             visibility: components["schemas"]["PortalVisibility"];
+            /** @description Where it is in its life: `preReleased`, `published`, `blocked` or `deprecated`. */
+            state: components["schemas"]["LifecycleState"];
+            /** @description When a deprecated API goes away. */
+            retireAt?: string | null;
             rating: components["schemas"]["RatingView"];
             /** @description It takes requests of applications with a subscription only. */
             needsSubscription: boolean;
@@ -4121,6 +4562,25 @@ export interface components {
         RevisionViewList: {
             items: components["schemas"]["RevisionView"][];
         };
+        /** @description Which tokens are revoked: one of these. */
+        Revocation: {
+            /** @description Id of a token. */
+            id?: string | null;
+            /** @description Name of an application. */
+            application?: string | null;
+            /** @description Client id. */
+            client?: string | null;
+            /** @description Name of a user. */
+            user?: string | null;
+        };
+        /** @description What came of a revocation. */
+        Revoked: {
+            /**
+             * Format: uint64
+             * @description How many tokens were revoked.
+             */
+            revoked: number;
+        };
         /** @description What came of a rotation. */
         Rotated: {
             /**
@@ -4131,6 +4591,10 @@ export interface components {
             masterKey?: string | null;
             /** Format: uint64 */
             revision: number;
+        };
+        /** @description The key that signs now. */
+        RotatedKey: {
+            keyId: string;
         };
         /** @description A named set of operations that have policies in common. */
         ScopeDoc: {
@@ -4273,6 +4737,26 @@ export interface components {
             waitsForApproval: boolean;
             /** @description For people. */
             message: string;
+        };
+        /** @description A key that an application signs requests with: a secret that both know, or a public key. */
+        SigningKeyDoc: {
+            /** @description What requests call the key; unique over all applications. At most 128 characters: letters, digits and `._:@/-`. */
+            id: string;
+            /** @description Reference to a secret of at least 32 bytes, as it is, for HMAC. */
+            secret?: components["schemas"]["Secret"] | null;
+            /** @description Public key or certificate as PEM, for HTTP message signatures: RSA of at least 2048 bits, P-256 or Ed25519. */
+            publicKey?: string | null;
+            /** @description RFC 3339 time after which the key is refused. Default: never. */
+            expires?: string | null;
+        };
+        /** @description A state that an API came to. */
+        StepView: {
+            state: components["schemas"]["LifecycleState"];
+            /** Format: uint64 */
+            revision: number;
+            at: string;
+            author: string;
+            reason?: string | null;
         };
         /** @description A subscription, with what there is to know about it. */
         SubscriptionAsset: {
@@ -4488,6 +4972,20 @@ export interface components {
             /** @description `kid` of the tokens that it is for. Default: any. */
             keyId?: string | null;
         };
+        /** @description What access tokens are like. */
+        TokenFormat: "opaque" | "jwt";
+        /**
+         * @description A number with a unit: ms, s, m, h, d or w; or `never` for no end.
+         * @example 1h
+         * @example never
+         */
+        TokenLifetime: string;
+        /** @description A page of tokens. */
+        TokenPage: {
+            items: components["schemas"]["TokenView2"][];
+            /** @description `after` of the next page, when there may be one. */
+            next?: string | null;
+        };
         /** @description Product that issues tokens. */
         TokenProvider: ("auth0" | "entraId" | "forgeRock" | "keycloak" | "okta" | "pingFederate" | "wso2Is") | "any";
         /** @description A scope of an authorization server. */
@@ -4508,12 +5006,70 @@ export interface components {
             createdAt: string;
             expiresAt?: string | null;
         };
+        /** @description A token, which is not in it. */
+        TokenView2: {
+            id: string;
+            /** @description `access` or `refresh`. */
+            kind: string;
+            client: string;
+            application: string;
+            user?: string | null;
+            scope: string;
+            issuedAt: string;
+            expiresAt?: string | null;
+            usedAt?: string | null;
+            revokedAt?: string | null;
+        };
         /** @description Everything of a kind that there is. */
         TokenViewList: {
             items: components["schemas"]["TokenView"][];
         };
         /** @enum {string} */
         TransactionStatus: "SUCCESS" | "FAILURE";
+        /** @description A request that is sent through the gateway, as a client on the machine of the node would send it. */
+        Trial: {
+            /** @description As in `GET`. */
+            method: string;
+            /** @description Path with query, as it is called: `/gateway/Pets/1.0/pets?limit=3`. */
+            url: string;
+            /**
+             * @description Names and values. Those that say how long the body is, how the connection is used or where the request came from
+             *     are refused: the node sets them itself.
+             * @default []
+             */
+            headers: [
+                string,
+                string
+            ][];
+            /**
+             * @description The body, 1 MiB at most. Default: none.
+             * @default
+             */
+            body: string;
+        };
+        /** @description What came back. */
+        TrialAnswer: {
+            /** @description What the request is explained by, under `/gateway/explain/{id}`. */
+            requestId?: string | null;
+            /** @description The listener that it was sent to. */
+            listener: string;
+            /** Format: uint16 */
+            status: number;
+            headers: [
+                string,
+                string
+            ][];
+            /** @description The first 256 KiB of the body, in base64 when it is not text. */
+            body: string;
+            base64: boolean;
+            /** @description There was more. */
+            truncated: boolean;
+            /**
+             * Format: uint64
+             * @description From connecting to the last byte of the body that was read.
+             */
+            millis: number;
+        };
         /** @description What came back. */
         TryAnswer: {
             /** Format: uint16 */
@@ -4760,6 +5316,12 @@ export interface components {
              *     authenticate.
              */
             password?: components["schemas"]["Secret"] | null;
+            /**
+             * @description References to what HTTP Digest needs (rules of type `httpDigest`), one for each realm: a line `USER:REALM:HASH`, as
+             *     `htdigest` writes it, where the hash is SHA-256 of `USER:REALM:PASSWORD`, or MD5, in hexadecimal digits. Whoever
+             *     reads such a line can authenticate with it.
+             */
+            digestPasswords?: components["schemas"]["Secret"][];
             /** @description A locked user cannot authenticate, neither at APIs nor at the manager. */
             locked?: boolean;
             /**
@@ -4816,6 +5378,19 @@ export interface components {
              * @default []
              */
             assets: string[];
+        };
+        /** @description What is to be done with an API. */
+        Wanted2: {
+            action: components["schemas"]["LifecycleAction"];
+            /** @description With `deprecate`: when it will be retired, as in `2027-12-31T00:00:00Z`. */
+            retireAt?: string | null;
+            /** @description With `deprecate`: URL of a page that tells callers what to do. */
+            information?: string | null;
+            /**
+             * @description With `publish`: deprecate the versions of the API that are published and were not made later. Default: false.
+             * @default false
+             */
+            deprecateOlder: boolean;
         };
         /** @description A header of a webhook: `value`, or `secret` for what nobody may read. */
         WebhookHeader: {
@@ -5143,10 +5718,17 @@ export interface operations {
             query?: {
                 /** @description Delete what is not in the set, of the kinds that are in it. */
                 prune?: boolean;
+                /** @description Tell the documents before and after each change. */
+                documents?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5173,10 +5755,17 @@ export interface operations {
             query?: {
                 /** @description Delete what is not in the set, of the kinds that are in it. */
                 prune?: boolean;
+                /** @description Tell the documents before and after each change. */
+                documents?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5219,6 +5808,43 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    changeInBulk: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Leave out what cannot be done, and say why. Default: nothing is done when not all can be. */
+                partial?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
+            };
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Bulk"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkDone"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     listRevisions: {
         parameters: {
             query?: {
@@ -5256,8 +5882,13 @@ export interface operations {
                 kind?: string | null;
                 /** @description And its name or id. */
                 name?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 revision: number;
             };
@@ -6072,6 +6703,107 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    listOauthTokens: {
+        parameters: {
+            query?: {
+                /** @description Only those of an application. */
+                application?: string | null;
+                /** @description Only those of a client. */
+                client?: string | null;
+                /** @description Only those of a user. */
+                user?: string | null;
+                /** @description Only those that count now. */
+                live?: boolean;
+                /** @description `next` of the page before. */
+                after?: string | null;
+                /** @description At most so many, up to 1000. Default: 100. */
+                limit?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    revokeOauthTokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Revocation"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Revoked"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    cleanUpOauthTokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CleanedUp"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    rotateOauthKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RotatedKey"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     importApi: {
         parameters: {
             query?: {
@@ -6194,6 +6926,103 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    getApiLifecycle: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LifecycleView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    changeApiLifecycle: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
+            };
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Wanted2"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createApiVersion: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
+            };
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewVersion"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     getStatus: {
         parameters: {
             query?: never;
@@ -6211,6 +7040,67 @@ export interface operations {
                 content: {
                     "application/json": unknown;
                 };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listLockedAddresses: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    releaseAddresses: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    releaseAddress: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                address: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["Problem"];
         };
@@ -6384,6 +7274,55 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    tryRequest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Trial"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrialAnswer"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    fetchDefinition: {
+        parameters: {
+            query: {
+                /** @description URL with `http` or `https`. */
+                url: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FetchedDefinition"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     listSecrets: {
         parameters: {
             query?: {
@@ -6425,8 +7364,13 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6491,8 +7435,13 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6557,8 +7506,13 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6623,8 +7577,13 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6689,8 +7648,13 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6755,8 +7719,13 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6821,8 +7790,13 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6887,8 +7861,13 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6953,8 +7932,13 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7019,8 +8003,13 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7085,8 +8074,13 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7151,8 +8145,13 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7217,8 +8216,13 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7283,8 +8287,13 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7349,8 +8358,13 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7415,8 +8429,13 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7481,8 +8500,13 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7547,8 +8571,13 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7613,8 +8642,13 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7670,6 +8704,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -7718,6 +8754,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -7749,6 +8787,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -7811,6 +8851,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -7859,6 +8901,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -7890,6 +8934,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -7952,6 +8998,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -8000,6 +9048,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -8031,6 +9081,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -8093,6 +9145,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -8141,6 +9195,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -8172,6 +9228,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -8234,6 +9292,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -8282,6 +9342,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -8313,6 +9375,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -8375,6 +9439,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -8423,6 +9489,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -8454,6 +9522,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -8516,6 +9586,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -8564,6 +9636,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -8595,6 +9669,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -8657,6 +9733,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -8705,6 +9783,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -8736,6 +9816,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -8798,6 +9880,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -8846,6 +9930,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -8877,6 +9963,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -8939,6 +10027,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -8987,6 +10077,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -9018,6 +10110,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -9080,6 +10174,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -9128,6 +10224,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -9159,6 +10257,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -9221,6 +10321,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -9269,6 +10371,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -9300,6 +10404,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -9362,6 +10468,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -9410,6 +10518,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -9441,6 +10551,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -9503,6 +10615,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -9551,6 +10665,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -9582,6 +10698,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -9644,6 +10762,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -9692,6 +10812,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -9723,6 +10845,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -9785,6 +10909,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -9833,6 +10959,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -9864,6 +10992,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -9926,6 +11056,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -9974,6 +11106,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -10005,6 +11139,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -10067,6 +11203,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -10115,6 +11253,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -10146,6 +11286,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -10208,6 +11350,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -10256,6 +11400,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
@@ -10287,6 +11433,8 @@ export interface operations {
                 dryRun?: boolean;
                 /** @description Why, for the history. */
                 reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
             };
             header?: {
                 /** @description The ETag that the change is made from; 412 when the asset is another one by now. */

@@ -67,3 +67,15 @@ export async function createToken(name: string, expiresIn: string | undefined): 
 export async function deleteToken(id: string): Promise<void> {
   await wanted(client.DELETE('/tokens/{id}', { params: { path: { id } } }));
 }
+
+export type LockedAccount = components['schemas']['LockedAccount'];
+
+/** Names with which nobody can log in for a while. */
+export const lockedQuery = queryOptions({
+  queryKey: ['lockedAccounts'],
+  queryFn: async () => (await wanted(client.GET('/lockedAccounts'))).items,
+});
+
+export async function unlock(name: string): Promise<void> {
+  await wanted(client.DELETE('/lockedAccounts/{name}', { params: { path: { name } } }));
+}

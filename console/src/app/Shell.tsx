@@ -1,20 +1,25 @@
 /** The frame around every page: navigation at the side, or behind a button where there is no room for it. */
-import { ActionIcon, Box, Drawer, Group, Text } from '@mantine/core';
+import { ActionIcon, Box, Drawer, Group, Kbd, Text, UnstyledButton } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
-import { IconMenu2 } from '@tabler/icons-react';
+import { IconMenu2, IconSearch } from '@tabler/icons-react';
 import { Outlet, useLocation } from '@tanstack/react-router';
-import { useEffect } from 'react';
+import { lazy, Suspense, useEffect } from 'react';
 import { useTexts } from '../i18n';
 import { Mark } from './Mark';
 import { Navigation } from './Navigation';
 import classes from './Shell.module.css';
+import { useShortcuts } from './shortcuts';
 import { UserMenu } from './UserMenu';
+
+const Palette = lazy(() => import('./Palette'));
 
 export function Shell() {
   const { t } = useTexts();
   const [opened, { open, close }] = useDisclosure(false);
   const path = useLocation({ select: (location) => location.pathname });
   useEffect(() => close(), [path, close]);
+  const [searching, search] = useDisclosure(false);
+  useShortcuts(search.open);
   return (
     <Box className={classes.shell ?? ''}>
       <a href="#content" className="gw-skip">
@@ -25,11 +30,28 @@ export function Shell() {
           <IconMenu2 size={22} />
         </ActionIcon>
         <Brand />
+        <ActionIcon
+          variant="subtle"
+          color="gray"
+          size="lg"
+          ml="auto"
+          onClick={search.open}
+          aria-label={t('palette.open')}
+        >
+          <IconSearch size={20} />
+        </ActionIcon>
       </header>
       <aside className={classes.side}>
         <Group px="md" py="lg">
           <Brand />
         </Group>
+        <UnstyledButton className={classes.find ?? ''} onClick={search.open}>
+          <IconSearch size={16} aria-hidden />
+          <span>{t('palette.open')}</span>
+          <Kbd size="xs" aria-hidden>
+            {/Mac|iPhone|iPad/.test(navigator.userAgent) ? '⌘K' : 'Ctrl K'}
+          </Kbd>
+        </UnstyledButton>
         <Box className={classes.nav ?? ''}>
           <Navigation />
         </Box>
@@ -48,6 +70,11 @@ export function Shell() {
           <UserMenu />
         </Box>
       </Drawer>
+      {searching && (
+        <Suspense>
+          <Palette onClose={search.close} />
+        </Suspense>
+      )}
       <main id="content" tabIndex={-1} className={classes.main}>
         <Outlet />
       </main>

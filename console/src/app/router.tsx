@@ -68,14 +68,18 @@ const requests = createRoute({
     search,
   ): {
     api?: string | undefined;
+    application?: string | undefined;
     code?: string | undefined;
     method?: string | undefined;
-    path?: string | undefined;
+    since?: string | undefined;
+    q?: string | undefined;
   } => ({
     api: text(search.api),
+    application: text(search.application),
     code: text(search.code),
     method: text(search.method),
-    path: text(search.path),
+    since: text(search.since),
+    q: text(search.q),
   }),
   component: lazyRouteComponent(
     patient(() => import('../pages/requests/RequestsPage')),

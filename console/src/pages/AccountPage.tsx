@@ -6,10 +6,12 @@ import {
   Box,
   Button,
   Group,
+  Kbd,
   Modal,
   Select,
   Skeleton,
   Stack,
+  Switch,
   Text,
   TextInput,
   Title,
@@ -18,6 +20,7 @@ import { IconKey, IconTrash } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { createToken, deleteToken, type MadeToken, tokensQuery } from '../api/session';
+import { useSingleKeys } from '../app/shortcuts';
 import { useTexts } from '../i18n';
 import { CommandLine } from '../parts/CommandLine';
 import { PageHeader } from '../parts/PageHeader';
@@ -43,6 +46,7 @@ export function AccountPage() {
         </Box>
         <Stack gap="lg" miw={0}>
           <Tokens />
+          <Keys />
           <Box className="gw-panel" p="lg">
             <Title order={2} mb="md">
               {t('account.rights')}
@@ -185,5 +189,32 @@ function NewToken({ onClose, onMade }: { onClose: () => void; onMade: (token: Ma
         </Stack>
       </form>
     </Modal>
+  );
+}
+
+/** Keys that work on every page. */
+function Keys() {
+  const { t } = useTexts();
+  const [single, setSingle] = useSingleKeys();
+  return (
+    <Box className="gw-panel" p="lg">
+      <Title order={2} mb="md">
+        {t('keys.title')}
+      </Title>
+      <Stack gap="xs">
+        <Group gap="sm">
+          <Kbd>Ctrl K</Kbd> <Text size="sm">{t('keys.palette')}</Text>
+        </Group>
+        <Group gap="sm">
+          <Kbd>/</Kbd> <Text size="sm">{t('keys.search')}</Text>
+        </Group>
+        <Switch
+          mt="xs"
+          label={t('keys.single')}
+          checked={single}
+          onChange={(event) => setSingle(event.currentTarget.checked)}
+        />
+      </Stack>
+    </Box>
   );
 }

@@ -1,12 +1,13 @@
 /** How the node that answers is. */
 import { Alert, Badge, Box, Group, Skeleton, Stack, Text, Title } from '@mantine/core';
-import { IconAlertTriangle } from '@tabler/icons-react';
+import { IconAlertTriangle, IconDatabaseOff } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
-import { type Status, statusQuery } from '../api/gateway';
+import { type AuthorizationServerStatus, type Status, statusQuery } from '../api/gateway';
 import { useTexts } from '../i18n';
 import { PageHeader } from '../parts/PageHeader';
 import { ProblemBox } from '../parts/ProblemBox';
 import { Warnings } from '../parts/Warnings';
+import { Nodes } from './Nodes';
 import classes from './StatusPage.module.css';
 
 export function StatusPage() {
@@ -25,6 +26,11 @@ export function StatusPage() {
 function Node({ status }: { status: Status }) {
   const { t, number, ago, time } = useTexts();
   const { configuration } = status;
+  const nodes = status.manager?.nodes ?? [];
+  const newest = Math.max(
+    status.manager?.revision ?? 0,
+    ...nodes.map(({ revision, refused }) => Math.max(revision, refused ?? 0)),
+  );
   const facts = [
     [t('status.version'), status.version],
     [t('revision'), number(configuration.revision)],
@@ -50,6 +56,17 @@ function Node({ status }: { status: Status }) {
           ))}
         </Alert>
       )}
+      {status.manager?.store.reachable === false && (
+        <Alert
+          color="red"
+          variant="light"
+          icon={<IconDatabaseOff size={18} />}
+          title={t('status.storeAway')}
+          role="alert"
+        >
+          {status.manager.store.problem}
+        </Alert>
+      )}
       <Warnings warnings={configuration.warnings} />
       <div className={classes.facts}>
         {facts.map(([label, value]) => (
@@ -63,6 +80,7 @@ function Node({ status }: { status: Status }) {
           </Box>
         ))}
       </div>
+      {nodes.length > 0 && <Nodes nodes={nodes} newest={newest} />}
       <Box className="gw-panel" p="lg">
         <Title order={2} mb="sm">
           {t('status.listeners')}
@@ -106,6 +124,44 @@ function Node({ status }: { status: Status }) {
           ))}
         </Stack>
       </Box>
+      {(status.authorizationServers ?? []).length > 0 && (
+        <AuthorizationServers servers={status.authorizationServers ?? []} />
+      )}
     </Stack>
+  );
+}
+
+function AuthorizationServers({ servers }: { servers: AuthorizationServerStatus[] }) {
+  const { t, count, ago } = useTexts();
+  return (
+    <Box className="gw-panel" p="lg">
+      <Title order={2} mb="sm">
+        {t('status.authorizationServers')}
+      </Title>
+      <Stack gap="md">
+        {servers.map(({ name, issuer, keys, keysFetched, keysAgeSeconds, failing, problem }) => (
+          <div key={name}>
+            <Group gap="md">
+              <Badge variant="dot" color={failing ? 'red' : 'green'} tt="none">
+                {t(failing ? 'status.unhealthy' : 'status.healthy')}
+              </Badge>
+              <Text fw={600}>{name}</Text>
+              {issuer !== null && <span className="gw-mono">{issuer}</span>}
+              <Text size="sm" c="dimmed">
+                {count('status.keys', keys)}
+                {keysFetched &&
+                  keysAgeSeconds !== null &&
+                  `, ${t('status.fetched', { when: ago(Date.now() - keysAgeSeconds * 1000) })}`}
+              </Text>
+            </Group>
+            {problem !== null && (
+              <Text size="sm" className="gw-bad">
+                {problem}
+              </Text>
+            )}
+          </div>
+        ))}
+      </Stack>
+    </Box>
   );
 }

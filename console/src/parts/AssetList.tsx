@@ -2,16 +2,31 @@
  * A list of assets: searched by the server, page after page as one scrolls. Only rows that can be seen are drawn, so
  * that ten thousand scroll like ten.
  */
-import { Box, Center, Group, Loader, Select, Skeleton, Stack, Text, TextInput } from '@mantine/core';
+import {
+  Box,
+  Center,
+  Checkbox,
+  Group,
+  Loader,
+  Select,
+  Skeleton,
+  Stack,
+  Text,
+  TextInput,
+} from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { IconSearch } from '@tabler/icons-react';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { useWindowVirtualizer } from '@tanstack/react-virtual';
-import { type ReactNode, useEffect, useRef, useState } from 'react';
+import { lazy, type ReactNode, Suspense, useEffect, useRef, useState } from 'react';
 import { type Asset, listQuery, type Sort } from '../api/assets';
 import { useTexts } from '../i18n';
 import classes from './AssetList.module.css';
+import { BulkBar } from './BulkBar';
+import type { Action } from './bulk';
 import { ProblemBox } from './ProblemBox';
+
+const BulkDialog = lazy(() => import('./BulkDialog'));
 
 interface Props {
   list: string;
@@ -24,11 +39,53 @@ interface Props {
   empty: ReactNode;
   /** Beside the search, such as filters that are set. */
   tools?: ReactNode;
+  /** Several can be chosen, to do something with them. */
+  selectable?: boolean;
 }
 
 const ROW = 64;
 
-export function AssetList({ list, q, sort, filter, onSearch, row, empty, tools }: Props) {
+/** What is being done with assets that were chosen. */
+interface Acting {
+  action: Action;
+  assets: Asset[];
+  onDone: () => void;
+}
+
+export function AssetList(props: Props) {
+  const [acting, setActing] = useState<Acting | null>(null);
+  return (
+    <>
+      <List {...props} onAct={setActing} />
+      {acting !== null && (
+        <Suspense>
+          <BulkDialog
+            list={props.list}
+            action={acting.action}
+            assets={acting.assets}
+            onClose={(done) => {
+              setActing(null);
+              if (done) acting.onDone();
+            }}
+          />
+        </Suspense>
+      )}
+    </>
+  );
+}
+
+function List({
+  onAct,
+  list,
+  q,
+  sort,
+  filter,
+  onSearch,
+  row,
+  empty,
+  tools,
+  selectable = false,
+}: Props & { onAct: (acting: Acting) => void }) {
   const { t, count } = useTexts();
   const [text, setText] = useState(q);
   const [settled] = useDebouncedValue(text, 250);
@@ -45,6 +102,19 @@ export function AssetList({ list, q, sort, filter, onSearch, row, empty, tools }
   const items = query.data?.pages.flatMap((page) => page.items) ?? [];
   const total = query.data?.pages.at(-1)?.total ?? 0;
   const isFiltered = q !== '' || filter !== undefined;
+
+  const [marked, setMarked] = useState<ReadonlySet<string>>(new Set());
+  // What is gone, or not in this search, is not chosen any more.
+  const chosen = items.filter(({ id }) => marked.has(id));
+  const mark = (ids: string[], on: boolean) =>
+    setMarked((before) => {
+      const after = new Set(before);
+      for (const id of ids) {
+        if (on) after.add(id);
+        else after.delete(id);
+      }
+      return after;
+    });
 
   const frame = useRef<HTMLDivElement>(null);
   const rows = useWindowVirtualizer({
@@ -114,6 +184,33 @@ export function AssetList({ list, q, sort, filter, onSearch, row, empty, tools }
         </Box>
       ) : (
         <div ref={frame} className={`gw-panel ${classes.frame ?? ''}`}>
+          {selectable && (
+            <div className={classes.head}>
+              <Checkbox
+                aria-label={t('bulk.chooseAll')}
+                checked={chosen.length > 0 && chosen.length === items.length}
+                indeterminate={chosen.length > 0 && chosen.length < items.length}
+                onChange={(event) =>
+                  mark(
+                    items.map(({ id }) => id),
+                    event.currentTarget.checked,
+                  )
+                }
+              />
+              {chosen.length > 0 ? (
+                <BulkBar
+                  list={list}
+                  count={chosen.length}
+                  onBegin={(action) => onAct({ action, assets: chosen, onDone: () => setMarked(new Set()) })}
+                  onClear={() => setMarked(new Set())}
+                />
+              ) : (
+                <Text size="sm" c="dimmed" aria-hidden>
+                  {t('bulk.chooseAll')}
+                </Text>
+              )}
+            </div>
+          )}
           <div role="list" style={{ height: rows.getTotalSize(), position: 'relative' }}>
             {shown.map((place) => {
               const asset = items[place.index];
@@ -127,7 +224,15 @@ export function AssetList({ list, q, sort, filter, onSearch, row, empty, tools }
                   className={classes.row}
                   style={{ transform: `translateY(${place.start - rows.options.scrollMargin}px)` }}
                 >
-                  {row(asset)}
+                  {selectable && (
+                    <Checkbox
+                      className={classes.mark ?? ''}
+                      aria-label={t('bulk.choose', { name: asset.name })}
+                      checked={marked.has(asset.id)}
+                      onChange={(event) => mark([asset.id], event.currentTarget.checked)}
+                    />
+                  )}
+                  <div className={classes.body}>{row(asset)}</div>
                 </div>
               );
             })}

@@ -20,6 +20,7 @@ import { useTexts } from '../i18n';
 import { CommandLine } from './CommandLine';
 import { Diff } from './code';
 import { ProblemBox } from './ProblemBox';
+import { quoted } from './shell';
 import { useToast } from './Toasts';
 import { Warnings } from './Warnings';
 import { toYaml } from './yaml';
@@ -117,11 +118,6 @@ export function ReviewChange({ list, base: began, spec, onClose, onSaved, onTake
       </Stack>
     </Modal>
   );
-}
-
-/** As a shell takes it, whatever is in it. */
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 interface ConflictProps {

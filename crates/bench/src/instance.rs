@@ -16,7 +16,7 @@ use super::{
     options::Options,
     process::{Process, own_task},
     proxies::{self, Certificate, Proxy, Setup},
-    work::{BASE, KEY_HEADER, KEYS, Work, key, route},
+    work::{BASE, KEY_HEADER, KEYS, Work, key, route, sha256},
 };
 
 /// How long a proxy may take to serve. A hundred thousand routes take some of them a while.
@@ -92,6 +92,28 @@ impl Instance {
         routes: usize,
     ) -> Result<Self, String> {
         let directory = bench.directory.join(format!("{}-{}-{routes}", work.name(), proxy.name()));
+        Self::start_in(bench, proxy, program, directory, (work, routes, ""))
+    }
+
+    /// Starts Gatewright with these policies.
+    pub fn start_governed(
+        bench: &Bench,
+        proxy: &'static dyn Proxy,
+        program: PathBuf,
+        policies: &'static str,
+    ) -> Result<Self, String> {
+        let name = sha256(policies);
+        let directory = bench.directory.join(&name[..16]);
+        Self::start_in(bench, proxy, program, directory, (Work::Policies, 0, policies))
+    }
+
+    fn start_in(
+        bench: &Bench,
+        proxy: &'static dyn Proxy,
+        program: PathBuf,
+        directory: PathBuf,
+        (work, routes, policies): (Work, usize, &'static str),
+    ) -> Result<Self, String> {
         fs::create_dir_all(&directory).map_err(|error| error.to_string())?;
         let ports = free_ports().map_err(|error| error.to_string())?;
         let setup = Setup {
@@ -105,6 +127,7 @@ impl Instance {
             upstreams: bench.upstream_ports,
             side: 0,
             certificate: bench.certificate.clone(),
+            policies,
         };
         let command = proxy.configure(&setup).map_err(|error| format!("configuration: {error}"))?;
         let start = Instant::now();

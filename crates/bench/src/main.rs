@@ -19,6 +19,7 @@ mod instance;
 mod load;
 mod manager;
 mod options;
+mod policies;
 mod process;
 mod proxies;
 mod report;
@@ -43,6 +44,8 @@ fn main() -> ExitCode {
         Some((first, _)) if first == "upstream" => upstream::main(),
         Some((first, _)) if first == "manager" && cfg!(debug_assertions) => Err(UNOPTIMISED.into()),
         Some((first, rest)) if first == "manager" => manager::main(rest),
+        Some((first, _)) if first == "policies" && cfg!(debug_assertions) => Err(UNOPTIMISED.into()),
+        Some((first, rest)) if first == "policies" => policies::main(rest),
         _ => run(&args),
     };
     match done {

@@ -6,8 +6,16 @@ use super::{proxies, work::Work};
 
 pub const USAGE: &str = "usage: make bench BENCH='[OPTION…]'
        make bench BENCH='manager [NUMBER OF APIS…]'
+       make bench BENCH='policies [OPTION…]'
 
-`manager` measures the control plane with so many APIs in its store (default: 10,000, then 100,000). Everything else:
+`manager` measures the control plane with so many APIs in its store (default: 10,000, then 100,000). `policies` measures
+what each policy, and a chain of ten, adds to a request; it knows --rounds, --slice, --connections, --workers,
+--gatewright, --keep, and
+
+  --policies LIST     rows of its table (default: all)
+  --write FILE        write the table into a page, between `<!-- bench policies -->` and `<!-- end -->`
+
+Everything else:
 
 Compares Gatewright with nginx, HAProxy and Envoy, interleaved over the same work. Prints a table, draws
 target/bench.svg and writes target/bench.json.
@@ -34,6 +42,10 @@ pub struct Options {
     pub workers: usize,
     pub gatewright: Option<PathBuf>,
     pub keep: bool,
+    /// Rows of the table of policies; all when empty.
+    pub policies: Vec<String>,
+    /// Page that the table of policies is written into.
+    pub write: Option<PathBuf>,
 }
 
 impl Options {
@@ -49,6 +61,8 @@ impl Options {
             workers: 2,
             gatewright: None,
             keep: false,
+            policies: Vec::new(),
+            write: None,
         };
         // First, so that what is said explicitly stays.
         if args.iter().any(|arg| arg == "--quick") {
@@ -79,6 +93,8 @@ impl Options {
                 "--connections" => options.connections = number(arg, value()?, 1.0, 10_000.0)? as usize,
                 "--workers" => options.workers = number(arg, value()?, 1.0, 256.0)? as usize,
                 "--gatewright" => options.gatewright = Some(value()?.into()),
+                "--policies" => options.policies = list(value()?).map(String::from).collect(),
+                "--write" => options.write = Some(value()?.into()),
                 "--quick" => {}
                 "--keep" => options.keep = true,
                 "--help" | "-h" => return Ok(None),

@@ -27,6 +27,8 @@ pub enum Work {
     Routes100k,
     Tls,
     Reload,
+    /// What is asked of one policy after the other; measured apart from the others.
+    Policies,
 }
 
 impl Work {
@@ -51,6 +53,7 @@ impl Work {
             Self::Routes100k => "routes100k",
             Self::Tls => "tls",
             Self::Reload => "reload",
+            Self::Policies => "policies",
         }
     }
 
@@ -66,6 +69,7 @@ impl Work {
             Self::Routes100k => "as plain, spread over 100,000 routes",
             Self::Tls => "as plain, TLS 1.3 from the client, keep-alive",
             Self::Reload => "as plain, at a fixed rate, while the configuration changes",
+            Self::Policies => "POST of 1 KiB of JSON with an API key among 1,000",
         }
     }
 
@@ -91,7 +95,13 @@ impl Work {
     pub fn requests(self, routes: usize) -> Vec<Vec<u8>> {
         match self {
             Self::Body64k => vec![get(&format!("{BASE}/64k"), "")],
-            Self::Post1k => vec![post(&format!("{BASE}/echo"), &pattern(1024))],
+            Self::Post1k => vec![post(&format!("{BASE}/echo"), "", &pattern(1024))],
+            Self::Policies => (0..KEYS)
+                .map(|n| {
+                    let header = format!("{KEY_HEADER}: {}\r\n", key(scattered(n, KEYS)));
+                    post(&format!("{BASE}/echo"), &header, &order())
+                })
+                .collect(),
             Self::Governed => (0..KEYS)
                 .map(|n| {
                     get(&format!("{BASE}/150"), &format!("{KEY_HEADER}: {}\r\n", key(scattered(n, KEYS))))
@@ -108,7 +118,7 @@ impl Work {
     pub fn expected(self) -> Vec<u8> {
         match self {
             Self::Body64k => body_64k(),
-            Self::Post1k => received(1024),
+            Self::Post1k | Self::Policies => received(1024),
             _ => body_150(),
         }
     }
@@ -119,10 +129,10 @@ fn get(path: &str, header: &str) -> Vec<u8> {
         .into_bytes()
 }
 
-fn post(path: &str, body: &[u8]) -> Vec<u8> {
+fn post(path: &str, header: &str, body: &[u8]) -> Vec<u8> {
     let mut request = format!(
         "POST {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: bench\r\nAccept: */*\r\n\
-         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+         Content-Type: application/json\r\nContent-Length: {}\r\n{header}\r\n",
         body.len()
     )
     .into_bytes();
@@ -175,6 +185,51 @@ pub fn body_150() -> Vec<u8> {
     format!("{start}{}{end}", filler.collect::<String>()).into_bytes()
 }
 
+/// 1 KiB of JSON.
+pub fn order() -> Vec<u8> {
+    let items: Vec<String> = (0..10)
+        .map(|n| format!(r#"{{"sku":"A-{n:03}","name":"Article","count":{n},"price":12.5}}"#))
+        .collect();
+    let start = format!(
+        r#"{{"id":1742,"customer":{{"id":88,"name":"Example"}},"items":[{}],"note":""#,
+        items.join(",")
+    );
+    let filler = "abcdefghij".chars().cycle().take(1024 - start.len() - 2);
+    format!(r#"{start}{}"}}"#, filler.collect::<String>()).into_bytes()
+}
+
+/// What a definition says of [`order`].
+pub const DEFINITION: &str = "openapi: 3.0.3
+info: {title: bench, version: '1.0'}
+paths:
+  /echo:
+    post:
+      requestBody:
+        required: true
+        content:
+          application/json:
+            schema:
+              type: object
+              required: [id, customer, items]
+              properties:
+                id: {type: integer, minimum: 1}
+                customer: {type: object, required: [id], properties: {id: {type: integer}, name: {type: string}}}
+                items:
+                  type: array
+                  maxItems: 100
+                  items:
+                    type: object
+                    required: [sku, count]
+                    properties:
+                      sku: {type: string, pattern: '^A-[0-9]{3}$'}
+                      name: {type: string, maxLength: 50}
+                      count: {type: integer, minimum: 0}
+                      price: {type: number}
+                note: {type: string, maxLength: 1000}
+              additionalProperties: false
+      responses: {'200': {description: ok}}
+";
+
 /// 64 KiB that do not repeat soon, so that a part in the wrong place is noticed.
 pub fn body_64k() -> Vec<u8> {
     pattern(64 * 1024)
@@ -210,8 +265,8 @@ mod tests {
     #[test]
     fn bodies_have_the_size_that_their_names_say() {
         assert_eq!(
-            (body_150().len(), body_64k().len(), received(7)),
-            (150, 65_536, b"{\"received\":7}".to_vec())
+            (body_150().len(), body_64k().len(), order().len(), received(7)),
+            (150, 65_536, 1_024, b"{\"received\":7}".to_vec())
         );
         assert_eq!(sha256(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     }

@@ -64,7 +64,7 @@ fn as_date<S: Serializer>(time: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&date(*time))
 }
 
-fn date(time: Timestamp) -> String {
+pub(crate) fn date(time: Timestamp) -> String {
     time::OffsetDateTime::from_unix_timestamp_nanos(i128::from(time.0))
         .ok()
         .and_then(|date| date.format(&time::format_description::well_known::Rfc3339).ok())

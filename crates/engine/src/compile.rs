@@ -9,12 +9,14 @@ mod destinations;
 mod findings;
 mod gate;
 mod levels;
+mod oauth_clients;
 mod operations;
 mod plans;
 mod portal;
 mod selection;
 mod settings;
 mod shape;
+mod signing_keys;
 mod sources;
 mod teams;
 #[cfg(test)]
@@ -34,6 +36,7 @@ pub(crate) use findings::Findings;
 
 use crate::{
     Alerts, Clock, PolicyKind, Snapshot, Timed, UpstreamName,
+    address_lock::{AddressLock, KnownAddresses},
     alert::AlertSource,
     authorization_server::AuthorizationServer,
     journal::Catalog,
@@ -375,8 +378,12 @@ pub fn compile(
     let unrouted = environment
         .registry
         .keep(revision, "unrouted".into(), || crate::stats::ApiStats::new(environment.workers));
+    let address_lock = AddressLock::compile(&config.settings.address_lock, || {
+        environment.registry.keep(revision, "address lock".into(), KnownAddresses::default)
+    });
     let snapshot = Snapshot {
         revision,
+        address_lock,
         settings: config.settings.clone(),
         faults,
         listeners: config.listeners.clone(),

@@ -1,6 +1,7 @@
 //! What a request meets: policies and filters, the exchange, routing, and `compile`, which turns configuration into
 //! an immutable snapshot. No sockets here; moving bytes is left to `proxy`, concrete policies to `policies`.
 
+pub mod address_lock;
 pub mod alert;
 pub mod authorization_server;
 pub mod calls;
@@ -17,6 +18,7 @@ pub mod identifiers;
 pub mod journal;
 pub mod keys;
 pub mod language;
+pub mod lifecycle;
 pub mod log;
 pub mod log_mask;
 pub mod payload;

@@ -26,16 +26,24 @@ pub struct Reason {
     /// One sentence that the client may read.
     pub message: &'static str,
     pub origin: Origin,
+    /// Whoever is refused for it has shown something wrong, and may be guessing: `settings.addressLock` counts it.
+    pub counts_as_guess: bool,
 }
 
 impl Reason {
     pub const fn new(code: &'static str, status: StatusCode, message: &'static str) -> Self {
         let origin = if status.as_u16() < 500 { Origin::Client } else { Origin::Gateway };
-        Self { code, status, message, origin }
+        Self { code, status, message, origin, counts_as_guess: false }
     }
 
     pub const fn upstream(code: &'static str, status: StatusCode, message: &'static str) -> Self {
-        Self { code, status, message, origin: Origin::Upstream }
+        Self { code, status, message, origin: Origin::Upstream, counts_as_guess: false }
+    }
+
+    /// The same for credentials that were wrong.
+    #[must_use]
+    pub const fn counted_as_guess(self) -> Self {
+        Self { counts_as_guess: true, ..self }
     }
 }
 
@@ -116,8 +124,11 @@ macro_rules! reasons {
 
 reasons! {
     NO_SUCH_API = new("no_such_api", NOT_FOUND, "No API is published at this address.");
+    API_BLOCKED = new("api_blocked", SERVICE_UNAVAILABLE, "The API is blocked for now.");
+    API_RETIRED = new("api_retired", GONE, "The API was retired; there is no way back to it.");
     NO_SUCH_OPERATION = new("no_such_operation", NOT_FOUND, "The API has no operation with this path.");
     METHOD_NOT_ALLOWED = new("method_not_allowed", METHOD_NOT_ALLOWED, "The operation does not exist with this method.");
+    ADDRESS_LOCKED = new("address_locked", FORBIDDEN, "Too many requests from this address failed to authenticate.");
     BAD_PATH = new("bad_path", BAD_REQUEST, "The path is not valid: it has dot segments, or an encoding that is broken or hides a control character.");
     BAD_REQUEST = new("bad_request", BAD_REQUEST, "The request is not valid HTTP.");
     BAD_HOST = new("bad_host", BAD_REQUEST, "The request needs exactly one valid Host.");

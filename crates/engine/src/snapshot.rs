@@ -11,11 +11,13 @@ use model::{ListenerDoc, Settings};
 
 use crate::{
     Compiled, Exchange, LogMask, Needs, Stage, Timed, Timestamp, UpstreamName,
+    address_lock::AddressLock,
     authorization_server::AuthorizationServers,
     compile::Findings,
     fault::Faults,
     journal::{ApiNames, Catalog, Measures, OperationNames},
     keys::Applications,
+    lifecycle::Standing,
     log::LogSpec,
     plans::Subscriptions,
     route::{ApiIndex, OperationMatch, OperationTrie, UrlAliases},
@@ -40,6 +42,8 @@ pub struct Snapshot {
     pub applications: Applications,
     pub subscriptions: Subscriptions,
     pub authorization_servers: AuthorizationServers,
+    /// `None` where no address is ever locked.
+    pub address_lock: Option<AddressLock>,
     pub catalog: Arc<Catalog>,
     /// Requests that found no API.
     pub unrouted: Arc<ApiStats>,
@@ -84,6 +88,8 @@ pub struct CompiledApi {
     pub(crate) operation_chains: Arc<[u32]>,
     pub stats: Arc<ApiStats>,
     pub max_body_size: Option<u64>,
+    /// What calls meet before anything else, when the API is not simply published.
+    pub standing: Option<Box<Standing>>,
     /// `None` passes every path and method on.
     pub(crate) operations: Option<OperationTrie>,
     /// Upstreams that its policies send requests to.

@@ -1,8 +1,9 @@
 //! A small HTTP client for the command line: definitions from URLs, questions to a running gateway.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use engine::private_address;
 use http::{
     Request, Response, StatusCode, Uri,
     header::{ACCEPT, HOST, LOCATION, USER_AGENT},
@@ -10,8 +11,15 @@ use http::{
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
+use model::settings::PrivateAddresses;
 use tokio::{net::TcpStream, time::timeout};
-use tokio_rustls::{TlsConnector, rustls};
+use tokio_rustls::{
+    TlsConnector,
+    rustls::{
+        self,
+        pki_types::{CertificateDer, pem::PemObject},
+    },
+};
 
 /// Longest wait for a connection, and for an answer to begin.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -24,11 +32,20 @@ fn error(what: impl Into<String>) -> io::Error {
 
 /// Gets a document, following redirects.
 pub async fn fetch(url: &str) -> io::Result<Bytes> {
+    fetch_from(url, None).await
+}
+
+/// The same where it is at no private address, and no redirect leads to one.
+pub async fn fetch_public(url: &str, private: &PrivateAddresses) -> io::Result<Bytes> {
+    fetch_from(url, Some(private)).await
+}
+
+async fn fetch_from(url: &str, private: Option<&PrivateAddresses>) -> io::Result<Bytes> {
     let mut uri: Uri =
         url.parse().map_err(|_| error("expected a URL such as https://example.com/openapi.yaml"))?;
     for _ in 0..=MOST_REDIRECTS {
         let request = Request::get(uri.clone()).body(Full::default()).map_err(|e| error(e.to_string()))?;
-        let response = send(request).await?;
+        let response = send_over(request, Over { private, ..Over::default() }).await?;
         if response.status().is_redirection() {
             let location = response.headers().get(LOCATION).and_then(|v| v.to_str().ok());
             uri = resolve(&uri, location.ok_or_else(|| error("a redirect without a location"))?)?;
@@ -55,7 +72,7 @@ pub async fn get(
         .header(ACCEPT, "application/json")
         .body(Full::default())
         .map_err(|e| error(e.to_string()))?;
-    let response = send_over(request, tls, server_name).await?;
+    let response = send_over(request, Over { tls, server_name, private: None }).await?;
     if response.status() != StatusCode::OK {
         return Err(error(format!("the server answered {}", response.status().as_u16())));
     }
@@ -81,15 +98,31 @@ fn resolve(base: &Uri, location: &str) -> io::Result<Uri> {
 
 /// Sends one request on a connection of its own.
 pub async fn send(request: Request<Full<Bytes>>) -> io::Result<Response<Incoming>> {
-    send_over(request, None, None).await
+    send_over(request, Over::default()).await
 }
 
-/// The same with settings of TLS, and the name that is expected in the certificate. Default: those of the system, and the
-/// host.
+/// The same over TLS with authorities of one's own, from a PEM file.
+pub async fn send_trusting(
+    request: Request<Full<Bytes>>,
+    tls: Option<Arc<rustls::ClientConfig>>,
+) -> io::Result<Response<Incoming>> {
+    send_over(request, Over { tls, ..Over::default() }).await
+}
+
+/// How a connection is made.
+#[derive(Default)]
+struct Over<'a> {
+    /// Default: what the system trusts.
+    tls: Option<Arc<rustls::ClientConfig>>,
+    /// The name that is expected in the certificate. Default: the host.
+    server_name: Option<&'a str>,
+    /// No private address may be connected to, but for those that are allowed here.
+    private: Option<&'a PrivateAddresses>,
+}
+
 async fn send_over(
     mut request: Request<Full<Bytes>>,
-    config: Option<Arc<rustls::ClientConfig>>,
-    server_name: Option<&str>,
+    Over { tls: config, server_name, private }: Over<'_>,
 ) -> io::Result<Response<Incoming>> {
     let uri = request.uri().clone();
     let authority = uri.authority().ok_or_else(|| error("the URL has no host"))?;
@@ -109,7 +142,7 @@ async fn send_over(
     );
     *request.uri_mut() = uri.path_and_query().map_or("/", |p| p.as_str()).parse().unwrap_or_default();
     let exchange = async {
-        let stream = TcpStream::connect((host, port)).await?;
+        let stream = connect(host, port, private).await?;
         if !tls {
             return exchange(stream, request).await;
         }
@@ -125,6 +158,19 @@ async fn send_over(
     timeout(PATIENCE, exchange).await.map_err(|_| error("no answer within 30 seconds"))?
 }
 
+async fn connect(host: &str, port: u16, private: Option<&PrivateAddresses>) -> io::Result<TcpStream> {
+    let Some(private) = private else { return TcpStream::connect((host, port)).await };
+    // The addresses that were looked at are those that are connected to: a name may mean another one a moment later.
+    let found: Vec<SocketAddr> = tokio::net::lookup_host((host, port)).await?.collect();
+    if let Some(kind) = found.iter().find_map(|address| private_address::refused(address.ip(), private)) {
+        return Err(error(format!(
+            "{host} is at a private address ({kind}), where assets may not have definitions from; upload the document, \
+             or allow its URL as `url:…` in settings.manager.references of the node's configuration file"
+        )));
+    }
+    TcpStream::connect(found.as_slice()).await
+}
+
 async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> io::Result<Response<Incoming>>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
@@ -137,9 +183,29 @@ where
     sender.send_request(request).await.map_err(io::Error::other)
 }
 
-fn tls_config() -> io::Result<Arc<rustls::ClientConfig>> {
+/// What trusts the authorities of the system.
+pub fn tls_config() -> io::Result<Arc<rustls::ClientConfig>> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    trusting_roots(roots)
+}
+
+/// What trusts the authorities in a PEM file, and no others.
+pub fn trusting(file: &Path) -> io::Result<Arc<rustls::ClientConfig>> {
+    let mut roots = rustls::RootCertStore::empty();
+    let certificates =
+        CertificateDer::pem_file_iter(file).and_then(|found| found.collect::<Result<Vec<_>, _>>());
+    let wrong = |what: String| error(format!("{}: {what}", file.display()));
+    for certificate in certificates.map_err(|cause| wrong(cause.to_string()))? {
+        roots.add(certificate).map_err(|cause| wrong(cause.to_string()))?;
+    }
+    if roots.is_empty() {
+        return Err(wrong("there is no certificate in it".to_owned()));
+    }
+    trusting_roots(roots)
+}
+
+fn trusting_roots(roots: rustls::RootCertStore) -> io::Result<Arc<rustls::ClientConfig>> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

@@ -21,11 +21,11 @@ use engine::{
     reason::Origin,
 };
 use model::{Settings, event::TransactionStatus};
+use proxy::EventReceiver;
 use store::{
     BlockBuilder, CallRef, CorrelationId, EventRef, EventStore, MessageRef, Packing,
     analytics::{Analytics, Sample},
 };
-use tokio::sync::mpsc;
 
 use crate::{
     alerts::Plans,
@@ -105,7 +105,7 @@ const WRITE_AT_BYTES: usize = 4 << 20;
 
 /// Runs until no worker is left that could hand anything over.
 pub async fn run(
-    mut batches: mpsc::Receiver<Batch>,
+    mut batches: EventReceiver,
     collected: Arc<Collected>,
     mut outputs: tokio::sync::watch::Receiver<Arc<Outputs>>,
     clock: engine::Clock,

@@ -15,7 +15,7 @@ use std::{
 use engine::{Alerts, Clock, PolicyKind, Snapshot, compile, state::StateRegistry};
 use manager::ManagerError;
 use model::{ConfigDoc, Diagnostic, Diagnostics, Settings};
-use proxy::{BoundListener, DryRun, NameService, Options, Server, SystemNames};
+use proxy::{BoundListener, DryRun, NameService, Options, Server, SystemNames, event_queue};
 use store::{EventStore, analytics::Analytics};
 use tokio::{
     sync::{Mutex as AsyncMutex, mpsc, watch},
@@ -28,6 +28,7 @@ use crate::{
     collector::{self, Collected, Outputs},
     config::{self, Loaded},
     explain,
+    local_server::Local,
     managed::{self, Managed},
     metrics, ops,
     ready::prepare,
@@ -67,8 +68,19 @@ impl StartOptions {
 pub enum StartError {
     Config(Diagnostics),
     Server(proxy::StartError),
-    Operations { address: SocketAddr, error: std::io::Error },
-    Admin { address: SocketAddr, error: std::io::Error },
+    Operations {
+        address: SocketAddr,
+        error: std::io::Error,
+    },
+    Admin {
+        address: SocketAddr,
+        error: std::io::Error,
+    },
+    /// The internal authorization server.
+    Issuer {
+        address: SocketAddr,
+        error: String,
+    },
     Store(store::StoreError),
     Manager(ManagerError),
 }
@@ -84,6 +96,9 @@ impl fmt::Display for StartError {
             ),
             Self::Admin { address, error } => {
                 write!(f, "the admin API cannot listen on {address}: {error}; set settings.manager.address")
+            }
+            Self::Issuer { address, error } => {
+                write!(f, "the authorization server on {address}: {error}; see settings.authorizationServer")
             }
             Self::Manager(error) => {
                 write!(
@@ -128,6 +143,7 @@ pub(crate) struct Inner {
     /// One change at a time.
     pub(crate) reloading: Arc<AsyncMutex<()>>,
     pub manager: Option<Arc<manager::Manager>>,
+    pub(crate) local: Option<Local>,
     /// `None` once it is stopping.
     desk: Mutex<Option<Desk>>,
     pub(crate) alerts: Alerts,
@@ -189,7 +205,7 @@ impl Gateway {
         let (outputs, outputs_seen) = watch::channel(Arc::new(outputs));
         let desk = opening.open(outputs.subscribe());
         let alert_counts = Arc::clone(&desk.counts);
-        let (batches, received) = mpsc::channel(queue_length(&settings));
+        let (events, received) = event_queue(settings.events.queue.get(), Arc::clone(&collected.dropped));
         let operations = ops::bind(settings.operations.address)
             .await
             .map_err(|error| StartError::Operations { address: settings.operations.address, error })?;
@@ -198,11 +214,12 @@ impl Gateway {
         let server_options = Options {
             workers,
             clock: options.clock.clone(),
-            collector: batches,
-            dropped: Arc::clone(&collected.dropped),
+            events,
             names: options.names,
             release_memory: options.release_memory,
         };
+        let manager = opened.as_ref().map(|opened| &opened.manager);
+        let local = Local::open(&settings, manager, &loaded.input.config, &registry, &options.clock).await?;
         snapshot.authorization_servers.fetcher.begin();
         let server = Server::start(server_options, Arc::new(snapshot), tls).map_err(StartError::Server)?;
         let collector = tokio::spawn(collector::run(
@@ -224,6 +241,7 @@ impl Gateway {
             outputs,
             reloading: Arc::default(),
             manager: opened.as_ref().map(|opened| Arc::clone(&opened.manager)),
+            local,
             desk: Mutex::new(Some(desk)),
             alerts,
             alert_counts,
@@ -252,6 +270,16 @@ impl Gateway {
     /// Where the admin API is found.
     pub fn admin(&self) -> Option<SocketAddr> {
         self.managed.as_ref().map(|managed| managed.address)
+    }
+
+    /// Whether the admin API is to be asked over TLS.
+    pub fn admin_has_tls(&self) -> bool {
+        self.inner.started_with.manager.tls.is_some()
+    }
+
+    /// Where the internal authorization server is found.
+    pub fn authorization_server(&self) -> Option<SocketAddr> {
+        self.inner.local.as_ref().map(|local| local.address)
     }
 
     /// The password of the user `Administrator`, when this start has made it.
@@ -298,6 +326,9 @@ impl Gateway {
         self.inner.status.lock().unwrap_or_else(PoisonError::into_inner).stopping = true;
         if let Some(watching) = &self.watching {
             watching.abort();
+        }
+        if let Some(local) = &self.inner.local {
+            local.stop();
         }
         if let Some(managed) = &self.managed {
             managed.stop().await;
@@ -526,11 +557,6 @@ async fn open_store(
     }
     let directory = data_directory(settings, source);
     EventStore::open(&directory, settings.events.retention.get()).await.map(|store| Some(Arc::new(store)))
-}
-
-/// Batches that may wait. Workers hand over 256 events at a time when they are busy.
-fn queue_length(settings: &Settings) -> usize {
-    (settings.events.queue.get() as usize / 256).max(16)
 }
 
 fn cores() -> usize {

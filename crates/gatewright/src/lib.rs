@@ -7,12 +7,15 @@
 pub mod cli;
 pub mod config;
 
+mod admin_tls;
 mod alerts;
 mod client;
 mod collector;
 mod console;
 mod explain;
 pub mod gateway;
+mod ldap;
+mod local_server;
 mod managed;
 mod master_key;
 mod metrics;
@@ -22,6 +25,7 @@ pub mod ready;
 mod tap;
 pub mod testing;
 mod token_keys;
+mod trial;
 mod watch;
 
 pub use config::Source;

@@ -8,11 +8,11 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use axum::{body::Bytes, extract::Request};
+use axum::{body::Bytes, extract::Request, http::StatusCode};
 use engine::Clock;
 use manager::{
-    Answering, Assets, Called, Counted, Identity, Manager, ManagerError, Node, PolicyType, Prepared,
-    Preparing, Setup,
+    Answering, Assets, Called, Counted, Directory, FetchedDefinition, Identity, Manager, ManagerError, Node,
+    PolicyType, Prepared, Preparing, Setup, Trial, TrialAnswer, TrialError, Trying,
 };
 use model::{Diagnostic, Diagnostics, Settings};
 use store::{
@@ -24,11 +24,14 @@ use tower::ServiceExt;
 
 use crate::{
     Source, StartError,
+    admin_tls::{self, AdminTls},
     config::references,
     console,
     gateway::{Inner, data_directory, node_name},
+    ldap::LdapDirectory,
     master_key, ops, own_listener,
     ready::Ready,
+    trial,
 };
 
 /// A manager that is open and not served yet.
@@ -37,6 +40,7 @@ pub(crate) struct Opened {
     /// Password of the administrator that this start has made.
     pub first_password: Option<String>,
     listener: TcpListener,
+    tls: Option<AdminTls>,
     address: SocketAddr,
     /// Stays when the node is started again.
     id: String,
@@ -63,6 +67,11 @@ pub(crate) async fn open(
     if !settings.manager.enabled {
         return Ok(None);
     }
+    let tls = settings.manager.tls.clone().map(AdminTls::read).transpose();
+    let tls = tls.map_err(|problem| StartError::Config(problem.under("settings.manager.tls").into()))?;
+    let users = settings.manager.ldap.clone().map(LdapDirectory::new).transpose();
+    let users = users.map_err(|problem| StartError::Config(problem.into()))?;
+    let users = users.map(|users| Arc::new(users) as Arc<dyn Directory>);
     let (url, directory) = store_url(settings, source)?;
     let failed = |error: StoreError| StartError::Manager(error.into());
     let (id, lock) = node_id(&directory).map_err(failed)?;
@@ -81,6 +90,7 @@ pub(crate) async fn open(
             machine: node_name(),
             now: Box::new(move || clock.now().0 / 1_000),
             vault: Arc::clone(&vault),
+            directory: users.clone(),
         }
     };
     let (manager, first_password) = match (open_store(&url, setup()).await, &url) {
@@ -90,7 +100,7 @@ pub(crate) async fn open(
         (opened, _) => opened.map_err(StartError::Manager)?,
     };
     let snapshot = matches!(url, StoreUrl::Postgres(_)).then_some(folder);
-    Ok(Some(Opened { manager, first_password, listener, address, id, snapshot, lock }))
+    Ok(Some(Opened { manager, first_password, listener, tls, address, id, snapshot, lock }))
 }
 
 /// Where the store is, and the directory of what else the node keeps, which is made.
@@ -174,7 +184,11 @@ impl Opened {
         tasks.push(self.manager.keep_key_uses());
         tasks.extend(self.snapshot.map(|folder| self.manager.keep_snapshot(folder)));
         let router = console::beside(manager::router(Arc::clone(&self.manager)));
+        let tls = self.tls;
         tasks.push(tokio::spawn(async move {
+            if let Some(tls) = tls {
+                return admin_tls::serve(self.listener, tls, router).await;
+            }
             let service = router.into_make_service_with_connect_info::<SocketAddr>();
             if let Err(error) = axum::serve(self.listener, service).await {
                 tracing::error!(%error, "the admin API ended");
@@ -263,6 +277,19 @@ impl Node for ThisNode {
             let answered = ops::router(inner).oneshot(request).await;
             answered.unwrap_or_else(|never| match never {})
         })
+    }
+
+    fn try_request(&self, trial: Trial) -> Trying<'_, TrialAnswer> {
+        Box::pin(async move {
+            let stopping =
+                || TrialError::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "The gateway is stopping.");
+            let inner = self.0.upgrade().ok_or_else(stopping)?;
+            trial::send(&inner, trial).await
+        })
+    }
+
+    fn fetch_definition(&self, url: String) -> Trying<'_, FetchedDefinition> {
+        Box::pin(async move { trial::fetch(&url).await })
     }
 }
 

@@ -99,6 +99,7 @@ fn write_all(out: &mut String, snapshot: &Snapshot, gauges: &Gauges<'_>) -> Resu
     }
     endpoints(out, snapshot)?;
     authorization_servers(out, snapshot)?;
+    address_lock(out, snapshot)?;
     let singles: [(&str, &str, &str, u64); 8] = [
         (
             "gatewright_config_revision",
@@ -190,6 +191,17 @@ fn authorization_servers(out: &mut String, snapshot: &Snapshot) -> Result {
         }
     }
     Ok(())
+}
+
+fn address_lock(out: &mut String, snapshot: &Snapshot) -> Result {
+    let Some(lock) = &snapshot.address_lock else { return Ok(()) };
+    let (refused, locks) = lock.counts();
+    let name = "gatewright_address_locks_total";
+    head(out, name, "counter", "Addresses that were locked because they failed to authenticate.")?;
+    writeln!(out, "{name} {locks}")?;
+    let name = "gatewright_address_lock_refused_total";
+    head(out, name, "counter", "Requests that were refused because their address was locked.")?;
+    writeln!(out, "{name} {refused}")
 }
 
 fn endpoints(out: &mut String, snapshot: &Snapshot) -> Result {

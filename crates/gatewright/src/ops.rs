@@ -1,7 +1,12 @@
 //! The operations listener: health, readiness, metrics, status, explanations and events, for operators and for the
 //! command line. It has no login and is bound to loopback unless the settings say otherwise.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     Json, Router,
@@ -9,7 +14,7 @@ use axum::{
     extract::{Path, Query, State},
     http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 use manager::Manager;
 use model::event::{EventQuery, TransactionEvent};
@@ -42,6 +47,8 @@ pub fn router(inner: Arc<Inner>) -> Router {
         .route("/apis", get(apis))
         .route("/apis/{name}/{version}/definition", get(definition))
         .route("/apis/{name}/{version}/cache/purge", post(purge))
+        .route("/lockedAddresses", get(locked).delete(release_all))
+        .route("/lockedAddresses/{address}", delete(release))
         .route("/explain", get(latest).post(dry_run))
         .route("/explain/{id}", get(explain))
         .route("/events", get(events))
@@ -238,6 +245,40 @@ async fn purge(State(inner): Gateway, Path((name, version)): Path<(String, Strin
         }
         None => problem(StatusCode::NOT_FOUND, "no_such_api", "There is no API of this name and version."),
     }
+}
+
+/// Addresses that are locked, with when that ends.
+async fn locked(State(inner): Gateway) -> Response {
+    let Some(server) = inner.server() else {
+        return stopping();
+    };
+    let snapshot = server.snapshot();
+    let locked = snapshot.address_lock.as_ref().map(|lock| lock.locked(inner.clock.now()));
+    Json(locked.unwrap_or_default()).into_response()
+}
+
+async fn release_all(State(inner): Gateway) -> Response {
+    let Some(server) = inner.server() else {
+        return stopping();
+    };
+    if let Some(lock) = &server.snapshot().address_lock {
+        let released = lock.release(None, inner.clock.now());
+        tracing::info!(released, "released all addresses that were locked");
+    }
+    StatusCode::NO_CONTENT.into_response()
+}
+
+async fn release(State(inner): Gateway, Path(address): Path<IpAddr>) -> Response {
+    let Some(server) = inner.server() else {
+        return stopping();
+    };
+    let snapshot = server.snapshot();
+    let lock = snapshot.address_lock.as_ref();
+    if lock.is_none_or(|lock| lock.release(Some(address), inner.clock.now()) == 0) {
+        return problem(StatusCode::NOT_FOUND, "not_locked", "The address is not locked on this node.");
+    }
+    tracing::info!(%address, "released an address that was locked");
+    StatusCode::NO_CONTENT.into_response()
 }
 
 async fn explain(State(inner): Gateway, Path(id): Path<String>) -> Response {

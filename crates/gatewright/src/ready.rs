@@ -49,6 +49,9 @@ impl Ready {
             Diagnostics::from(Diagnostic::error(path, error.to_string()))
         })?;
         inner.registry.forget_before(revision);
+        if let Some(local) = &inner.local {
+            local.take(&loaded.input.config);
+        }
         let before = Arc::clone(&inner.outputs.borrow());
         inner.outputs.send_replace(Arc::new(Outputs {
             settings: loaded.input.config.settings.clone(),
@@ -191,6 +194,7 @@ fn not_taken_up(started: &Settings, now: &Settings) -> Vec<Diagnostic> {
         ("operations.address", started.operations != now.operations),
         ("manager", started.manager != now.manager),
         ("store", started.store != now.store),
+        ("authorizationServer", started.authorization_server != now.authorization_server),
         ("events.retention", started.events.retention != now.events.retention),
         ("events.queue", started.events.queue != now.events.queue),
         ("events.enabled", now.events.enabled && !started.events.enabled),

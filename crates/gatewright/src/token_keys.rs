@@ -93,7 +93,9 @@ async fn read(issuer: &AuthorizationServer, tls: Option<Arc<ClientConfig>>) -> i
             let (named, uri) = metadata(uri, &text, issuer.issuer.as_deref()).map_err(io::Error::other)?;
             (Some(named), uri)
         }
-        KeySource::None | KeySource::Written => return Err(io::Error::other("it has no keys to be fetched")),
+        KeySource::None | KeySource::Written | KeySource::Internal => {
+            return Err(io::Error::other("it has no keys to be fetched"));
+        }
     };
     let text = get(&uri).await?;
     let (keys, unusable) =

@@ -135,19 +135,23 @@ impl Key {
     }
 
     pub(crate) fn verifies(&self, token: &Compact<'_>) -> bool {
-        if self.kind != token.algorithm.key_type() {
+        self.verifies_message(token.algorithm, token.signed.as_bytes(), &token.signature)
+    }
+
+    /// Whether the signature is one over something else than a token.
+    pub fn verifies_message(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+        if self.kind != algorithm.key_type() {
             return false;
         }
-        let (message, signature) = (token.signed.as_bytes(), &*token.signature);
-        if let Some(mac) = token.algorithm.mac() {
+        if let Some(mac) = algorithm.mac() {
             return hmac::verify(&hmac::Key::new(mac, &self.secret), message, signature).is_ok();
         }
-        let key = self.ready.iter().find(|(algorithm, _)| *algorithm == token.algorithm);
+        let key = self.ready.iter().find(|(known, _)| *known == algorithm);
         key.is_some_and(|(_, key)| key.verify_sig(message, signature).is_ok())
     }
 
     /// Whether it may be used with an algorithm.
-    fn fits(&self, algorithm: Algorithm) -> bool {
+    pub fn fits(&self, algorithm: Algorithm) -> bool {
         self.kind == algorithm.key_type()
             && (self.kind == KeyType::Secret || self.ready.iter().any(|(known, _)| *known == algorithm))
     }
@@ -229,6 +233,11 @@ impl KeySet {
         } else {
             Ok(Self { keys })
         }
+    }
+
+    /// The key, where there is one.
+    pub fn into_only(mut self) -> Option<Key> {
+        self.keys.pop().filter(|_| self.keys.is_empty())
     }
 
     /// Adds the keys of another set.

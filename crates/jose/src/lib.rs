@@ -1,4 +1,4 @@
-//! JSON Web Tokens: taken apart within bounds, their signatures verified, their claims checked. No I/O, no clock of its
+//! JSON Web Tokens: made, taken apart within bounds, their signatures verified, their claims checked. No I/O, no clock of its
 //! own: where keys come from, and what a token is good for, is left to others.
 
 mod algorithm;
@@ -8,6 +8,7 @@ mod dpop;
 mod json;
 mod jwe;
 mod key;
+mod sign;
 #[cfg(test)]
 mod vectors;
 
@@ -19,6 +20,7 @@ pub use compact::{Compact, Header, MOST_BYTES, TokenForm, form_of};
 pub use dpop::{Proof, ProofOf};
 pub use jwe::{DecryptionKey, DecryptionKeys};
 pub use key::{Key, KeySet, NotUsable, thumbprint};
+pub use sign::SigningKey;
 
 /// Why a token is not believed.
 #[derive(Debug, Clone, PartialEq, Eq)]

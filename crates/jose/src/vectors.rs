@@ -36,6 +36,51 @@ fn ed25519() -> Value {
     json!({ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" })
 }
 
+/// Of RFC 7520, 3.3 and 3.1.
+fn hobbit_rsa() -> Value {
+    json!({ "kty": "RSA", "e": "AQAB", "n": "n4EPtAOCc9AlkeQHPzHStgAbgs7bTZLwUBZdR8_KuKPEHLd4rHVTeT-O-XV2jRojdNhxJWTDvNd7nqQ0VEiZQHz_AJmSCpMaJMRBSFKrKb2wqVwGU_NsYOYL-QtiWN2lbzcEe6XC0dApr5ydQLrHqkHHig3RBordaZ6Aj-oBHqFEHYpPe7Tpe-OfVfHd1E6cS6M1FZcD1NNLYD5lFHpPI9bTwJlsde3uhGqC0ZCuEHg8lhzwOHrtIQbS0FVbb9k3-tVTU4fg_3L_vniUFAKwuCLqKnS2BYwdq_mzSnbLY7h_qixoR7jig3__kRhuaxwUkRz5iaiQkqgc5gHdrNP5zw" })
+}
+
+fn hobbit_p521() -> Value {
+    json!({ "kty": "EC", "crv": "P-521", "x": "AHKZLLOsCOzz5cY97ewNUajB957y-C-U88c3v13nmGZx6sYl_oJXu9A5RkTKqjqvjyekWF-7ytDyRXYgCF5cj0Kt", "y": "AdymlHvOiLxXkEhayXQnNCvDX4h9htZaCJN34kfmC6pV5OhQHiraVySsUdaQkAgDPrwQrJmbnX9cwlGfP-HqHZR1" })
+}
+
+/// The payload of RFC 7520, 4.
+const HOBBIT: &str = "SXTigJlzIGEgZGFuZ2Vyb3VzIGJ1c2luZXNzLCBGcm9kbywgZ29pbmcgb3V0IHlvdXIgZG9vci4gWW91IHN0ZXAgb250byB0aGUgcm9hZCwgYW5kIGlmIHlvdSBkb24ndCBrZWVwIHlvdXIgZmVldCwgdGhlcmXigJlzIG5vIGtub3dpbmcgd2hlcmUgeW91IG1pZ2h0IGJlIHN3ZXB0IG9mZiB0by4";
+
+#[test]
+fn the_signatures_of_the_cookbook_are_verified_by_their_own_algorithm_only() {
+    // RFC 7520, 4.2 and 4.3.
+    for (jwk, algorithm, header, signature) in [
+        (
+            hobbit_rsa(),
+            Algorithm::Ps384,
+            "eyJhbGciOiJQUzM4NCIsImtpZCI6ImJpbGJvLmJhZ2dpbnNAaG9iYml0b24uZXhhbXBsZSJ9",
+            "cu22eBqkYDKgIlTpzDXGvaFfz6WGoz7fUDcfT0kkOy42miAh2qyBzk1xEsnk2IpN6-tPid6VrklHkqsGqDqHCdP6O8TTB5dDDItllVo6_1OLPpcbUrhiUSMxbbXUvdvWXzg-UD8biiReQFlfz28zGWVsdiNAUf8ZnyPEgVFn442ZdNqiVJRmBqrYRXe8P_ijQ7p8Vdz0TTrxUeT3lm8d9shnr2lfJT8ImUjvAA2Xez2Mlp8cBE5awDzT0qI0n6uiP1aCN_2_jLAeQTlqRHtfa64QQSUmFAAjVKPbByi7xho0uTOcbH510a6GYmJUAfmWjwZ6oD4ifKo8DYM-X72Eaw",
+        ),
+        (
+            hobbit_p521(),
+            Algorithm::Es512,
+            "eyJhbGciOiJFUzUxMiIsImtpZCI6ImJpbGJvLmJhZ2dpbnNAaG9iYml0b24uZXhhbXBsZSJ9",
+            "AE_R_YZCChjn4791jSQCrdPZCNYqHXCTZH0-JZGYNlaAjP2kqaluUIIUnC9qvbu9Plon7KRTzoNEuT4Va2cmL1eJAQy3mtPBu_u_sDDyYjnAMDxXPn7XrT0lw-kvAD890jl8e2puQens_IEKBpHABlsbEPX6sFY8OcGDqoRuBomu9xQ2",
+        ),
+    ] {
+        let key = Key::of_jwk(&object(jwk)).expect("a key");
+        let message = format!("{header}.{HOBBIT}");
+        let signature = decode(signature).expect("base64url");
+        for other in Algorithm::ALL {
+            let verified = key.verifies_message(other, message.as_bytes(), &signature);
+            assert_eq!(verified, other == algorithm, "{} for {}", other.name(), algorithm.name());
+        }
+        let mut changed = signature.clone();
+        changed[7] ^= 1;
+        assert!(!key.verifies_message(algorithm, message.as_bytes(), &changed));
+        assert!(!key.verifies_message(algorithm, &message.as_bytes()[1..], &signature));
+        assert!(!key.verifies_message(algorithm, message.as_bytes(), &[]));
+        assert!(!key.verifies_message(algorithm, message.as_bytes(), &vec![0; signature.len()]));
+    }
+}
+
 /// Signed tokens of RFC 7515, appendix A, and RFC 8037, appendix A.4, with their keys.
 fn signed() -> Vec<(KeySet, Algorithm, String)> {
     let secret = Key::of_secret(&decode(SECRET).expect("base64url")).expect("a secret");

@@ -56,7 +56,8 @@ pub struct Assets {
     pub revision: u64,
     /// The epoch of the store that they are of.
     pub epoch: u64,
-    lists: BTreeMap<&'static str, List>,
+    /// Shared with the revision before until something of the kind changes.
+    lists: BTreeMap<&'static str, Arc<List>>,
     /// What they refer to in the store.
     pub(crate) definitions: Definitions,
     pub(crate) vault: Arc<Vault>,
@@ -124,14 +125,15 @@ impl Assets {
 
     pub(crate) fn put(&mut self, held: Held) {
         let (name, id): (Arc<str>, Arc<str>) = (held.parsed.name.as_str().into(), held.id.as_str().into());
-        let list = self.lists.entry(held.kind.list).or_default();
+        let list = Arc::make_mut(self.lists.entry(held.kind.list).or_default());
         list.names.insert(id, Arc::clone(&name));
         list.by_name.insert(name, Arc::new(held));
     }
 
     /// Takes an asset out by its id, whatever its name was.
     pub(crate) fn remove(&mut self, kind: &Kind, id: &str) {
-        if let Some(list) = self.lists.get_mut(kind.list)
+        if let Some(list) = self.lists.get_mut(kind.list).filter(|list| list.names.contains_key(id))
+            && let list = Arc::make_mut(list)
             && let Some(name) = list.names.remove(id)
             // Another one may have taken the name meanwhile.
             && list.by_name.get(&name).is_some_and(|held| held.id == id)

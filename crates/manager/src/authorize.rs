@@ -56,6 +56,10 @@ pub(crate) fn worked_out(who: &Who, before: &Assets, worked: &Worked) -> Result<
             changed(who, held, after)?;
         }
         let Some(after) = after else { continue };
+        let owner_changes = held.is_some_and(|held| rights::owner(held) != rights::owner(after));
+        if owner_changes && !who.sees_everything() && !who.may(Privilege::ChangeTeams) {
+            return Err(ChangeError::Forbidden(Privilege::ChangeTeams.name()));
+        }
         let had = held.map_or(&[][..], |held| rights::named_teams(held));
         let has = rights::named_teams(after);
         if had != has && !who.sees_everything() {

@@ -10,7 +10,7 @@ use store::{
 };
 
 use crate::{
-    Assets, Held, Kind,
+    Assets, Event, Held, Kind, Parsed,
     vault::{Vault, VaultError},
 };
 
@@ -106,12 +106,23 @@ pub(crate) struct Worked {
     pub edits: Vec<Done>,
 }
 
+impl Worked {
+    /// Nothing is different yet.
+    pub(crate) fn begin(before: &Assets) -> Self {
+        let mut assets = before.clone();
+        assets.revision += 1;
+        Self { assets: Arc::new(assets), changes: Vec::new(), edits: Vec::new() }
+    }
+}
+
 /// What an edit comes down to.
 pub(crate) struct Done {
     pub kind: &'static Kind,
     pub name: String,
     /// `None` where nothing is different.
     pub action: Option<&'static str>,
+    /// What it is called, where that is more than an update.
+    pub event: Option<Event>,
 }
 
 /// Works edits out: what they make of the assets, and what has to be committed for it.
@@ -121,9 +132,7 @@ pub(crate) fn work_out(
     at: u64,
     mut new_id: impl FnMut() -> String,
 ) -> Result<Worked, ChangeError> {
-    let mut assets = before.clone();
-    assets.revision += 1;
-    let mut worked = Worked { assets: Arc::new(assets), changes: Vec::new(), edits: Vec::new() };
+    let mut worked = Worked::begin(before);
     let mut problems = Diagnostics::default();
     for edit in edits {
         match work_out_one(&mut worked, before, edit, at, &mut new_id) {
@@ -135,7 +144,8 @@ pub(crate) fn work_out(
     if problems.is_empty() { Ok(worked) } else { Err(ChangeError::Invalid(problems)) }
 }
 
-fn work_out_one(
+/// Works one out. Where that fails nothing has changed.
+pub(crate) fn work_out_one(
     worked: &mut Worked,
     before: &Assets,
     edit: &Edit,
@@ -186,13 +196,13 @@ fn work_out_one(
             document: None,
             sealed: None,
         });
-        return Ok(Done { kind, name: held.parsed.name.clone(), action: Some("delete") });
+        return Ok(Done { kind, name: held.parsed.name.clone(), action: Some("delete"), event: None });
     };
     let sealed = Sealing { vault: &before.vault, kind, write: &edit.write, held: held.as_deref() };
     if held.as_ref().is_some_and(|held| held.parsed.document == parsed.document)
         && sealed.is_same(parsed.secret.as_ref())
     {
-        return Ok(Done { kind, name: parsed.name, action: None });
+        return Ok(Done { kind, name: parsed.name, action: None, event: None });
     }
     if held.as_ref().is_none_or(|held| held.parsed.name != parsed.name)
         && let Some(other) = worked.assets.get(kind, &parsed.name)
@@ -200,6 +210,10 @@ fn work_out_one(
     {
         return Err(ChangeError::Exists { kind: kind.name, name: parsed.name });
     }
+    let event = match &held {
+        Some(held) => becomes(edit, held, &parsed)?,
+        None => None,
+    };
     let name = parsed.name.clone();
     let action = if held.is_some() { "update" } else { "create" };
     let id = held.as_ref().map_or_else(new_id, |held| held.id.clone());
@@ -229,7 +243,21 @@ fn work_out_one(
         sealed,
         looked_at: AtomicBool::new(false),
     });
-    Ok(Done { kind, name, action: Some(action) })
+    Ok(Done { kind, name, action: Some(action), event })
+}
+
+/// What a change is called. What was once there may be there again, whatever it is by now.
+fn becomes(edit: &Edit, held: &Held, after: &Parsed) -> Result<Option<Event>, ChangeError> {
+    let found = edit.kind.becomes(&held.parsed, after);
+    match (&edit.write, found) {
+        (_, Ok(event)) => Ok(event),
+        (Write::Restore { .. }, Err(_)) => Ok(None),
+        (_, Err(problems)) => {
+            let called = format!("{} {}", edit.kind.name, held.parsed.name);
+            let named = problems.0.into_iter().map(|problem| problem.in_file(called.clone(), None));
+            Err(ChangeError::Invalid(Diagnostics(named.collect())))
+        }
+    }
 }
 
 /// What becomes of the secret of an asset.

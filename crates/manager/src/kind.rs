@@ -24,10 +24,24 @@ pub trait AssetDoc: Clone + Serialize + DeserializeOwned + JsonSchema + Send + S
     /// Adds one to its list in a configuration.
     fn add_to(doc: &Arc<Self>, config: &mut ConfigDoc);
 
+    /// What it is called when one that is there becomes this, where that is more than a change of it; or why it may not.
+    fn becomes(&self, _after: &Self) -> Result<Option<Event>, Diagnostics> {
+        Ok(None)
+    }
+
     /// Takes out what is not to be seen again.
     fn take_secret(&mut self) -> Option<ClearText> {
         None
     }
+}
+
+/// A change that has a name of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Event {
+    /// As in `publish`.
+    pub action: &'static str,
+    /// As in `published`.
+    pub done: &'static str,
 }
 
 /// A document that was checked.
@@ -41,6 +55,8 @@ pub struct Parsed {
     pub secret: Option<ClearText>,
 }
 
+type Becomes = fn(&(dyn Any + Send + Sync), &(dyn Any + Send + Sync)) -> Result<Option<Event>, Diagnostics>;
+
 /// A kind of asset.
 pub struct Kind {
     pub name: &'static str,
@@ -48,6 +64,7 @@ pub struct Kind {
     pub privilege: Privilege,
     parse: fn(Value) -> Result<Parsed, Diagnostics>,
     append: fn(&mut ConfigDoc, &Arc<dyn Any + Send + Sync>),
+    becomes: Becomes,
     schema: fn() -> Value,
     subschema: fn(&mut SchemaGenerator) -> Schema,
     type_name: fn() -> String,
@@ -73,6 +90,10 @@ impl Kind {
                     T::add_to(&typed, config);
                 }
             },
+            becomes: |before, after| match (before.downcast_ref::<T>(), after.downcast_ref::<T>()) {
+                (Some(before), Some(after)) => before.becomes(after),
+                _ => Ok(None),
+            },
             schema: check::schema_of::<T>,
             subschema: |generator| generator.subschema_for::<T>(),
             type_name: || T::schema_name().into_owned(),
@@ -87,6 +108,11 @@ impl Kind {
     /// Adds a document of this kind to a configuration.
     pub fn append(&self, config: &mut ConfigDoc, typed: &Arc<dyn Any + Send + Sync>) {
         (self.append)(config, typed);
+    }
+
+    /// What it is called when one that is there becomes another; or why it may not.
+    pub fn becomes(&self, before: &Parsed, after: &Parsed) -> Result<Option<Event>, Diagnostics> {
+        (self.becomes)(&*before.typed, &*after.typed)
     }
 
     /// The JSON Schema of its documents.

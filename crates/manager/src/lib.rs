@@ -16,18 +16,23 @@ mod kind;
 mod kinds;
 mod node;
 mod nodes;
+mod oauth;
 mod pace;
 mod rest;
 mod rights;
 mod rotation;
 mod service;
+mod trial;
 mod vault;
 
-pub use access::Who;
+pub use access::{
+    Who,
+    directory::{Directory, DirectoryUser, Found},
+};
 pub use assets::{Assets, Held};
 pub use change::{ChangeError, Changed, Condition, Edit, Sealed, Write};
 pub use definitions::DOCUMENT;
-pub use kind::{AssetDoc, Kind, Parsed};
+pub use kind::{AssetDoc, Event, Kind, Parsed};
 pub use kinds::{KINDS, kind};
 pub use model::Privilege;
 pub use node::{Answering, Called, Counted, Node, PolicyType, Prepared, Preparing};
@@ -35,4 +40,5 @@ pub use nodes::{Identity, NodeStatus};
 pub use rest::{NodeView, openapi, router};
 pub use rotation::RotationError;
 pub use service::{Manager, ManagerError, Setup, new_id};
+pub use trial::{FetchedDefinition, Trial, TrialAnswer, TrialError, Trying};
 pub use vault::{MasterKey, Vault, VaultError};

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 use store::analytics::Analytics;
 
-use crate::Assets;
+use crate::{Assets, FetchedDefinition, Trial, TrialAnswer, Trying};
 
 /// A configuration that is compiled and not served yet, or what is wrong with it.
 pub type Preparing<'a> = Pin<Box<dyn Future<Output = Result<Box<dyn Prepared>, Diagnostics>> + Send + 'a>>;
@@ -48,6 +48,12 @@ pub trait Node: Send + Sync + 'static {
 
     /// Answers a question about itself, whose path is as on its operations listener. Whoever asks may do so.
     fn answer(&self, request: Request) -> Answering<'_>;
+
+    /// Sends a request to a listener of its own.
+    fn try_request(&self, trial: Trial) -> Trying<'_, TrialAnswer>;
+
+    /// Fetches a definition from a URL.
+    fn fetch_definition(&self, url: String) -> Trying<'_, FetchedDefinition>;
 }
 
 /// A policy that there is, to be used in any API.

@@ -63,25 +63,32 @@ impl Rights {
     pub(crate) fn of(assets: &Assets, user: &str, team_work: bool) -> Option<Self> {
         let held = assets.get(kind("user")?, user).filter(|held| held.parsed.name == user)?;
         let doc = held.parsed.typed.downcast_ref::<UserDoc>().filter(|user| !user.locked)?;
-        let administers = |group: &String| matches!(group.as_str(), ADMINISTRATORS | GATEWAY_ADMINISTRATORS);
-        let mut rights = Self {
-            privileges: doc.groups.iter().flat_map(|group| of_group(group)).copied().collect(),
-            groups: doc.groups.clone(),
-            teams: Vec::new(),
-            sees_everything: !team_work || doc.groups.iter().any(administers),
-            portal_only: doc.portal_only,
-        };
-        for team in all::<TeamDoc>(assets, "team").filter(|team| team.members.include(user, &doc.groups)) {
-            rights.privileges.extend(&team.privileges);
-            rights.teams.push(team.name.clone());
-        }
+        let mut rights = Self::of_groups(assets, user, doc.groups.clone(), team_work);
         if doc.portal_only {
+            rights.portal_only = true;
             rights.privileges.clear();
             rights.sees_everything = false;
         }
+        Some(rights)
+    }
+
+    /// The same for somebody in these groups, who may be no user here.
+    pub(crate) fn of_groups(assets: &Assets, user: &str, groups: Vec<String>, team_work: bool) -> Self {
+        let administers = |group: &String| matches!(group.as_str(), ADMINISTRATORS | GATEWAY_ADMINISTRATORS);
+        let mut rights = Self {
+            privileges: groups.iter().flat_map(|group| of_group(group)).copied().collect(),
+            groups: groups.clone(),
+            teams: Vec::new(),
+            sees_everything: !team_work || groups.iter().any(administers),
+            portal_only: false,
+        };
+        for team in all::<TeamDoc>(assets, "team").filter(|team| team.members.include(user, &groups)) {
+            rights.privileges.extend(&team.privileges);
+            rights.teams.push(team.name.clone());
+        }
         rights.privileges.sort_unstable();
         rights.privileges.dedup();
-        Some(rights)
+        rights
     }
 
     /// Whether this asset is there for the user.
@@ -133,4 +140,12 @@ fn subject(held: &Held) -> Option<(&[String], TeamSubject<'_>)> {
 /// The teams that an asset names.
 pub(crate) fn named_teams(held: &Held) -> &[String] {
     subject(held).map_or(&[], |(teams, _)| teams)
+}
+
+/// Who answers for an asset, as it says.
+pub(crate) fn owner(held: &Held) -> Option<&str> {
+    let typed = &*held.parsed.typed;
+    let api = || typed.downcast_ref::<ApiDoc>()?.owner.as_deref();
+    let application = || typed.downcast_ref::<ApplicationDoc>()?.owner.as_deref();
+    api().or_else(application)
 }

@@ -19,10 +19,10 @@ use tokio::{
 };
 
 use crate::{
-    Assets, ChangeError, Changed, Condition, Edit, Node, Prepared, Privilege, Who, Write,
+    Assets, ChangeError, Changed, Condition, Directory, Edit, Held, Node, Prepared, Privilege, Who, Write,
     access::{Access, Checked, Credentials, Sources, password},
     authorize,
-    change::{Worked, work_out},
+    change::{Worked, work_out, work_out_one},
     definitions, keep, kind,
     nodes::{Identity, Serving},
     pace::Pace,
@@ -71,6 +71,8 @@ pub struct Setup {
     pub now: Box<dyn Fn() -> u64 + Send + Sync>,
     /// What secrets are encrypted with.
     pub vault: Arc<Vault>,
+    /// Who else may log in.
+    pub directory: Option<Arc<dyn Directory>>,
 }
 
 /// The control plane of a node.
@@ -86,6 +88,8 @@ pub struct Manager {
     now: Box<dyn Fn() -> u64 + Send + Sync>,
     pub(crate) serving: watch::Sender<Serving>,
     pub(crate) identity: OnceLock<Identity>,
+    /// The internal authorization server, when there is one.
+    pub(crate) oauth: OnceLock<Arc<identity::AuthorizationServer>>,
 }
 
 impl fmt::Debug for Manager {
@@ -132,12 +136,12 @@ impl Manager {
     }
 
     fn of(store: AssetStore, setup: Setup, assets: Assets) -> Self {
-        let Setup { settings, machine, now, .. } = setup;
+        let Setup { settings, machine, now, directory, .. } = setup;
         let assets = Arc::new(assets);
         let serving = Serving { assets: Arc::clone(&assets), refused: None };
         Self {
             store,
-            access: Access::new(settings),
+            access: Access::new(settings, directory),
             pace: Pace::default(),
             node: RwLock::default(),
             assets: ArcSwap::new(assets),
@@ -146,6 +150,7 @@ impl Manager {
             now,
             serving: watch::Sender::new(serving),
             identity: OnceLock::new(),
+            oauth: OnceLock::new(),
         }
     }
 
@@ -227,6 +232,20 @@ impl Manager {
         Ok(outcome(&worked, before.revision, warnings))
     }
 
+    /// Whether somebody may make each of these edits, and it can be worked out. What they make of the whole is not
+    /// looked at.
+    pub(crate) fn look_over(&self, who: &Who, edits: &[Edit]) -> Vec<Result<(), ChangeError>> {
+        let before = self.assets();
+        let mut worked = Worked::begin(&before);
+        let at = self.now();
+        let each = edits.iter().map(|edit| {
+            authorize::asked(who, &before, std::slice::from_ref(edit))?;
+            worked.edits = vec![work_out_one(&mut worked, &before, edit, at, &mut new_id)?];
+            authorize::worked_out(who, &before, &worked)
+        });
+        each.collect()
+    }
+
     async fn commit(
         &self,
         author: Author<'_>,
@@ -255,9 +274,12 @@ impl Manager {
             definitions::complete(&self.store, Arc::make_mut(&mut worked.assets)).await?;
             let prepared = self.prepare(Arc::clone(&worked.assets)).await?;
             let messages = messages(&worked);
+            let with_payload = self.access.settings().audit_payload;
+            let payloads = if with_payload { payloads(&before, &worked) } else { Vec::new() };
             let audit: Vec<AuditEntry<'_>> = messages
                 .iter()
-                .map(|(object_type, action, object, message)| AuditEntry {
+                .enumerate()
+                .map(|(place, (object_type, action, object, message))| AuditEntry {
                     event_type: "Configuration",
                     object_type,
                     action,
@@ -266,7 +288,7 @@ impl Manager {
                     user,
                     source_machine: &self.machine,
                     client_ip: &address,
-                    payload: None,
+                    payload: payloads.get(place).map(String::as_str),
                 })
                 .collect();
             let former_users = former_users(&before, &worked.assets);
@@ -537,10 +559,28 @@ fn former_users(before: &Assets, after: &Assets) -> Vec<String> {
 fn messages(worked: &Worked) -> Vec<(&'static str, &'static str, String, String)> {
     let changed = worked.edits.iter().filter_map(|done| {
         let action = done.action?;
-        let message = format!("{} {} was {action}d", done.kind.name, done.name);
+        let (action, was) = match done.event {
+            Some(event) => (event.action, event.done.to_owned()),
+            None => (action, format!("{action}d")),
+        };
+        let message = format!("{} {} was {was}", done.kind.name, done.name);
         Some((done.kind.name, action, done.name.clone(), message))
     });
     changed.collect()
+}
+
+/// What each thing that changes was before and is after. Secrets are kept apart from documents, so that none is in it.
+fn payloads(before: &Assets, worked: &Worked) -> Vec<String> {
+    let changed = worked.edits.iter().filter(|done| done.action.is_some());
+    let payload = changed.map(|done| {
+        let after = worked.assets.get(done.kind, &done.name);
+        // One that was renamed is found by its id.
+        let name = after.map_or(done.name.as_str(), |after| after.id.as_str());
+        let document = |held: Option<&Arc<Held>>| held.map(|held| held.parsed.document.clone());
+        serde_json::json!({ "before": document(before.get(done.kind, name)), "after": document(after) })
+            .to_string()
+    });
+    payload.collect()
 }
 
 fn outcome(worked: &Worked, revision: u64, warnings: Vec<Diagnostic>) -> Changed {

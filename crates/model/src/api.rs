@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ByteSize, Duration, Percent, PolicyDoc, portal::ApiPortal};
+use crate::{ByteSize, Duration, LifecycleDoc, Percent, PolicyDoc, portal::ApiPortal};
 
 /// A published interface.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -22,6 +22,9 @@ pub struct ApiDoc {
     /// need not be there yet.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub inactive: bool,
+    /// Where the API is in its life. Default: published.
+    #[serde(default, skip_serializing_if = "LifecycleDoc::is_default")]
+    pub lifecycle: LifecycleDoc,
     /// Kind of interface.
     #[serde(rename = "type", default, skip_serializing_if = "ApiType::is_rest")]
     pub kind: ApiType,
@@ -31,6 +34,9 @@ pub struct ApiDoc {
     /// Names of the teams that manage it, when `settings.manager.enableTeamWork` is on. Default: everybody's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub teams: Vec<String>,
+    /// Who answers for the API: the name of a user, or anybody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
     /// OpenAPI document, 2.0, 3.0 or 3.1, JSON or YAML: a path relative to this file, or a URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub definition: Option<String>,
@@ -84,6 +90,13 @@ pub struct ApiDoc {
     /// Policies of single operations, written here or in the definition.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub operation_policies: Vec<OperationPoliciesDoc>,
+}
+
+impl ApiDoc {
+    /// Whether calls may find it.
+    pub fn is_served(&self) -> bool {
+        !self.inactive && self.lifecycle.state.is_served()
+    }
 }
 
 /// Kind of interface.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{IpRange, Secret};
+use crate::{IpRange, Secret, oauth_client::OauthClientDoc};
 
 /// A consumer of APIs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -41,6 +41,12 @@ pub struct ApplicationDoc {
     /// Keys that identify the application. Two live keys allow a rotation without interruption.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub api_keys: Vec<ApiKeyDoc>,
+    /// Clients of the internal authorization server, by which it gets tokens.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub oauth_clients: Vec<OauthClientDoc>,
+    /// Keys that the application signs requests with, for rules of type `hmacSignature` and `httpMessageSignature`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signing_keys: Vec<SigningKeyDoc>,
     /// Names of the APIs that the application may call. Default: none but through lookup `open`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub apis: Vec<String>,
@@ -131,6 +137,31 @@ pub struct ApiKeyDoc {
     /// RFC 3339 time at which the key was made, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<String>,
+    /// RFC 3339 time after which the key is refused. Default: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+    /// Addresses of clients that may use the key: `10.0.0.7`, `10.0.0.0/8`, `10.0.0.1-10.0.0.9`. Default: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ip_addresses: Vec<IpRange>,
+    /// Origins of web pages that may use the key, such as `https://shop.example` or `https://*.shop.example`; what
+    /// browsers say in `Origin`, or else in `Referer`, is compared. Other programs can send what they like, so that this
+    /// keeps a key out of other people's pages and not out of other people's hands. Default: all, also none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub referrers: Vec<String>,
+}
+
+/// A key that an application signs requests with: a secret that both know, or a public key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SigningKeyDoc {
+    /// What requests call the key; unique over all applications. At most 128 characters: letters, digits and `._:@/-`.
+    pub id: String,
+    /// Reference to a secret of at least 32 bytes, as it is, for HMAC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<Secret>,
+    /// Public key or certificate as PEM, for HTTP message signatures: RSA of at least 2048 bits, P-256 or Ed25519.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_key: Option<String>,
     /// RFC 3339 time after which the key is refused. Default: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<String>,

@@ -20,6 +20,10 @@ pub struct AuthorizationServerDoc {
     /// What the server is, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// It is the internal authorization server, of `settings.authorizationServer`. Then issuer, keys and audience are
+    /// known, tokens that say nothing are known, too, and a token that is revoked is refused at once.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub internal: bool,
     /// Product, which says in which claims client, user, scopes and groups are found, and nothing else. What is written
     /// in `claims` counts more.
     #[serde(default, skip_serializing_if = "TokenProvider::is_any")]

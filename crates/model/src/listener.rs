@@ -28,7 +28,7 @@ pub struct ListenerDoc {
 }
 
 /// TLS on a listener.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TlsDoc {
     /// Chosen by the name that the client asks for (SNI); the first one answers when no name fits.
@@ -46,7 +46,7 @@ pub struct TlsDoc {
 }
 
 /// A certificate chain and its private key, both PEM files. Replaced files are taken up without a restart.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CertificateDoc {
     /// PEM file with the chain, leaf first.

@@ -8,7 +8,10 @@ use std::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ByteSize, Duration, IpRange, Percent, Secret};
+use crate::{
+    ByteSize, Duration, IpRange, Percent, Secret, TlsDoc, ldap::LdapSettings,
+    oauth_client::AuthorizationServerSettings,
+};
 
 /// What holds for the whole gateway.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,6 +27,9 @@ pub struct Settings {
     pub operations: Operations,
     /// The control plane: assets, and the admin API that changes them.
     pub manager: ManagerSettings,
+    /// The internal authorization server. Default: there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorization_server: Option<AuthorizationServerSettings>,
     /// Where assets are kept.
     #[serde(skip_serializing_if = "StoreSettings::is_default")]
     pub store: StoreSettings,
@@ -33,6 +39,11 @@ pub struct Settings {
     pub limits: Limits,
     /// Waits that neither the endpoint, the upstream nor the API says anything about.
     pub timeouts: Timeouts,
+    /// How names of endpoints become addresses.
+    #[serde(skip_serializing_if = "Dns::is_default")]
+    pub dns: Dns,
+    /// When clients that fail to authenticate get no further.
+    pub address_lock: AddressLock,
     /// Which endpoints may be at private addresses.
     pub private_addresses: PrivateAddresses,
     /// What clients are told when something goes wrong.
@@ -69,17 +80,26 @@ impl Default for Operations {
 pub struct ManagerSettings {
     /// Keep assets beside what the configuration files say, and let the admin API change them.
     pub enabled: bool,
-    /// IP address and port of the admin API. Passwords go over it in clear: keep it on loopback, or put TLS in front.
+    /// IP address and port of the admin API. Without `tls` passwords go over it in clear: then keep it on loopback.
     #[schemars(with = "String")]
     pub address: SocketAddr,
+    /// Certificates of the admin API and the console. Files that change are read again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsDoc>,
     /// Secrets and files of the node that assets may refer to: `env:NAME` and `file:PATH`, where a `*` at the end
     /// stands for any rest, as in `file:/run/secrets/*`. Default: none, since whoever may change an API could send
-    /// them anywhere.
+    /// them anywhere. `url:https://specs.internal/*` lets APIs have their definitions from there, also when that is at
+    /// a private address, where they may not have them from otherwise.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub references: Vec<String>,
     /// Show APIs and applications only to the teams that they are assigned to. With `false` everybody who may log in
     /// sees all of them.
     pub enable_team_work: bool,
+    /// Keep in the audit log what assets were like before and after each change. Secrets are no part of that.
+    pub audit_payload: bool,
+    /// A directory whose users may log in, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ldap: Option<LdapSettings>,
     /// How long people stay logged in to the console.
     pub sessions: Sessions,
     /// What passwords of users have to be like.
@@ -150,11 +170,56 @@ impl Default for ManagerSettings {
         Self {
             enabled: false,
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 9072)),
+            tls: None,
             references: Vec::new(),
             enable_team_work: false,
+            audit_payload: false,
+            ldap: None,
             sessions: Sessions::default(),
             passwords: Passwords::default(),
             account_lock: AccountLock::default(),
+        }
+    }
+}
+
+/// When an address gets no further because requests from it failed to authenticate. Each node counts for itself. Clients
+/// behind a load balancer are told apart by `X-Forwarded-For`, which counts from `trustedProxies` of the listener only.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct AddressLock {
+    /// So many wrong credentials, or requests that belong to no application, from one address lock it; of IPv6, the
+    /// network of 64 bits. Requests without any credentials do not count. 0: nobody is ever locked.
+    pub attempts: u32,
+    /// How long they count after the first of them.
+    pub within: Duration,
+    /// What becomes of the address.
+    pub action: AddressLockAction,
+    /// How long `lock` lasts.
+    pub lock_for: Duration,
+    /// Addresses that are never locked: `10.0.0.7`, `10.0.0.0/8`, `10.0.0.1-10.0.0.9`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub except: Vec<IpRange>,
+}
+
+/// What becomes of an address that failed too often.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum AddressLockAction {
+    /// It is refused for `lockFor`.
+    #[default]
+    Lock,
+    /// It is refused until somebody releases it, or the node is started again.
+    Deny,
+}
+
+impl Default for AddressLock {
+    fn default() -> Self {
+        Self {
+            attempts: 0,
+            within: Duration::from_secs(60),
+            action: AddressLockAction::default(),
+            lock_for: Duration::from_secs(15 * 60),
+            except: Vec::new(),
         }
     }
 }
@@ -296,6 +361,35 @@ impl Default for Timeouts {
     }
 }
 
+/// How names of endpoints become addresses. An answer is used for as long as its name server says (its TTL), within the
+/// limits here. What the hosts file says is used for ten seconds, and so is what only the system's resolver knows. While
+/// nobody answers, known addresses go on being used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Dns {
+    /// Name servers that are asked instead of those of the system, each as an IP address and a port. With them, neither
+    /// the hosts file nor the system's search domains count.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
+    pub servers: Vec<SocketAddr>,
+    /// An answer is used for at least this long, whatever its TTL is.
+    pub min_ttl: Duration,
+    /// An answer is used for at most this long. It wins over `minTtl`.
+    pub max_ttl: Duration,
+}
+
+impl Default for Dns {
+    fn default() -> Self {
+        Self { servers: Vec::new(), min_ttl: Duration::from_secs(5), max_ttl: Duration::from_secs(3_600) }
+    }
+}
+
+impl Dns {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// Which endpoints may be at private addresses: loopback, private, unique-local, link-local and multicast ones, those of
 /// carrier-grade NAT, of metadata services of clouds, and all else that is not of the public Internet. What counts is
 /// the address that is connected to, whatever its name is. Refused connections are answered with 502
@@ -404,7 +498,8 @@ pub struct Events {
     pub enabled: bool,
     /// How long events are kept.
     pub retention: Duration,
-    /// Most events waiting to be stored. Beyond, events are counted as dropped; requests never wait.
+    /// Most events that wait to be taken up for storing. Beyond, events are counted as dropped; requests never wait. Up
+    /// to 256 events of each worker that it has not handed over yet are not counted.
     pub queue: NonZeroU32,
 }
 

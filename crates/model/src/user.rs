@@ -15,6 +15,11 @@ pub struct UserDoc {
     /// authenticate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<Secret>,
+    /// References to what HTTP Digest needs (rules of type `httpDigest`), one for each realm: a line `USER:REALM:HASH`, as
+    /// `htdigest` writes it, where the hash is SHA-256 of `USER:REALM:PASSWORD`, or MD5, in hexadecimal digits. Whoever
+    /// reads such a line can authenticate with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub digest_passwords: Vec<Secret>,
     /// A locked user cannot authenticate, neither at APIs nor at the manager.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub locked: bool,

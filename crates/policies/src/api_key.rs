@@ -11,6 +11,8 @@ use model::Diagnostic;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::sent_key::{Repeated, in_header, in_query};
+
 /// Identifies the calling application by an API key. The key is taken out of the request before it goes on.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -54,9 +56,16 @@ pub static MISSING: Reason = Reason::new(
     "The API asks for an API key, and the request has none.",
 );
 pub static UNKNOWN: Reason =
-    Reason::new("api_key_unknown", StatusCode::UNAUTHORIZED, "The API key belongs to no application.");
+    Reason::new("api_key_unknown", StatusCode::UNAUTHORIZED, "The API key belongs to no application.")
+        .counted_as_guess();
 pub static EXPIRED: Reason =
-    Reason::new("api_key_expired", StatusCode::UNAUTHORIZED, "The API key has expired.");
+    Reason::new("api_key_expired", StatusCode::UNAUTHORIZED, "The API key has expired.").counted_as_guess();
+pub static ELSEWHERE: Reason = Reason::new(
+    "api_key_elsewhere",
+    StatusCode::FORBIDDEN,
+    "The API key may not be used from this address, or from this web page.",
+)
+.counted_as_guess();
 pub static SUSPENDED: Reason = Reason::new(
     "application_suspended",
     StatusCode::FORBIDDEN,
@@ -72,8 +81,9 @@ impl Policy for ApiKey {
     const TYPE: &'static str = "apiKey";
     const STAGE: Stage = Stage::IdentifyAndAccess;
     const IDENTIFIES: bool = true;
-    const POSTURE: &'static str = "The key may be any text: it is hashed before it is compared, and never written anywhere. Header and parameter are taken out of the request even when they were not looked at.";
-    const REASONS: &'static [&'static Reason] = &[&MISSING, &UNKNOWN, &EXPIRED, &SUSPENDED, &NOT_REGISTERED];
+    const POSTURE: &'static str = "The key may be any text: it is hashed before it is compared, and never written anywhere. More than one key in a place is refused like a wrong one. Header and parameter are taken out of the request even when they were not looked at.";
+    const REASONS: &'static [&'static Reason] =
+        &[&MISSING, &UNKNOWN, &EXPIRED, &ELSEWHERE, &SUSPENDED, &NOT_REGISTERED];
     const EXAMPLE: &'static str = "header: x-Gateway-APIKey\nlookup: strict\n";
 
     fn compile(self, _: &mut CompileCx<'_>) -> Result<Compiled, Diagnostic> {
@@ -112,23 +122,21 @@ impl Filter for Identifier {
 
 impl Identifier {
     fn identify(&self, exchange: &mut Exchange) -> Verdict {
-        let hash = if let Some(key) = exchange.headers.get(&self.header) {
-            let hash = sha256(key.as_bytes());
-            exchange.headers.remove(&self.header);
-            hash
-        } else if !self.query.is_empty()
-            && let Some(key) = exchange.query_parameter(&self.query)
-        {
-            sha256(key.as_bytes())
-        } else if self.allow_anonymous {
-            return Ok(Outcome::Skipped);
-        } else {
-            return Err(refuse(&MISSING));
+        let sent = match in_header(exchange, &self.header) {
+            None if !self.query.is_empty() => in_query(exchange, &self.query),
+            sent => sent,
         };
+        let hash = match sent.map(|key| key.map(sha256)) {
+            None if self.allow_anonymous => return Ok(Outcome::Skipped),
+            None => return Err(refuse(&MISSING)),
+            Some(hash) => hash,
+        };
+        exchange.headers.remove(&self.header);
         // Also one that was not looked at: keys do not belong into logs, nor upstream.
         if !self.query.is_empty() {
             exchange.remove_query_parameter(&self.query);
         }
+        let hash = hash.map_err(|Repeated| refuse(&UNKNOWN).detail("more than one key"))?;
         let snapshot = exchange.snapshot.clone();
         let Some(entry) = snapshot.applications.by_key(&hash) else { return Err(refuse(&UNKNOWN)) };
         let Some(application) = snapshot.applications.get(entry.application) else {
@@ -136,6 +144,9 @@ impl Identifier {
         };
         if entry.expires.is_some_and(|expires| expires <= exchange.started) {
             return Err(refuse(&EXPIRED).detail(format!("application {}", application.name)));
+        }
+        if !entry.admits(&exchange.client, &exchange.headers) {
+            return Err(Rejection::new(&ELSEWHERE).detail(format!("application {}", application.name)));
         }
         if application.suspended {
             return Err(Rejection::new(&SUSPENDED).detail(format!("application {}", application.name)));

@@ -3,6 +3,7 @@
 mod aggregate;
 mod allowed_protocols;
 mod api_key;
+mod authorize;
 mod authorize_user;
 mod before;
 mod bulkhead;
@@ -23,6 +24,7 @@ mod media_type;
 mod mock;
 mod monitor;
 mod multipart;
+mod open_policy_agent;
 mod outbound_authentication;
 mod rate_limit;
 mod required_scopes;
@@ -31,6 +33,7 @@ mod routing;
 mod schema;
 mod schemas;
 mod script;
+mod sent_key;
 mod shared_map;
 mod subscription;
 #[cfg(test)]
@@ -55,6 +58,8 @@ pub static POLICIES: &[PolicyKind] = &[
     PolicyKind::of::<validate_specification::ValidateSpecification>(),
     PolicyKind::of::<identify::IdentifyAndAuthorize>(),
     PolicyKind::of::<authorize_user::AuthorizeUser>(),
+    PolicyKind::of::<authorize::Authorize>(),
+    PolicyKind::of::<open_policy_agent::OpenPolicyAgent>(),
     PolicyKind::of::<required_scopes::RequiredScopes>(),
     PolicyKind::of::<subscription::Subscription>(),
     PolicyKind::of::<transformation::RequestTransformation>(),

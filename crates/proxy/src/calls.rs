@@ -81,6 +81,7 @@ async fn send(worker: &Rc<Worker>, behalf: Behalf, call: Call) -> Result<CallAns
         upgrade: None,
         expect_continue: false,
         trailers_welcome: false,
+        interim: None,
     };
     let answer = forward::forward(worker, &mut exchange, &mut outgoing).await?;
     let body = payload::collect(answer.source, call.most).await?;

@@ -24,7 +24,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::{
     body::Inbound,
     conn_state::{ConnState, Order},
-    downstream::{ClientIo, ClientStream, End, Http1, SharedStream},
+    downstream::{ClientIo, ClientStream, End, Http1, Interim, SharedStream},
     headers::{self, ForwardedBy},
     request, upgrade,
     worker::{LocalExec, Worker},
@@ -44,6 +44,8 @@ pub struct ConnInfo {
     pub forwarded_by: ForwardedBy,
     pub trusted_proxies: Rc<[IpNet]>,
     pub state: Arc<ConnState>,
+    /// Interim answers on their way to the client.
+    pub interim: Interim,
 }
 
 impl ConnInfo {

@@ -1,5 +1,8 @@
-//! Names of endpoints to addresses, asked again from time to time. A name server that is away does not take away the
-//! addresses that are known.
+//! Names of endpoints to addresses. An answer is used for as long as its name server says, within the limits of the
+//! settings; a name server that is away does not take away the addresses that are known. How names are asked for is in
+//! `lookup`.
+
+mod lookup;
 
 use std::{
     cell::RefCell,
@@ -10,51 +13,75 @@ use std::{
 };
 
 use engine::Timestamp;
+use model::settings::Dns;
 
-/// How long an answer is used before the name is asked for again.
+use self::lookup::Lookup;
+
+/// How long an answer without a time of its own is used: those of the hosts file and of the system's resolver.
 const FRESH: Duration = Duration::from_secs(10);
-
-#[derive(Debug, Default)]
-pub struct Resolver {
-    known: RefCell<HashMap<Box<str>, Answer>>,
-}
-
 /// Most names remembered: those of endpoints that are made from requests have no end.
 const MOST: usize = 4_096;
 
-/// When it was asked for, and what came back.
-type Answer = (Timestamp, Vec<IpAddr>);
+#[derive(Default)]
+pub struct Resolver {
+    known: RefCell<HashMap<Box<str>, Answer>>,
+    lookup: Lookup,
+}
+
+/// What a name stood for when it was asked for last.
+struct Answer {
+    until: Timestamp,
+    addresses: Vec<IpAddr>,
+}
 
 impl Resolver {
-    pub async fn resolve(&self, host: &str, port: u16, now: Timestamp) -> io::Result<Vec<SocketAddr>> {
+    pub async fn resolve(
+        &self,
+        host: &str,
+        port: u16,
+        now: Timestamp,
+        settings: &Dns,
+    ) -> io::Result<Vec<SocketAddr>> {
         if let Ok(ip) = host.parse::<IpAddr>() {
             return Ok(vec![(ip, port).into()]);
         }
         let with_port =
             |ips: &[IpAddr]| ips.iter().map(|ip| SocketAddr::from((*ip, port))).collect::<Vec<_>>();
-        if let Some((at, ips)) = self.known.borrow().get(host)
-            && now.since(*at) < FRESH
+        if let Some(answer) = self.known.borrow().get(host)
+            && now < answer.until
         {
-            return Ok(with_port(ips));
+            return Ok(with_port(&answer.addresses));
         }
-        match tokio::net::lookup_host((host, port)).await {
-            Ok(found) => {
-                let mut ips: Vec<IpAddr> = found.map(|a| a.ip()).collect();
-                ips.dedup();
-                let addresses = with_port(&ips);
-                let mut known = self.known.borrow_mut();
-                if known.len() >= MOST {
-                    known.retain(|_, (at, _)| now.since(*at) < FRESH);
-                }
-                if known.len() < MOST || known.contains_key(host) {
-                    known.insert(host.into(), (now, ips));
-                }
-                Ok(addresses)
+        match self.lookup.ask(host, settings).await {
+            Ok((addresses, lasts)) => {
+                let lasts = lasts.map_or(FRESH, |ttl| within(ttl, settings));
+                let found = with_port(&addresses);
+                self.remember(host, Answer { until: now.plus(lasts), addresses }, now);
+                Ok(found)
             }
-            Err(error) => match self.known.borrow().get(host) {
-                Some((_, ips)) => Ok(with_port(ips)),
+            Err(error) => match self.known.borrow_mut().get_mut(host) {
+                Some(answer) => {
+                    // Not again for each connection: it may have taken seconds to hear nothing.
+                    answer.until = now.plus(settings.min_ttl.get().max(Duration::from_secs(1)));
+                    Ok(with_port(&answer.addresses))
+                }
                 None => Err(error),
             },
         }
     }
+
+    fn remember(&self, host: &str, answer: Answer, now: Timestamp) {
+        let mut known = self.known.borrow_mut();
+        if known.len() >= MOST {
+            known.retain(|_, answer| now < answer.until);
+        }
+        if known.len() < MOST || known.contains_key(host) {
+            known.insert(host.into(), answer);
+        }
+    }
+}
+
+/// As long as the name server says, but within what the settings allow. The longest time wins over the shortest.
+fn within(ttl: Duration, settings: &Dns) -> Duration {
+    ttl.max(settings.min_ttl.get()).min(settings.max_ttl.get())
 }

@@ -93,6 +93,12 @@ impl Drop for Finish {
             api.chain(exchange.operation).ended(exchange, &measures);
         }
         exchange.ended(&measures);
+        if let Some(lock) = &exchange.snapshot.address_lock
+            && exchange.reason.is_some_and(|reason| reason.counts_as_guess)
+            && lock.failed(exchange.client.ip, ended)
+        {
+            tracing::warn!(address = %exchange.client.ip, "locked an address that failed to authenticate");
+        }
         self.worker.record(exchange, &measures);
         if self.admitted {
             self.worker.end();

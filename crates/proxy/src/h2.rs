@@ -73,7 +73,7 @@ pub async fn handshake(io: Io, peer: IpAddr, counted: Counted) -> Result<H2Handl
 pub fn request(
     exchange: &Exchange,
     uri: Uri,
-    outgoing: &Outgoing,
+    outgoing: &Outgoing<'_>,
     body: H2RequestBody,
 ) -> Request<H2RequestBody> {
     let mut request = Request::new(body);

@@ -84,6 +84,7 @@ async fn ask(
         fresh: true,
         http1: upstream.protocol() != UpstreamProtocol::Http2,
         private_addresses: &live.snapshot.settings.private_addresses,
+        dns: &live.snapshot.settings.dns,
     };
     match pools.connect(&Pool::default(), &wanted).await {
         Ok(Connected::H1(conn)) => is_good(get(conn, endpoint, &check.path).await),

@@ -9,6 +9,7 @@ mod connection;
 mod dns;
 mod downstream;
 mod dynamic;
+mod event_queue;
 mod finish;
 mod forward;
 mod h1;
@@ -29,6 +30,7 @@ pub mod tls;
 mod upgrade;
 mod worker;
 
+pub use event_queue::{EventReceiver, EventSender, event_queue};
 pub use forward::{Failing, Played, Sent};
 pub use host_names::{NameService, SystemNames};
 pub use request::DryRun;

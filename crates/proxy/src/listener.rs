@@ -13,7 +13,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::{
     conn_state::ConnState,
     connection::{self, ConnInfo},
-    downstream::ClientIo,
+    downstream::{ClientIo, Interim},
     headers::{ForwardedBy, address_value},
     proxy_protocol, tls,
     worker::Worker,
@@ -108,6 +108,7 @@ async fn admit(worker: Rc<Worker>, name: Arc<str>, mut stream: TcpStream, peer: 
             forwarded_by: ForwardedBy { trusted, peer: address_value(proxied.unwrap_or(peer.ip())) },
             trusted_proxies: Rc::clone(&trusted_proxies),
             state: Arc::new(ConnState::default()),
+            interim: Interim::default(),
         })
     };
     let Some(tls) = live.tls.listener(&name).cloned() else {

@@ -92,6 +92,7 @@ pub fn start(
         upgrade: None,
         expect_continue: false,
         trailers_welcome: false,
+        interim: None,
     };
     let worker = Rc::clone(worker);
     tokio::task::spawn_local(async move {

@@ -15,7 +15,7 @@ use engine::{
 };
 use foldhash::fast::RandomState;
 use model::{
-    settings::{PrivateAddresses, PrivateAddressesRefuse},
+    settings::{Dns, PrivateAddresses, PrivateAddressesRefuse},
     upstream::UpstreamProtocol,
 };
 use rustls_pki_types::ServerName;
@@ -142,6 +142,7 @@ pub struct Wanted<'a> {
     /// The request needs HTTP/1.1, to change the protocol.
     pub http1: bool,
     pub private_addresses: &'a PrivateAddresses,
+    pub dns: &'a Dns,
 }
 
 impl Wanted<'_> {
@@ -239,8 +240,8 @@ impl Pools {
             reason: &reason::UPSTREAM_UNREACHABLE,
             detail: error.to_string(),
         };
-        let mut addresses =
-            self.resolver.resolve(&endpoint.host, endpoint.port, wanted.now).await.map_err(unreachable)?;
+        let resolving = self.resolver.resolve(&endpoint.host, endpoint.port, wanted.now, wanted.dns);
+        let mut addresses = resolving.await.map_err(unreachable)?;
         let mut refused = None;
         addresses.retain(|address| match wanted.refuses(address.ip()) {
             None => true,

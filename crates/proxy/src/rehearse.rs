@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     net::{IpAddr, SocketAddr},
     rc::Rc,
-    sync::{Arc, atomic::AtomicU64},
+    sync::Arc,
 };
 
 use arc_swap::ArcSwap;
@@ -13,15 +13,14 @@ use engine::{Clock, RequestHead, Snapshot, journal::Batch};
 use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
 use ipnet::IpNet;
-use tokio::{
-    sync::{mpsc, watch},
-    task::LocalSet,
-};
+use tokio::{sync::watch, task::LocalSet};
 
 use crate::{
     body::Inbound,
     conn_state::ConnState,
     connection::ConnInfo,
+    downstream::Interim,
+    event_queue::{EventReceiver, event_queue},
     forward::{Played, Sent, StandIn},
     headers::{ForwardedBy, address_value},
     host_names::SystemNames,
@@ -63,7 +62,7 @@ pub struct Outcome {
 /// A worker without listeners and upstreams. Requests share its state, as they do in a server.
 pub struct Rehearsal {
     worker: Rc<Worker>,
-    batches: mpsc::Receiver<Batch>,
+    batches: EventReceiver,
     tasks: LocalSet,
     trusted_proxies: Rc<[IpNet]>,
     /// Name of the listener that requests seem to come in by.
@@ -75,7 +74,7 @@ const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl Rehearsal {
     pub fn new(snapshot: Arc<Snapshot>, clock: Clock) -> Self {
-        let (collector, batches) = mpsc::channel(1);
+        let (events, batches) = event_queue(u32::MAX, Arc::default());
         let (forced, _) = watch::channel(false);
         let trusted_proxies = snapshot.listeners.iter().flat_map(|l| l.trusted_proxies.iter().copied());
         let trusted_proxies = trusted_proxies.collect();
@@ -83,8 +82,7 @@ impl Rehearsal {
         let shared = Shared {
             live: Arc::new(ArcSwap::from_pointee(Live { snapshot, tls: TlsContexts::default() })),
             clock,
-            collector,
-            dropped: Arc::new(AtomicU64::new(0)),
+            events,
             names: Arc::new(SystemNames),
             loads: [Load::default()].into(),
             release_memory: None,
@@ -118,6 +116,7 @@ impl Rehearsal {
             },
             trusted_proxies: Rc::clone(trusted_proxies),
             state: Arc::new(ConnState::default()),
+            interim: Interim::default(),
         });
         let (status, headers, body) = tasks
             .run_until(async {

@@ -203,13 +203,21 @@ async fn decide(
     asked: Option<Asked>,
     body: &mut Unread<'_>,
 ) -> Result<Decided, Box<Rejection>> {
-    check(exchange, asked)?;
     let snapshot = exchange.snapshot.clone();
+    if let Some(lock) = &snapshot.address_lock
+        && lock.refuses(exchange.client.ip, exchange.started)
+    {
+        return Err(Rejection::new(&reason::ADDRESS_LOCKED));
+    }
+    check(exchange, asked)?;
     if !snapshot.url_aliases.is_empty() {
         exchange.resolve_url_alias(listener)?;
     }
     let found = route(exchange, &snapshot)?;
     let api = &snapshot.apis[found.api as usize];
+    if let Some(standing) = &api.standing {
+        standing.admit(exchange)?;
+    }
     exchange.operation = found.operation.as_ref().map_or(None, |operation| *operation);
     let chain = api.chain(exchange.operation);
     body.limit = api.max_body_size;
@@ -404,14 +412,14 @@ fn in_share(id: RequestId, share: model::Percent) -> bool {
 }
 
 /// Turns the client's request into the upstream's.
-fn prepare(
+fn prepare<'a>(
     worker: &Rc<Worker>,
-    conn: &ConnInfo,
+    conn: &'a ConnInfo,
     exchange: &mut Exchange,
     body: Unread<'_>,
     destination: Destination,
     asked: Option<Asked>,
-) -> Outgoing {
+) -> Outgoing<'a> {
     let snapshot = exchange.snapshot.clone();
     let seen = headers::Seen::look(&exchange.headers);
     let trailers_welcome =
@@ -448,7 +456,10 @@ fn prepare(
     let upgrade = asked.map(|_| upgrade::WEBSOCKET);
     // A body that is here already has nothing to wait for.
     let expect_continue = seen.expect && exchange.request_payload.is_none();
-    Outgoing { destination, extra, has_body, body, upgrade, expect_continue, trailers_welcome }
+    // HTTP/1.0 knows no interim answers (RFC 9110, 15.2). Policies that govern answers do not see them, so that they
+    // would be a way around.
+    let interim = (exchange.version == Version::HTTP_11 && !needs.response).then_some(&conn.interim);
+    Outgoing { destination, extra, has_body, body, upgrade, expect_continue, trailers_welcome, interim }
 }
 
 fn start_mirror(

@@ -5,10 +5,7 @@ use std::{
     fmt, io,
     net::SocketAddr,
     rc::Rc,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering::Relaxed},
     thread,
     time::Duration,
 };
@@ -25,6 +22,7 @@ use tokio::{
 };
 
 use crate::{
+    event_queue::EventSender,
     health,
     host_names::NameService,
     listener,
@@ -38,9 +36,7 @@ pub struct Options {
     pub workers: usize,
     pub clock: Clock,
     /// Where finished requests go.
-    pub collector: mpsc::Sender<Batch>,
-    /// Counts events that the collector was too slow for.
-    pub dropped: Arc<AtomicU64>,
+    pub events: EventSender,
     /// Knows what addresses of clients are called.
     pub names: Arc<dyn NameService>,
     /// Gives the calling thread's unused memory back to the system, when the allocator can.
@@ -111,8 +107,7 @@ impl Server {
         let shared = Arc::new(Shared {
             live: Arc::new(ArcSwap::from_pointee(Live { snapshot: Arc::clone(&snapshot), tls })),
             clock: options.clock,
-            collector: options.collector,
-            dropped: options.dropped,
+            events: options.events,
             names: options.names,
             release_memory: options.release_memory,
             loads: (0..options.workers).map(|_| Load::default()).collect(),

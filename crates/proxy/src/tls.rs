@@ -98,6 +98,13 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::clone(PROVIDER.get_or_init(|| Arc::new(aws_lc_rs::default_provider())))
 }
 
+/// What a server without HTTP/2 accepts connections with.
+pub fn http1_server(tls: &TlsDoc) -> Result<Arc<ServerConfig>, Diagnostic> {
+    let mut config = server_config(tls)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
 fn server_config(tls: &TlsDoc) -> Result<ServerConfig, Diagnostic> {
     let versions: &[_] = match tls.min_version {
         TlsVersion::V1_2 => &[&rustls::version::TLS13, &rustls::version::TLS12],
@@ -286,7 +293,16 @@ fn private_key(key: &str, file: &str) -> Result<PrivateKeyDer<'static>, Diagnost
     })
 }
 
-/// For upstreams with `verify: false`: any certificate will do, as the operator asked for.
+/// For a listener of this node, asked by the node itself: whose certificate it shows is of no matter.
+pub fn to_own_listener() -> Arc<ClientConfig> {
+    let builder = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .expect("the provider is made for these versions");
+    let any = builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate));
+    Arc::new(any.with_no_client_auth())
+}
+
+/// For upstreams with `verify: false`: any certificate will do, as the operator asked for. And for listeners of the node.
 #[derive(Debug)]
 struct AnyCertificate;
 

@@ -6,7 +6,7 @@ use std::{
     rc::{Rc, Weak},
     sync::{
         Arc,
-        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicU32, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -19,12 +19,13 @@ use engine::{
     journal::{Batch, Measures},
 };
 use slab::Slab;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, watch};
 
 use crate::{
     calls::WorkerCaller,
     conn_state::ConnState,
     dynamic::DynamicUpstreams,
+    event_queue::EventSender,
     forward::StandIn,
     host_names::{HostNames, NameService},
     patience::Ticker,
@@ -43,9 +44,7 @@ pub struct Shared {
     pub live: Arc<ArcSwap<Live>>,
     pub clock: Clock,
     /// Where finished requests go.
-    pub collector: mpsc::Sender<Batch>,
-    /// Events that the collector was too slow for.
-    pub dropped: Arc<AtomicU64>,
+    pub events: EventSender,
     pub loads: Box<[Load]>,
     /// Knows what addresses of clients are called.
     pub names: Arc<dyn NameService>,
@@ -97,13 +96,15 @@ pub struct Worker {
     local: RefCell<Rc<LocalLive>>,
     journal: RefCell<Batch>,
     journal_filled: Notify,
+    /// Finished requests that are handed over together.
+    batch: usize,
     random: Cell<u64>,
     buffers: RefCell<Vec<BytesMut>>,
     /// The current second, and how it is written in a Date header.
     date: RefCell<(u64, Rc<str>)>,
 }
 
-/// Finished requests that are handed over together.
+/// Finished requests that are handed over together, unless the queue is shorter.
 const BATCH: usize = 256;
 /// How long a finished request may wait for others.
 const BATCH_WAIT: Duration = Duration::from_millis(50);
@@ -134,6 +135,7 @@ impl Worker {
             index,
             caller: CallerRef(Rc::new(WorkerCaller(caller))),
             cache: RefCell::new(Cache::new(Arc::clone(&shared.live))),
+            batch: BATCH.min(shared.events.most()),
             shared,
             stand_in,
             pools: Pools::default(),
@@ -232,22 +234,17 @@ impl Worker {
             self.hand_over(&mut journal, &exchange.snapshot);
         }
         journal.push(exchange, measures);
-        match journal.len() {
-            1 => self.journal_filled.notify_one(),
-            BATCH.. => self.hand_over(&mut journal, &exchange.snapshot),
-            _ => {}
+        let events = journal.len();
+        if events >= self.batch {
+            self.hand_over(&mut journal, &exchange.snapshot);
+        } else if events == 1 {
+            self.journal_filled.notify_one();
         }
     }
 
     fn hand_over(&self, journal: &mut Batch, snapshot: &Snapshot) {
         let batch = std::mem::replace(journal, Batch::new(Arc::clone(&snapshot.catalog)));
-        if batch.is_empty() {
-            return;
-        }
-        if let Err(error) = self.shared.collector.try_send(batch) {
-            let lost = error.into_inner().len() as u64;
-            self.shared.dropped.fetch_add(lost, Relaxed);
-        }
+        self.shared.events.send(batch);
     }
 
     /// Hands over what there is.

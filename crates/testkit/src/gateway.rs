@@ -189,6 +189,18 @@ impl Gateway {
         client.expect("a connection").send(request).await
     }
 
+    /// Asks the internal authorization server.
+    ///
+    /// # Panics
+    ///
+    /// When there is none.
+    pub async fn issuer(&self, request: impl Into<Request>) -> Response {
+        let address = self.inner().authorization_server().expect("settings.authorizationServer is set");
+        let stream = TcpStream::connect(address).await.expect("the authorization server listens");
+        let client = Client::over(stream, Protocol::Http1, &address.to_string(), false).await;
+        client.expect("a connection").send(request).await
+    }
+
     /// Transaction events, newest first, as the operations listener lists them with a filter.
     pub async fn events(&self, filter: &str) -> Vec<Value> {
         let response = self.ops(&*format!("/events?{filter}")).await;

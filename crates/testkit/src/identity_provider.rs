@@ -49,7 +49,11 @@ fn encode(bytes: impl AsRef<[u8]>) -> String {
 
 /// SHA-256 in base64url.
 pub fn digest_of(text: impl AsRef<[u8]>) -> String {
-    encode(digest::digest(&digest::SHA256, text.as_ref()))
+    encode(sha256(text))
+}
+
+pub fn sha256(text: impl AsRef<[u8]>) -> Vec<u8> {
+    digest::digest(&digest::SHA256, text.as_ref()).as_ref().to_vec()
 }
 
 impl Signer {
@@ -107,11 +111,16 @@ impl Signer {
     ///
     /// # Panics
     ///
-    /// When it is not on P-256.
+    /// When there is none.
     pub fn pem(&self) -> String {
         use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
-        let Key::Es256(key) = &self.key else { panic!("expected a key on P-256") };
-        let der: PublicKeyX509Der<'_> = key.public_key().as_der().expect("a public key");
+        let der: PublicKeyX509Der<'_> = match &self.key {
+            Key::Es256(key) => key.public_key().as_der(),
+            Key::EdDsa(key) => key.public_key().as_der(),
+            Key::Rs256(key) => key.public_key().as_der(),
+            Key::Hs256(_) => panic!("a secret has no public key"),
+        }
+        .expect("a public key");
         let text = base64ct::Base64::encode_string(der.as_ref());
         format!("-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n")
     }
@@ -134,8 +143,13 @@ impl Signer {
     /// Signs any text as header and claims.
     pub fn sign_text(&self, header: &str, claims: &str) -> String {
         let signed = format!("{}.{}", encode(header), encode(claims));
-        let (message, random) = (signed.as_bytes(), SystemRandom::new());
-        let signature = match &self.key {
+        format!("{signed}.{}", encode(self.sign_bytes(signed.as_bytes())))
+    }
+
+    /// The signature over anything.
+    pub fn sign_bytes(&self, message: &[u8]) -> Vec<u8> {
+        let random = SystemRandom::new();
+        match &self.key {
             Key::Es256(key) => key.sign(&random, message).expect("a signature").as_ref().to_vec(),
             Key::EdDsa(key) => key.sign(message).as_ref().to_vec(),
             Key::Rs256(key) => {
@@ -146,8 +160,7 @@ impl Signer {
             Key::Hs256(secret) => {
                 hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), message).as_ref().to_vec()
             }
-        };
-        format!("{signed}.{}", encode(signature))
+        }
     }
 }
 

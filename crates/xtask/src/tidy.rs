@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::{cargo, root};
 
 /// What each crate may know of the others. `xtask` may know all that is not named here as forbidden.
-const EDGES: [(&str, &[&str]); 11] = [
+const EDGES: [(&str, &[&str]); 12] = [
     ("model", &[]),
     ("definition", &["model"]),
     ("jose", &[]),
@@ -21,8 +21,12 @@ const EDGES: [(&str, &[&str]); 11] = [
     ("policies", &["engine", "jose", "model"]),
     ("proxy", &["engine", "model"]),
     ("store", &["model"]),
-    ("manager", &["definition", "model", "store"]),
-    ("gatewright", &["definition", "engine", "jose", "manager", "model", "policies", "proxy", "store"]),
+    ("identity", &["jose", "model", "store"]),
+    ("manager", &["definition", "identity", "model", "store"]),
+    (
+        "gatewright",
+        &["definition", "engine", "identity", "jose", "manager", "model", "policies", "proxy", "store"],
+    ),
     ("bench", &[]),
     ("testkit", &["definition", "engine", "gatewright", "model", "policies", "proxy", "store"]),
 ];

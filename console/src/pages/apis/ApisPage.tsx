@@ -47,6 +47,7 @@ export function ApisPage() {
         sort={(sort ?? 'name') as Sort}
         filter={tag === undefined ? undefined : `tags=${tag}`}
         onSearch={(change) => navigate({ search: (before) => ({ ...before, ...change }), replace: true })}
+        selectable={may}
         row={(asset) => <ApiRow api={asset} />}
         tools={
           tag !== undefined && (

@@ -17,7 +17,7 @@ import { IconCircleCheck, IconFileUpload } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { type DragEvent, useMemo, useState } from 'react';
-import { type Import, importApi, replaceAsset } from '../../api/assets';
+import { createAsset, type How, type Import, importApi, replaceAsset, type Spec } from '../../api/assets';
 import { useTexts } from '../../i18n';
 import { Method } from '../../parts/Method';
 import { PageHeader } from '../../parts/PageHeader';
@@ -31,9 +31,15 @@ import { aboutOf, operationsOf } from './operations';
 /** Operations that are shown; the others are counted. */
 const SHOWN = 12;
 
+/** A document, and where it was fetched from. */
+interface Chosen {
+  document: string;
+  url?: string | undefined;
+}
+
 export function ImportPage() {
   const { t } = useTexts();
-  const [document, setDocument] = useState('');
+  const [chosen, setChosen] = useState<Chosen | null>(null);
   return (
     <>
       <PageHeader
@@ -42,17 +48,17 @@ export function ImportPage() {
         back={{ to: '/apis', label: t('nav.apis') }}
       />
       <Stack gap="lg" maw={860}>
-        {document === '' ? (
-          <Choose onDocument={setDocument} />
+        {chosen === null ? (
+          <Choose onDocument={(document, url) => setChosen({ document, url })} />
         ) : (
-          <Describe document={document} onBack={() => setDocument('')} />
+          <Describe {...chosen} onBack={() => setChosen(null)} />
         )}
       </Stack>
     </>
   );
 }
 
-function Choose({ onDocument }: { onDocument: (document: string) => void }) {
+function Choose({ onDocument }: { onDocument: (document: string, url?: string) => void }) {
   const { t } = useTexts();
   const [over, setOver] = useState(false);
   const [pasted, setPasted] = useState('');
@@ -125,13 +131,13 @@ function Choose({ onDocument }: { onDocument: (document: string) => void }) {
         </Stack>
       </Tabs.Panel>
       <Tabs.Panel value="url">
-        <ImportByUrl />
+        <ImportByUrl onDocument={onDocument} />
       </Tabs.Panel>
     </Tabs>
   );
 }
 
-function Describe({ document, onBack }: { document: string; onBack: () => void }) {
+function Describe({ document, url, onBack }: Chosen & { onBack: () => void }) {
   const { t, count } = useTexts();
   const navigate = useNavigate();
   const queries = useQueryClient();
@@ -143,17 +149,21 @@ function Describe({ document, onBack }: { document: string; onBack: () => void }
   const [upstream, setUpstream] = useState(about.server ?? '');
   const [basePath, setBasePath] = useState('');
   const [active, setActive] = useState(true);
+  const [follow, setFollow] = useState(false);
   const what: Import = { document, name, version, upstream, basePath };
+  // Fetched again means that the API names the URL, instead of the document that is there now.
+  const make = (how: How) =>
+    follow && url !== undefined ? createAsset('apis', followed(what, url), how) : importApi(what, how);
   const tried = useQuery({
-    queryKey: ['try', 'import', document, name, version, upstream, basePath],
-    queryFn: () => importApi(what, { dryRun: true }),
+    queryKey: ['try', 'import', document, name, version, upstream, basePath, follow],
+    queryFn: () => make({ dryRun: true }),
     retry: false,
     gcTime: 0,
     placeholderData: (before) => before,
   });
   const doImport = useMutation({
     mutationFn: async () => {
-      const api = await importApi(what, {});
+      const api = await make({});
       return active ? api : replaceAsset('apis', api.name, api.revision, { ...api.spec, inactive: true }, {});
     },
     onSuccess: async (api) => {
@@ -201,6 +211,14 @@ function Describe({ document, onBack }: { document: string; onBack: () => void }
           />
         </Stack>
       </Box>
+      {url !== undefined && (
+        <Switch
+          label={t('import.follow')}
+          description={t('import.followHelp', { url })}
+          checked={follow}
+          onChange={(event) => setFollow(event.currentTarget.checked)}
+        />
+      )}
       {refused !== null && <ProblemBox error={refused} title={t('review.refused')} />}
       <Warnings warnings={tried.data?.warnings ?? []} />
       {tried.isSuccess && !tried.isPlaceholderData && (
@@ -245,4 +263,10 @@ function Describe({ document, onBack }: { document: string; onBack: () => void }
       )}
     </>
   );
+}
+
+/** An API whose definition is fetched whenever the configuration is made ready. */
+function followed({ name, version, upstream, basePath }: Import, url: string): Spec {
+  const given = Object.entries({ name, version, upstream, basePath }).filter(([, value]) => value);
+  return { ...Object.fromEntries(given), definition: url };
 }

@@ -1,19 +1,14 @@
 /** The first thing to know about an API: how it is called, where it leads, what just happened. */
-import { Anchor, Badge, Box, Button, Code, Group, Select, Stack, Text, Title } from '@mantine/core';
-import { useQuery } from '@tanstack/react-query';
+import { Anchor, Badge, Box, Code, Group, Stack, Text, Title } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
-import { type ReactNode, useState } from 'react';
+import type { ReactNode } from 'react';
 import type { Asset } from '../../api/assets';
-import { statusQuery } from '../../api/gateway';
 import { useTexts } from '../../i18n';
-import { CommandLine } from '../../parts/CommandLine';
 import { LiveRequests } from '../requests/LiveRequests';
 import { useMaySeeRequests } from '../requests/rights';
-import { curlLine, gatewayOrigin } from './address';
+import { CallIt } from './CallIt';
 import classes from './Overview.module.css';
-import { easiest, filledIn } from './operations';
 import { apiSpec } from './spec';
-import { useOperations } from './useOperations';
 
 export function Overview({ api }: { api: Asset }) {
   const { t, time } = useTexts();
@@ -106,62 +101,5 @@ function UpstreamLink({ upstream }: { upstream: string | undefined }) {
     >
       {upstream}
     </Anchor>
-  );
-}
-
-function CallIt({ api }: { api: Asset }) {
-  const { t } = useTexts();
-  const spec = apiSpec(api);
-  const status = useQuery(statusQuery);
-  const { operations } = useOperations(api);
-  const [chosen, setChosen] = useState<string | null>(null);
-  const origin = gatewayOrigin(status.data?.listeners ?? [], window.location);
-  const keys = operations.map(({ method, path }) => `${method} ${path}`);
-  const first = easiest(operations);
-  const current = chosen ?? (first === undefined ? 'GET /' : `${first.method} ${first.path}`);
-  const [method = 'GET', path = '/'] = current.split(' ');
-  return (
-    <Box className="gw-panel" p="lg">
-      <Group justify="space-between" mb="sm">
-        <Title order={2}>{t('api.call')}</Title>
-        {keys.length > 1 && (
-          <Select
-            size="xs"
-            aria-label={t('api.callOperation')}
-            data={[...new Set(keys)]}
-            value={current}
-            onChange={setChosen}
-            allowDeselect={false}
-            searchable
-            w={260}
-          />
-        )}
-      </Group>
-      {origin === undefined ? (
-        <Text c="dimmed">{t(status.isPending ? 'loading' : 'api.noListener')}</Text>
-      ) : (
-        <Stack gap="sm">
-          <CommandLine text={curlLine(origin, spec, method, filledIn(path))} label={t('api.call')} />
-          <Group justify="space-between">
-            <Text size="sm" c="dimmed" flex="1 1 240px">
-              {t('api.callHelp')}
-            </Text>
-            <Button
-              size="xs"
-              variant="light"
-              renderRoot={(props) => (
-                <Link
-                  to="/requests/ask"
-                  search={{ method, url: spec.basePath + filledIn(path) }}
-                  {...props}
-                />
-              )}
-            >
-              {t('ask.open')}
-            </Button>
-          </Group>
-        </Stack>
-      )}
-    </Box>
   );
 }

@@ -1,18 +1,33 @@
-/** What governs an API, stage by stage, in the order in which a request meets it. */
-import { ActionIcon, Anchor, Badge, Box, Button, Group, Stack, Text, Title } from '@mantine/core';
-import { IconPencil, IconPlus, IconTrash } from '@tabler/icons-react';
-import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
-import { Link } from '@tanstack/react-router';
-import { useState } from 'react';
-import { type Asset, listQuery, type Spec } from '../../api/assets';
+/** What governs an API or a part of it, stage by stage, in the order in which a request meets it. */
+import { Box, Button, Group, Select, Stack, Text, Title } from '@mantine/core';
+import { IconPlus } from '@tabler/icons-react';
+import { useQuery } from '@tanstack/react-query';
+import { useMemo, useState } from 'react';
+import type { Asset, Spec } from '../../api/assets';
+import { dryRun, type InertPolicy } from '../../api/gateway';
 import { policyTypesQuery, STAGES } from '../../api/policies';
-import { Words } from '../../forms/Description';
 import { useTexts } from '../../i18n';
 import { useMayChange } from '../../parts/kinds';
-import { chainOf, type Governing, templatesOf } from './chain';
+import { useMaySeeRequests } from '../requests/rights';
+import {
+  chainOf,
+  type Governing,
+  isFor,
+  isOwn,
+  keyOf,
+  type Part,
+  type Place,
+  whyInert,
+  withPolicy,
+} from './chain';
+import { addressOf, exampleOf } from './example';
+import type { Operation } from './operations';
 import classes from './Policies.module.css';
+import { PolicyCard } from './PolicyCard';
 import { PolicyEditor } from './PolicyEditor';
 import { apiSpec, text } from './spec';
+import { useGoverning } from './useGoverning';
+import { useOperations } from './useOperations';
 
 interface Props {
   api: Asset;
@@ -23,36 +38,42 @@ interface Props {
 export function Policies({ api, onChange }: Props) {
   const { t } = useTexts();
   const may = useMayChange('apis');
-  const spec = apiSpec(api);
   const { data: types = [] } = useQuery(policyTypesQuery);
-  const global = useInfiniteQuery(listQuery('policies', { q: '', sort: 'name' }));
-  const templates = useInfiniteQuery(listQuery('policyTemplates', { q: '', sort: 'name' }));
-  const [editing, setEditing] = useState<{ index: number | null; stage: string } | null>(null);
-  const all = [
-    ...(global.data?.pages.flatMap((page) => page.items) ?? []).map((asset): Governing => ({
-      from: 'global',
-      name: asset.name,
-      policy: asset.spec,
-    })),
-    ...templatesOf(spec.templates, templates.data?.pages.flatMap((page) => page.items) ?? []),
-    ...spec.policies.map((policy, index): Governing => ({ from: 'api', index, policy })),
-  ];
-  const put = (policies: Spec[]) => {
-    const { policies: _, ...rest } = api.spec;
-    onChange(policies.length === 0 ? rest : { ...rest, policies });
-  };
-  const remove = (index: number) => put(spec.policies.filter((_, at) => at !== index));
+  const { operations } = useOperations(api);
+  const [chosen, setChosen] = useState('api');
+  const part = partOf(chosen, operations);
+  const written = useGoverning(api);
+  const all = written.filter((governing) => isFor(governing, part, api.spec));
+  const inert = useInert(api, part, operations, written);
+  const [editing, setEditing] = useState<{
+    place: Place | null;
+    policy: Spec | undefined;
+    stage: string;
+  } | null>(null);
+  const remove = (place: Place) => onChange(withPolicy(api.spec, part, place, null).spec);
+  const named = nameOf(part, t('policies.wholeApi'));
   return (
     <>
-      <Text c="dimmed" mb="md" maw={720}>
-        {t('policies.about')}
-      </Text>
-      <ol className={classes.chain}>
+      <Group mb="md" gap="md" align="flex-end">
+        <Select
+          label={t('policies.of')}
+          data={choices(operations, written, api.spec, t)}
+          value={chosen}
+          onChange={(value: string | null) => setChosen(value ?? 'api')}
+          allowDeselect={false}
+          searchable
+          w={380}
+        />
+        <Text c="dimmed" size="sm" flex="1 1 320px">
+          {t(part.level === 'api' ? 'policies.about' : 'policies.aboutPart')}
+        </Text>
+      </Group>
+      <ol className={classes.chain} aria-label={named}>
         {STAGES.map((stage) => {
           const here = chainOf(all, stage, types);
           const offered = types.some((type) => type.stage === stage);
           return (
-            <li key={stage} className={classes.stage}>
+            <li key={stage} className={classes.stage} data-empty={here.length === 0 || undefined}>
               <Group justify="space-between" mb={here.length > 0 ? 'sm' : 0}>
                 <Title order={2} className={classes.name ?? ''}>
                   {t(`stage.${stage}`)}
@@ -62,7 +83,7 @@ export function Policies({ api, onChange }: Props) {
                     size="compact-sm"
                     variant="subtle"
                     leftSection={<IconPlus size={14} />}
-                    onClick={() => setEditing({ index: null, stage })}
+                    onClick={() => setEditing({ place: null, policy: undefined, stage })}
                     aria-label={t('policies.addTo', { stage: t(`stage.${stage}`) })}
                   >
                     {t('policies.add')}
@@ -70,21 +91,30 @@ export function Policies({ api, onChange }: Props) {
                 )}
               </Group>
               <Stack gap="xs">
-                {here.map((governing) => (
-                  <PolicyCard
-                    key={keyOf(governing)}
-                    governing={governing}
-                    description={text(
-                      types.find(({ type }) => type === governing.policy.type)?.schema.description,
-                    )}
-                    onEdit={
-                      may && governing.from === 'api'
-                        ? () => setEditing({ index: governing.index, stage })
-                        : undefined
-                    }
-                    onRemove={may && governing.from === 'api' ? () => remove(governing.index) : undefined}
-                  />
-                ))}
+                {here.map((governing) => {
+                  const own = governing.from === 'own' && isOwn(governing, part) ? governing : undefined;
+                  const type = types.find((known) => known.type === governing.policy.type);
+                  return (
+                    <PolicyCard
+                      key={idOf(governing)}
+                      governing={governing}
+                      inherited={own === undefined}
+                      why={whyInert(governing, inert)}
+                      description={text(type?.schema.description)}
+                      onOpen={
+                        governing.from === 'own' && own === undefined
+                          ? () => setChosen(choiceOf(governing, operations))
+                          : undefined
+                      }
+                      onEdit={
+                        may && own !== undefined
+                          ? () => setEditing({ place: own.place, policy: own.policy, stage })
+                          : undefined
+                      }
+                      onRemove={may && own !== undefined ? () => remove(own.place) : undefined}
+                    />
+                  );
+                })}
               </Stack>
             </li>
           );
@@ -92,105 +122,116 @@ export function Policies({ api, onChange }: Props) {
       </ol>
       {editing !== null && (
         <PolicyEditor
-          policy={editing.index === null ? undefined : spec.policies[editing.index]}
+          api={api}
+          policy={editing.policy}
           stage={editing.stage}
+          where={named}
+          written={(policy) => withPolicy(api.spec, part, editing.place, policy)}
           onClose={() => setEditing(null)}
-          onDone={(policy) => {
-            const { index } = editing;
+          onDone={(spec) => {
             setEditing(null);
-            put(
-              index === null
-                ? [...spec.policies, policy]
-                : spec.policies.map((before, at) => (at === index ? policy : before)),
-            );
+            onChange(spec);
           }}
         />
       )}
+      <Box h={8} />
     </>
   );
 }
 
-function keyOf(governing: Governing): string {
-  return governing.from === 'api'
-    ? `api ${governing.index}`
-    : `${governing.from} ${governing.name} ${String(governing.policy.type)}`;
+function idOf(governing: Governing): string {
+  if (governing.from !== 'own') return `${governing.from} ${governing.name} ${String(governing.policy.type)}`;
+  const { list, at, index } = governing.place;
+  return `${list} ${at} ${index}`;
 }
 
-interface CardProps {
-  governing: Governing;
-  description: string | undefined;
-  onEdit: (() => void) | undefined;
-  onRemove: (() => void) | undefined;
+function nameOf(part: Part, whole: string): string {
+  if (part.level === 'api') return whole;
+  return part.level === 'resource' ? part.path : keyOf(part);
 }
 
-function PolicyCard({ governing, description, onEdit, onRemove }: CardProps) {
-  const { t } = useTexts();
-  const { policy } = governing;
-  const type = text(policy.type) ?? '';
-  const name = text(policy.name) ?? type;
-  const first = description?.split('\n')[0];
-  return (
-    <Box className={classes.card ?? ''} data-disabled={policy.disabled === true || undefined}>
-      <Group justify="space-between" wrap="nowrap" align="flex-start">
-        <Box miw={0}>
-          <Group gap="xs">
-            <Text fw={600}>{name}</Text>
-            {name !== type && (
-              <Text size="sm" c="dimmed">
-                {type}
-              </Text>
-            )}
-            <Origin governing={governing} />
-            {policy.disabled === true && (
-              <Badge color="gray" variant="outline" tt="none">
-                {t('policies.disabled')}
-              </Badge>
-            )}
-          </Group>
-          {first !== undefined && (
-            <Text size="sm" c="dimmed">
-              <Words text={first} />
-            </Text>
-          )}
-          {policy.appliesTo !== undefined && <Text size="sm">{t('policies.some')}</Text>}
-        </Box>
-        <Group gap={4} wrap="nowrap">
-          {onEdit !== undefined && (
-            <ActionIcon variant="subtle" onClick={onEdit} aria-label={t('policies.edit', { name })}>
-              <IconPencil size={16} />
-            </ActionIcon>
-          )}
-          {onRemove !== undefined && (
-            <ActionIcon
-              variant="subtle"
-              color="red"
-              onClick={onRemove}
-              aria-label={t('policies.remove', { name })}
-            >
-              <IconTrash size={16} />
-            </ActionIcon>
-          )}
-        </Group>
-      </Group>
-    </Box>
-  );
+/** Choices are texts: `api`, a path, or a method and a path. */
+function partOf(chosen: string, operations: Operation[]): Part {
+  if (chosen === 'api') return { level: 'api' };
+  if (chosen.startsWith('/')) return { level: 'resource', path: chosen };
+  const operation = operations.find((one) => keyOf(one) === chosen);
+  const [method = '*', path = '/'] = chosen.split(' ');
+  return { level: 'operation', method, path, name: operation?.name };
 }
 
-function Origin({ governing }: { governing: Governing }) {
-  const { t } = useTexts();
-  if (governing.from === 'api') return null;
-  const list = governing.from === 'global' ? 'policies' : 'policyTemplates';
-  return (
-    <Badge color="gray" variant="light" tt="none">
-      <Anchor
-        inherit
-        underline="hover"
-        renderRoot={(props) => (
-          <Link to="/assets/$list/of/$name" params={{ list, name: governing.name }} {...props} />
-        )}
-      >
-        {t(governing.from === 'global' ? 'policies.global' : 'policies.template', { name: governing.name })}
-      </Anchor>
-    </Badge>
-  );
+/** Where a policy that is inherited can be changed. */
+function choiceOf(governing: Governing & { from: 'own' }, operations: Operation[]): string {
+  const { place, of } = governing;
+  if (place.list === 'resources') return of;
+  const operation = operations.find((one) => one.name === of || keyOf(one) === of);
+  return place.list === 'operationPolicies' && operation !== undefined ? keyOf(operation) : 'api';
+}
+
+type Translate = ReturnType<typeof useTexts>['t'];
+
+function choices(operations: Operation[], written: Governing[], spec: Spec, t: Translate) {
+  const counted = (part: Part, label: string) => {
+    const count = written.filter(
+      (governing) => isOwn(governing, part) && isFor(governing, part, spec),
+    ).length;
+    return count === 0 ? label : `${label} (${count})`;
+  };
+  const paths = [...new Set(operations.map(({ path }) => path))];
+  const keys = new Map(operations.map((operation) => [keyOf(operation), operation]));
+  const whole = { value: 'api', label: counted({ level: 'api' }, t('policies.wholeApi')) };
+  const groups = [
+    {
+      group: t('policies.resources'),
+      items: paths.map((path) => ({ value: path, label: counted({ level: 'resource', path }, path) })),
+    },
+    {
+      group: t('tab.operations'),
+      items: [...keys].map(([key, { method, path, name }]) => ({
+        value: key,
+        label: counted({ level: 'operation', method, path, name }, key),
+      })),
+    },
+  ];
+  return [whole, ...groups.filter(({ items }) => items.length > 0)];
+}
+
+/**
+ * Policies without effect here, as the gateway explains a request to this part. Of an API as a whole, a request that no
+ * other part has policies for tells.
+ */
+function useInert(api: Asset, part: Part, operations: Operation[], written: Governing[]): InertPolicy[] {
+  const spec = apiSpec(api);
+  const maySee = useMaySeeRequests();
+  const target = useMemo(() => {
+    if (part.level === 'operation') return part;
+    const here = operations.filter(({ path }) => part.level === 'api' || path === part.path);
+    const plain = (operation: Operation) =>
+      written.every((governing) => {
+        const lists = part.level === 'api' ? ['api'] : ['api', 'resources'];
+        const isBelow = governing.from === 'own' && !lists.includes(governing.place.list);
+        return !isBelow || !isFor(governing, { level: 'operation', ...operation }, api.spec);
+      });
+    const isAlone = (operation: Operation) =>
+      part.level !== 'api' ||
+      !written.some(
+        (one) => one.from === 'own' && one.place.list === 'resources' && one.of === operation.path,
+      );
+    return here.find((operation) => plain(operation) && isAlone(operation));
+  }, [part, operations, written, api.spec]);
+  const explained = useQuery({
+    queryKey: ['gateway', 'inert', api.id, api.revision, target?.method, target?.path],
+    queryFn: () => {
+      const method = target === undefined || target.method === '*' ? 'GET' : target.method;
+      const path = target?.path ?? '/';
+      const host = spec.hosts.find((name) => !name.startsWith('*'));
+      return dryRun({
+        method,
+        url: spec.basePath + addressOf(path, exampleOf('', method, path).parameters),
+        headers: host === undefined ? [] : [['host', host]],
+      });
+    },
+    enabled: maySee && !spec.inactive && (target !== undefined || operations.length === 0),
+    retry: false,
+  });
+  return explained.data?.inert ?? [];
 }

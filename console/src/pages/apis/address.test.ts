@@ -21,3 +21,12 @@ test('the line can be run as it is', () => {
     "curl -i -X POST -H 'Host: pets.example' 'http://g:8080/gateway/Pets/1.0/pets'",
   );
 });
+
+test('what is sent is quoted, a key is left to the shell', () => {
+  const spec = apiSpec({ ...asset, spec: { name: 'Pets', version: '1.0' } });
+  const headers: [string, string][] = [['Accept', "a'b"]];
+  const line = curlLine('http://g', spec, 'PUT', '/pets', { headers, body: '{"a": 1}', keyHeader: 'x-key' });
+  expect(line).toContain(String.raw`-H 'Accept: a'\''b'`);
+  expect(line).toContain('-H "x-key: $API_KEY"');
+  expect(line).toContain(`--data-binary '{"a": 1}'`);
+});

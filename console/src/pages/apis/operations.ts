@@ -65,8 +65,3 @@ export function easiest(operations: Operation[]): Operation | undefined {
   const gets = operations.filter(({ method }) => method === 'GET');
   return gets.find(({ path }) => !path.includes('{')) ?? gets[0] ?? operations[0];
 }
-
-/** The path with something in the place of each parameter. */
-export function filledIn(path: string): string {
-  return path.replace(/\{[^}]*\}/g, '1');
-}

@@ -9,6 +9,7 @@ import rows from '../../parts/AssetList.module.css';
 import { Empty } from '../../parts/Empty';
 import { useKind, useKindTexts, useMayChange } from '../../parts/kinds';
 import { PageHeader } from '../../parts/PageHeader';
+import { LockedAccounts } from './LockedAccounts';
 import { summaryOf } from './summary';
 
 const route = getRouteApi('/assets/$list');
@@ -34,6 +35,7 @@ export function AssetsPage() {
       <PageHeader title={many} about={about}>
         {create}
       </PageHeader>
+      {list === 'users' && may && <LockedAccounts />}
       {kind !== undefined && (
         <AssetList
           key={list}
@@ -41,6 +43,7 @@ export function AssetsPage() {
           q={q ?? ''}
           sort={(sort ?? 'name') as Sort}
           onSearch={(change) => navigate({ search: (before) => ({ ...before, ...change }), replace: true })}
+          selectable={may}
           row={(asset) => <AssetRow list={list} asset={asset} />}
           empty={
             <Empty icon={IconStack2} title={t('assets.empty', { kinds: many })} text={about}>

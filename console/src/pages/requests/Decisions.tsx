@@ -219,7 +219,7 @@ function Came({ of, connection }: { of: ExplainedCall | ExplainedAttempt; connec
         <span className="gw-bad">{of.failure}</span>
       )}{' '}
       {t('explain.took', { after: number(of.afterMillis), took: number(of.tookMillis) })}
-      {connection !== undefined && ` · ${connection}`}
+      {connection !== undefined && ` · ${t('explain.connection', { kind: connection })}`}
     </Text>
   );
 }

@@ -1,8 +1,8 @@
 /** Why one request went as it did. */
-import { Button, Skeleton, Stack } from '@mantine/core';
-import { IconPlayerPlay } from '@tabler/icons-react';
+import { Alert, Anchor, Button, Skeleton, Stack, Text } from '@mantine/core';
+import { IconInfoCircle, IconPlayerPlay } from '@tabler/icons-react';
 import { useMutation, useQuery } from '@tanstack/react-query';
-import { getRouteApi } from '@tanstack/react-router';
+import { getRouteApi, Link } from '@tanstack/react-router';
 import { dryRun, type Explanation, explanationQuery } from '../../api/gateway';
 import { useTexts } from '../../i18n';
 import { PageHeader } from '../../parts/PageHeader';
@@ -27,6 +27,20 @@ export function ExplainPage() {
       >
         {request !== undefined && (
           <Button
+            variant="subtle"
+            renderRoot={(props) => (
+              <Link
+                to="/requests/ask"
+                search={{ method: request.method, url: questionOf(request).url }}
+                {...props}
+              />
+            )}
+          >
+            {t('explain.edit')}
+          </Button>
+        )}
+        {request !== undefined && (
+          <Button
             variant="default"
             leftSection={<IconPlayerPlay size={16} />}
             onClick={() => again.mutate(request)}
@@ -40,12 +54,45 @@ export function ExplainPage() {
       {explained.isError && <ProblemBox error={explained.error} retry={() => explained.refetch()} />}
       <Stack gap="xl">
         {again.isError && <ProblemBox error={again.error} />}
+        {again.data !== undefined && request !== undefined && (
+          <Since request={request} now={again.data.revision} />
+        )}
         {again.data !== undefined && <Decisions of={again.data} title={t('explain.now')} />}
         {request !== undefined && (
           <Decisions of={request} title={again.data === undefined ? undefined : t('explain.then')} />
         )}
       </Stack>
     </>
+  );
+}
+
+/** Whether the configuration is still the one that the request met. */
+function Since({ request, now }: { request: Explanation; now: number }) {
+  const { t } = useTexts();
+  const api = request.api;
+  return (
+    <Alert variant="light" color="gray" icon={<IconInfoCircle size={18} />} mb={-16}>
+      <Text size="sm">{t('explain.credentials')}</Text>
+      {now !== request.revision && (
+        <Text size="sm">
+          {t('explain.changed', { then: request.revision, now })}{' '}
+          {api !== undefined && (
+            <Anchor
+              renderRoot={(props) => (
+                <Link
+                  to="/apis/$name"
+                  params={{ name: api.replace(/ (?=\S*$)/, ':') }}
+                  search={{ tab: 'history' }}
+                  {...props}
+                />
+              )}
+            >
+              {t('explain.whatChanged', { api })}
+            </Anchor>
+          )}
+        </Text>
+      )}
+    </Alert>
   );
 }
 

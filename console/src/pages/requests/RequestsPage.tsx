@@ -1,15 +1,16 @@
 /** Requests as they end, narrowed down as one likes. */
 import { Badge, Box, Button, Group, Select, Skeleton, Stack, TextInput } from '@mantine/core';
 import { useDebouncedCallback } from '@mantine/hooks';
-import { IconActivity, IconPlayerPause, IconPlayerPlay } from '@tabler/icons-react';
+import { IconActivity, IconPlayerPause, IconPlayerPlay, IconSearch } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link, Navigate } from '@tanstack/react-router';
-import { useState } from 'react';
+import { useMemo, useState } from 'react';
 import { namesQuery } from '../../api/assets';
 import { useTexts } from '../../i18n';
 import { Empty } from '../../parts/Empty';
 import { PageHeader } from '../../parts/PageHeader';
 import { ProblemBox } from '../../parts/ProblemBox';
+import { filterOf } from './filters';
 import { RequestRow } from './RequestRow';
 import { useMaySeeRequests } from './rights';
 import { type Live, useRequests } from './useRequests';
@@ -23,12 +24,18 @@ export function RequestsPage() {
   const search = route.useSearch();
   const navigate = route.useNavigate();
   const [paused, setPaused] = useState(false);
-  const [path, setPath] = useState(search.path ?? '');
+  const [words, setWords] = useState(search.q ?? '');
   const names = useQuery(namesQuery('apis'));
-  const requests = useRequests(search, paused);
+  const applications = useQuery(namesQuery('applications'));
+  const filter = useMemo(() => filterOf(search, Date.now()), [search]);
+  const requests = useRequests(filter, paused);
   const change = (to: Partial<typeof search>) =>
     navigate({ search: (before) => ({ ...before, ...to }), replace: true });
-  const narrow = useDebouncedCallback((value: string) => void change({ path: value || undefined }), 300);
+  const narrow = useDebouncedCallback((value: string) => void change({ q: value || undefined }), 300);
+  const clear = () => {
+    setWords('');
+    void navigate({ search: {}, replace: true });
+  };
   if (!may) return <Navigate to="/apis" />;
   const titles = [...new Set((names.data ?? []).map((name) => name.slice(0, name.lastIndexOf(':'))))];
   const filtered = Object.values(search).some((value) => value !== undefined);
@@ -60,7 +67,7 @@ export function RequestsPage() {
           clearable
           searchable
           clearButtonProps={{ 'aria-label': t('clear') }}
-          w={200}
+          w={170}
         />
         <Select
           aria-label={t('requests.code')}
@@ -82,17 +89,50 @@ export function RequestsPage() {
           clearButtonProps={{ 'aria-label': t('clear') }}
           w={130}
         />
+        <Select
+          aria-label={t('requests.application')}
+          placeholder={t('requests.application')}
+          data={applications.data ?? []}
+          value={search.application ?? null}
+          onChange={(application) => change({ application: application ?? undefined })}
+          clearable
+          searchable
+          clearButtonProps={{ 'aria-label': t('clear') }}
+          w={170}
+        />
+        <Select
+          aria-label={t('requests.since')}
+          placeholder={t('requests.since')}
+          data={[
+            { value: '15', label: t('requests.since.quarter') },
+            { value: '60', label: t('requests.since.hour') },
+            { value: '1440', label: t('requests.since.day') },
+            { value: '10080', label: t('requests.since.week') },
+          ]}
+          value={search.since ?? null}
+          onChange={(since) => change({ since: since ?? undefined })}
+          clearable
+          clearButtonProps={{ 'aria-label': t('clear') }}
+          w={160}
+        />
         <TextInput
-          aria-label={t('requests.path')}
-          placeholder={t('requests.path')}
-          value={path}
+          aria-label={t('requests.words')}
+          placeholder={t('requests.words')}
+          leftSection={<IconSearch size={16} />}
+          value={words}
           onChange={(event) => {
-            setPath(event.currentTarget.value);
+            setWords(event.currentTarget.value);
             narrow(event.currentTarget.value);
           }}
-          flex="1 1 180px"
-          maw={320}
+          flex="1 1 260px"
+          type="search"
+          data-search
         />
+        {filtered && (
+          <Button variant="subtle" onClick={clear}>
+            {t('requests.clear')}
+          </Button>
+        )}
       </Group>
       {requests.isError && requests.events.length === 0 ? (
         <ProblemBox error={requests.error} retry={() => requests.refetch()} />

@@ -12,8 +12,10 @@ use super::{Proxy, Setup};
 use crate::{
     options::Options,
     process::Process,
-    work::{BASE, KEYS, ROUTES_PER_GROUP, Work, group, key, operation, sha256},
+    work::{BASE, DEFINITION, KEYS, ROUTES_PER_GROUP, Work, group, key, operation, sha256},
 };
+
+const DEFINITION_FILE: &str = "bench-api.yaml";
 
 pub struct Gatewright;
 
@@ -40,6 +42,9 @@ impl Proxy for Gatewright {
     }
 
     fn configure(&self, setup: &Setup) -> io::Result<Command> {
+        if setup.work == Work::Policies {
+            setup.write(DEFINITION_FILE, DEFINITION)?;
+        }
         let config = setup.write("gatewright.yaml", &config(setup))?;
         let mut command = Command::new(&setup.program);
         command.args(["run", "-c"]).arg(config);
@@ -62,7 +67,7 @@ fn build() -> Result<(), String> {
 }
 
 fn config(setup: &Setup) -> String {
-    let governed = setup.work == Work::Governed;
+    let governed = matches!(setup.work, Work::Governed | Work::Policies);
     let mut text = format!(
         r#"settings:
   workers: {workers}
@@ -85,6 +90,10 @@ apis:
         tls = tls(setup),
         upstream = setup.upstream(),
     );
+    if setup.work == Work::Policies {
+        chain(&mut text, setup.policies);
+        return text;
+    }
     if setup.routes > 0 {
         routes(&mut text, setup.routes);
     } else {
@@ -130,6 +139,20 @@ fn routes(text: &mut String, routes: usize) {
     }
 }
 
+/// An API with a definition and these policies.
+fn chain(text: &mut String, policies: &str) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(
+        text,
+        "  - name: bench\n    version: \"1.0\"\n    basePath: {BASE}\n    upstream: up\n    definition: {DEFINITION_FILE}"
+    );
+    if !policies.is_empty() {
+        let _ = writeln!(text, "    policies:\n      {policies}");
+    }
+    text.push_str("applications:\n");
+    applications(text);
+}
+
 fn govern(text: &mut String) {
     text.push_str(
         "    policies:
@@ -140,6 +163,10 @@ fn govern(text: &mut String) {
 applications:
 ",
     );
+    applications(text);
+}
+
+fn applications(text: &mut String) {
     for n in 0..KEYS {
         // Writing to a string cannot fail.
         let _ = writeln!(

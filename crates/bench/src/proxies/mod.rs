@@ -51,6 +51,8 @@ pub struct Setup {
     pub upstreams: [u16; 2],
     pub side: usize,
     pub certificate: Certificate,
+    /// Policies of Gatewright's API, as YAML, for the work that measures them.
+    pub policies: &'static str,
 }
 
 /// The certificate of the TLS work, as files.

@@ -33,6 +33,8 @@ pub enum KeySource {
     Jwks(Uri),
     /// Metadata, which name a JWK Set.
     Discovery(Uri),
+    /// The authorization server inside says when they change.
+    Internal,
 }
 
 /// What is known of a server's keys at one time.

@@ -3,6 +3,7 @@
 
 mod facts;
 mod keys;
+mod local;
 pub(crate) mod provider;
 
 use std::{sync::Arc, time::Duration};
@@ -15,6 +16,7 @@ use serde_json::{Map, Value};
 
 pub use facts::{ClaimNames, TokenFacts, claim, claim_texts};
 pub use keys::{Fetcher, KeySource, KeyState, KeyStatus, Published, REFRESH_AT_MOST_EVERY};
+pub use local::{LocalServer, LocalTokens, Standing, StillLive, TokenHash, token_hash};
 
 /// What a token is used as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -44,6 +46,8 @@ pub struct AuthorizationServer {
     pub scope_mapping: Vec<model::authorization_server::ScopeMapping>,
     pub tls: UpstreamTls,
     pub keys: Arc<KeyState>,
+    /// It is the one inside.
+    pub local: Option<Arc<LocalServer>>,
     pub(crate) fingerprint: u64,
 }
 

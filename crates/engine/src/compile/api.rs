@@ -22,8 +22,8 @@ use super::{
     sources::{At, Collector},
 };
 use crate::{
-    authorization_server::AuthorizationServers, journal::ApiNames, route::decode, snapshot::CompiledApi,
-    stats::ApiStats,
+    authorization_server::AuthorizationServers, journal::ApiNames, lifecycle::Standing, route::decode,
+    snapshot::CompiledApi, stats::ApiStats,
 };
 
 /// Everything that an API is compiled from.
@@ -232,6 +232,7 @@ impl<'a> Job<'a> {
         let mut own = Diagnostics::default();
         let operations = Operations::compile(self.doc, self.definition, &mut own);
         let paths = self.base_paths(&mut own);
+        let standing = Standing::compile(&self.doc.lifecycle, &mut own);
         let mut found: Vec<(At, Diagnostic)> = own.0.into_iter().map(|problem| (At::Api, problem)).collect();
         let facts = self.facts();
         let sources = self.definition.and_then(|d| d.sources.as_deref());
@@ -281,6 +282,7 @@ impl<'a> Job<'a> {
             operation_chains,
             stats,
             max_body_size: self.doc.max_body_size.or(self.config.settings.limits.body_size).map(|s| s.get()),
+            standing: standing.map(Box::new),
             operations: operations.trie,
             fingerprint,
             state_keys,

@@ -5,10 +5,14 @@ use std::{collections::HashMap, sync::Arc};
 use foldhash::fast::RandomState;
 use model::{ApplicationDoc, ConfigDoc, Diagnostic, Diagnostics};
 
+use super::{oauth_clients, signing_keys};
 use crate::{
     Snapshot, Timestamp,
     identifiers::{Identifiers, fingerprint_of},
-    keys::{Application, ApplicationIndex, Applications, KeyEntry, KeyHash, User, parse_origin},
+    keys::{
+        Application, ApplicationIndex, Applications, KeyBounds, KeyEntry, KeyHash, Referrer, User,
+        parse_origin,
+    },
 };
 
 pub(super) fn compile(
@@ -21,6 +25,7 @@ pub(super) fn compile(
         config.apis.iter().filter_map(|api| api.name.as_deref()).collect();
     let all_named = config.apis.iter().all(|api| api.name.is_some());
     let mut names = std::collections::HashSet::new();
+    oauth_clients::check(config, problems);
     for ((index, doc), position) in config.applications.iter().enumerate().zip(0_u32..) {
         let path = format!("applications[{index}]");
         if !names.insert(doc.name.as_str()) {
@@ -53,6 +58,7 @@ pub(super) fn compile(
                 }
             }
         }
+        signing_keys::compile(doc, config, position, &mut applications, &path, problems);
         identifiers(doc, position, &mut applications.identifiers, &path, problems);
         of_tokens(doc, config, position, &mut applications.identifiers, &path, problems);
         applications.names.entry(doc.name.as_str().into()).or_insert(position);
@@ -167,6 +173,11 @@ fn of_tokens(
     problems: &mut Diagnostics,
 ) {
     let servers = &config.authorization_servers;
+    for server in servers.iter().filter(|server| server.internal) {
+        for client in &doc.oauth_clients {
+            into.add_client(&server.name, &client.id, application);
+        }
+    }
     for (place, client) in doc.identifiers.client_ids.iter().enumerate() {
         let path = format!("{path}.identifiers.clientIds[{place}]");
         if client.id.is_empty() {
@@ -244,8 +255,10 @@ fn users(config: &ConfigDoc, applications: &mut Applications, problems: &mut Dia
                 ),
             );
         }
+        let digests = signing_keys::digests(doc, config, &path, problems);
         let user = User {
             password: password.filter(|_| !doc.locked).map(Into::into),
+            digests: if doc.locked { Vec::new() } else { digests },
             groups: doc.groups.iter().map(|group| group.as_str().into()).collect(),
         };
         if applications.users.insert(doc.name.as_str().into(), user).is_some() {
@@ -296,21 +309,40 @@ fn key_entry(
         },
         _ => return Err(Diagnostic::error("", "expected either `hash` or `value`")),
     };
-    let expires = match &key.expires {
-        None => None,
-        Some(text) => Some(parse_time(text).ok_or_else(|| {
-            Diagnostic::error(
-                "expires",
-                format!("found `{text}`, expected a time such as 2027-01-31T12:00:00Z"),
-            )
-        })?),
-    };
+    let expires = expires(key.expires.as_deref())?;
     let known = previous.and_then(|snapshot| snapshot.applications.by_key(&hash));
     let used = known.map(|entry| Arc::clone(&entry.used)).unwrap_or_default();
-    Ok((hash, KeyEntry { used, application, expires }))
+    Ok((hash, KeyEntry { used, application, expires, bounds: bounds(key)? }))
 }
 
-fn parse_hash(text: &str) -> Option<KeyHash> {
+/// From where the key may be used.
+fn bounds(key: &model::ApiKeyDoc) -> Result<Option<Box<KeyBounds>>, Diagnostic> {
+    if key.ip_addresses.is_empty() && key.referrers.is_empty() {
+        return Ok(None);
+    }
+    let referrers = key.referrers.iter().enumerate().map(|(place, text)| {
+        Referrer::parse(text).ok_or_else(|| {
+            let found = format!("found `{text}`, expected an origin such as https://shop.example");
+            Diagnostic::error(format!("referrers[{place}]"), found)
+                .help("an origin is scheme, host and port; https://*.shop.example stands for all hosts below")
+        })
+    });
+    let referrers = referrers.collect::<Result<_, _>>()?;
+    Ok(Some(Box::new(KeyBounds { addresses: key.ip_addresses.clone(), referrers })))
+}
+
+/// When a key stops being accepted.
+pub(super) fn expires(text: Option<&str>) -> Result<Option<Timestamp>, Diagnostic> {
+    let parse = |text| {
+        parse_time(text).ok_or_else(|| {
+            let found = format!("found `{text}`, expected a time such as 2027-01-31T12:00:00Z");
+            Diagnostic::error("expires", found)
+        })
+    };
+    text.map(parse).transpose()
+}
+
+pub(super) fn parse_hash(text: &str) -> Option<KeyHash> {
     let digits = text.strip_prefix("sha256:").filter(|d| d.len() == 64 && d.is_ascii())?;
     let mut hash = KeyHash::default();
     for (byte, pair) in hash.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
@@ -326,7 +358,7 @@ pub fn sha256(bytes: &[u8]) -> KeyHash {
     sha2::Sha256::digest(bytes).into()
 }
 
-fn parse_time(text: &str) -> Option<Timestamp> {
+pub(crate) fn parse_time(text: &str) -> Option<Timestamp> {
     let time = time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok()?;
     u64::try_from(time.unix_timestamp_nanos()).ok().map(Timestamp)
 }

@@ -21,7 +21,7 @@ use super::{Environment, upstreams::Upstreams};
 use crate::{
     UpstreamName,
     authorization_server::{
-        AuthorizationServer, AuthorizationServers, Introspection, KeySource, KeyState, provider,
+        AuthorizationServer, AuthorizationServers, Introspection, KeySource, KeyState, LocalServer, provider,
     },
     route::encode_query,
     snapshot::Snapshot,
@@ -111,6 +111,11 @@ impl Job<'_> {
         for secret in self.doc.secret.iter().chain(introspection).chain(decryption) {
             self.config.resolved_secrets.get(secret).hash(&mut hasher);
         }
+        if self.doc.internal {
+            serde_json::to_vec(&self.config.settings.authorization_server)
+                .unwrap_or_default()
+                .hash(&mut hasher);
+        }
         self.doc.certificate_file.as_ref().map(|file| self.config.files.get(file)).hash(&mut hasher);
         hasher.finish()
     }
@@ -122,6 +127,9 @@ impl Job<'_> {
         fingerprint: u64,
     ) -> Option<AuthorizationServer> {
         let doc = self.doc;
+        if doc.internal {
+            return self.compile_internal(environment, fingerprint);
+        }
         let source = self.source();
         let written = self.written();
         let is_written = doc.jwks.is_some() || doc.certificate_file.is_some() || doc.secret.is_some();
@@ -176,6 +184,63 @@ impl Job<'_> {
             scope_mapping: doc.scope_mapping.clone(),
             tls: doc.tls.clone(),
             keys,
+            local: None,
+            fingerprint,
+        })
+    }
+
+    /// The server inside: what there is to know of it is in the settings.
+    fn compile_internal(
+        &mut self,
+        environment: &Environment<'_>,
+        fingerprint: u64,
+    ) -> Option<AuthorizationServer> {
+        let doc = self.doc;
+        let elsewhere = [
+            ("issuer", doc.issuer.is_some()),
+            ("discovery", doc.discovery.is_some()),
+            ("jwksUri", doc.jwks_uri.is_some()),
+            ("jwks", doc.jwks.is_some()),
+            ("certificateFile", doc.certificate_file.is_some()),
+            ("secret", doc.secret.is_some()),
+            ("introspection", doc.introspection.is_some()),
+            ("decryption", !doc.decryption.is_empty()),
+            ("algorithms", !doc.algorithms.is_empty()),
+        ];
+        for (path, _) in elsewhere.into_iter().filter(|(_, is_there)| *is_there) {
+            self.error(path, "the internal authorization server has it from `settings.authorizationServer`");
+        }
+        let Some(settings) = &self.config.settings.authorization_server else {
+            self.problems.push(
+                Diagnostic::error("internal", "found `true`, and there is no internal authorization server")
+                    .help("add `settings.authorizationServer` with an `issuer`"),
+            );
+            return None;
+        };
+        if self.problems.has_errors() {
+            return None;
+        }
+        let local = LocalServer::of(environment.registry);
+        let audience = settings.audience.as_ref().unwrap_or(&settings.issuer);
+        Some(AuthorizationServer {
+            name: doc.name.as_str().into(),
+            issuer: Some(settings.issuer.as_str().into()),
+            audiences: match doc.audiences.is_empty() && !doc.any_audience {
+                true => vec![audience.clone()],
+                false => doc.audiences.clone(),
+            },
+            any_audience: doc.any_audience,
+            algorithms: Algorithm::ALL.into_iter().filter(|algorithm| !algorithm.is_symmetric()).collect(),
+            types: vec!["at+jwt".to_owned()],
+            skew: doc.clock_skew.get(),
+            max_age: doc.max_age.map(|age| age.get()),
+            introspection: None,
+            decryption: DecryptionKeys::default(),
+            claims: provider::claims(doc.provider, &doc.claims),
+            scope_mapping: doc.scope_mapping.clone(),
+            tls: doc.tls.clone(),
+            keys: Arc::clone(&local.keys),
+            local: Some(local),
             fingerprint,
         })
     }

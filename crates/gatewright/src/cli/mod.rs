@@ -2,8 +2,10 @@
 
 mod backup;
 mod check;
+mod completion;
 mod import;
 mod key;
+mod locked;
 mod manage;
 mod query;
 mod run;
@@ -49,10 +51,20 @@ enum Command {
     Tap(tap::Tap),
     /// Show what a running gateway serves.
     Status(query::Status),
+    /// List addresses that are locked because they failed to authenticate, or let them in again.
+    Locked(locked::Locked),
+    /// Log in at the admin API: commands that follow need no password.
+    Login(manage::Login),
+    /// Log out again.
+    Logout(manage::Logout),
+    /// Make users, set their passwords, let them in again.
+    User(manage::User),
     /// List assets, or show one.
     Get(manage::Get),
     /// Show what applying documents would change. Exit code 2 when something would.
     Plan(manage::Plan),
+    /// Show what applying documents would change, line by line. Exit code 2 when something would.
+    Diff(manage::Diff),
     /// Change assets to what documents say.
     Apply(manage::Apply),
     /// Delete an asset.
@@ -64,7 +76,7 @@ enum Command {
     /// Make everything, or one asset, as a revision left it.
     Rollback(manage::Rollback),
     /// List what was done, or check that the log is as it was written.
-    Audit(manage::Audit),
+    Audit(Box<manage::Audit>),
     /// Take assets with everything that they need from one store to another.
     Archive(manage::Archive),
     /// Write everything in the store of a node into a file, also while gateways serve from it.
@@ -75,6 +87,8 @@ enum Command {
     Secrets(manage::Secrets),
     /// Make an API key and its hash.
     Key,
+    /// Print what a shell needs to complete commands.
+    Completion(completion::Completion),
 }
 
 /// Runs the command line of this process. The allocator is the program's, and so is the way to give memory back.
@@ -103,7 +117,12 @@ pub fn main(release_memory: Option<fn()>) -> ExitCode {
             Command::Events(command) => command.run().await,
             Command::Tap(command) => command.run().await,
             Command::Status(command) => command.run().await,
+            Command::Locked(command) => command.run().await,
             Command::Get(command) => manage::exit(command.run().await),
+            Command::Login(command) => manage::exit(command.run().await),
+            Command::Logout(command) => manage::exit(command.run().await),
+            Command::User(command) => manage::exit(command.run().await),
+            Command::Diff(command) => manage::exit(command.run().await),
             Command::Plan(command) => manage::exit(command.run().await),
             Command::Apply(command) => manage::exit(command.run().await),
             Command::Delete(command) => manage::exit(command.run().await),
@@ -116,6 +135,7 @@ pub fn main(release_memory: Option<fn()>) -> ExitCode {
             Command::Restore(command) => command.run().await,
             Command::Secrets(command) => manage::exit(command.run().await),
             Command::Key => key::run(),
+            Command::Completion(command) => command.run(),
         }
     })
 }

@@ -43,7 +43,12 @@ impl Target {
             .map_or_else(|| format!("the gateway answered {status}"), str::to_owned))
     }
 
-    async fn get(&self, path: &str) -> Result<Bytes, String> {
+    pub(super) async fn delete(&self, path: &str) -> Result<Bytes, String> {
+        let request = Request::delete(self.url(path)).body(Full::default()).map_err(|e| e.to_string())?;
+        self.ask(request).await
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Result<Bytes, String> {
         let request = Request::get(self.url(path)).body(Full::default()).map_err(|e| e.to_string())?;
         self.ask(request).await
     }

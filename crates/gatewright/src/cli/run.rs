@@ -40,8 +40,12 @@ pub async fn serve(options: StartOptions) -> ExitCode {
     }
     print(format_args!("operations on http://{}", gateway.operations()));
     if let Some(admin) = gateway.admin() {
-        print(format_args!("console on http://{admin}/console/"));
-        print(format_args!("admin API on http://{admin}/api/v1"));
+        let scheme = if gateway.admin_has_tls() { "https" } else { "http" };
+        print(format_args!("console on {scheme}://{admin}/console/"));
+        print(format_args!("admin API on {scheme}://{admin}/api/v1"));
+    }
+    if let Some(address) = gateway.authorization_server() {
+        print(format_args!("authorization server on http://{address}"));
     }
     if let Some(password) = gateway.first_password() {
         print(format_args!("user Administrator has the password {password}"));

@@ -80,14 +80,15 @@ async fn load_whole(
     };
     let mut problems = Diagnostics::default();
     resolve::secrets_in_files(&config, &mut problems);
+    let own = config.apis.iter().filter(|api| api.is_served()).count();
     if let Some(assets) = assets {
         assets.add_to(&mut config);
         for held in assets.all() {
             origins.add_asset(held.kind.list, format!("{} {}", held.kind.name, held.parsed.name));
         }
     }
-    let served: Vec<bool> = config.apis.iter().map(|api| !api.inactive).collect();
-    config.apis.retain(|api| !api.inactive);
+    let served: Vec<bool> = config.apis.iter().map(|api| api.is_served()).collect();
+    config.apis.retain(|api| api.is_served());
     origins.retain("apis", &served);
     resolve::paths(&mut config, &directory);
     resolve::secrets(&mut config, secrets, assets, &mut problems);
@@ -95,7 +96,7 @@ async fn load_whole(
     if config.listeners.is_empty() {
         config.listeners.push(default_listener());
     }
-    let (definitions, mut found) = definitions::load(&config, assets, &mut problems).await;
+    let (definitions, mut found) = definitions::load(&config, own, assets, &mut problems).await;
     files.append(&mut found);
     files.extend(resolve::certificate_files(&config));
     let problems = Diagnostics(problems.0.into_iter().map(|p| origins.locate(p)).collect());

@@ -62,6 +62,12 @@ pub(crate) fn refused(assets: &Assets, allowed: &[String]) -> Diagnostics {
     problems
 }
 
+/// Whether the settings let assets have definitions from there.
+pub(crate) fn allows_url(allowed: &[String], url: &str) -> bool {
+    let reference = format!("url:{url}");
+    allowed.iter().any(|pattern| fits(pattern, &reference))
+}
+
 /// Kinds that name files themselves: certificates and their keys.
 const WITH_FILES: [&str; 3] = ["listener", "upstream", "authorizationServer"];
 

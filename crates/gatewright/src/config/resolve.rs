@@ -28,7 +28,8 @@ pub(super) fn paths(config: &mut ConfigDoc, directory: &Path) {
             }
         }
     }
-    for tls in config.listeners.iter_mut().filter_map(|l| l.tls.as_mut()) {
+    let own = config.listeners.iter_mut().filter_map(|l| l.tls.as_mut());
+    for tls in own.chain(config.settings.manager.tls.as_mut()) {
         tls.client_ca_file.iter_mut().for_each(absolute);
         for certificate in &mut tls.certificates {
             absolute(&mut certificate.certificate_file);
@@ -48,6 +49,7 @@ pub(super) fn paths(config: &mut ConfigDoc, directory: &Path) {
             .flatten()
             .for_each(absolute);
     }
+    config.settings.manager.ldap.iter_mut().flat_map(|ldap| &mut ldap.ca_file).for_each(absolute);
     config.settings.data_directory.iter_mut().for_each(absolute);
     config.settings.access_log.path.iter_mut().filter(|path| *path != "stdout").for_each(absolute);
 }
@@ -206,6 +208,12 @@ pub(super) fn secrets(
             Err(problem) => problems.push(Diagnostic::error("settings.store.url", problem)),
         }
     }
+    if let Some(secret) = config.settings.manager.ldap.as_mut().and_then(|ldap| ldap.bind_password.as_mut()) {
+        match read(secret) {
+            Ok(value) => *secret = secret.resolved(value),
+            Err(problem) => problems.push(Diagnostic::error("settings.manager.ldap.bindPassword", problem)),
+        }
+    }
     for (index, secret) in config.settings.store.master_key.keys.iter_mut().enumerate() {
         match read(secret) {
             Ok(value) => *secret = secret.resolved(value),
@@ -249,7 +257,8 @@ pub(super) fn secrets_in_files(config: &ConfigDoc, problems: &mut Diagnostics) {
 
 const FOR_ASSETS: &str = "found a reference to a secret of the manager, which only assets can have; in a file refer to ${env:NAME} or ${file:/path}";
 
-/// References as they are written in policies, destinations and authorization servers, with where they are.
+/// References as they are written in policies, destinations, authorization servers, and keys of applications and users,
+/// with where they are.
 fn written_references(config: &ConfigDoc) -> Vec<(String, String)> {
     let mut found = Vec::new();
     config.each_policy(&mut |policy| {
@@ -268,10 +277,22 @@ fn written_references(config: &ConfigDoc) -> Vec<(String, String)> {
     for (index, server) in config.authorization_servers.iter().enumerate() {
         of(serde_json::to_value(server).ok(), format!("authorizationServers[{index}]"));
     }
+    for (index, application) in config.applications.iter().enumerate() {
+        if !application.signing_keys.is_empty() {
+            let keys = serde_json::to_value(&application.signing_keys).ok();
+            of(keys, format!("applications[{index}].signingKeys"));
+        }
+    }
+    for (index, user) in config.users.iter().enumerate() {
+        if !user.digest_passwords.is_empty() {
+            let passwords = serde_json::to_value(&user.digest_passwords).ok();
+            of(passwords, format!("users[{index}].digestPasswords"));
+        }
+    }
     found
 }
 
-/// Reads what policies, destinations and authorization servers refer to.
+/// Reads what `written_references` finds.
 fn policy_secrets(config: &mut ConfigDoc, assets: Option<&Assets>, problems: &mut Diagnostics) {
     for (path, reference) in written_references(config) {
         let Ok(secret) = serde_json::from_value::<Secret>(reference.clone().into()) else { continue };

@@ -112,3 +112,33 @@ async fn records_are_found_by_what_they_are_about_and_downloaded_as_text() {
     );
     assert!(!folder.path().join("no.zip").exists());
 }
+
+#[tokio::test]
+async fn what_was_changed_is_kept_when_it_is_wanted_and_no_secret_with_it() {
+    let gateway = Gateway::serving(managed().setting("manager.auditPayload", true)).await;
+    let admin = gateway.administrator();
+    expect(&admin.post("/groups", &json!({ "name": "a", "description": "old" })).await, 201);
+    let patch = testkit::json_request("PATCH", "/groups/a", &json!({ "description": "new" }));
+    expect(&admin.send(patch).await, 200);
+    expect(&admin.post("/secrets", &json!({ "name": "s", "value": "hunter2-hunter2" })).await, 201);
+    expect(&admin.delete("/groups/a").await, 200);
+    let found = expect(&admin.get("/audit?limit=4").await, 200);
+    let payload = |place: usize| -> testkit::Value {
+        let text = found["items"][place]["payload"].as_str().expect("a payload");
+        serde_json::from_str(text).expect("JSON")
+    };
+    let (old, new) =
+        (json!({ "name": "a", "description": "old" }), json!({ "name": "a", "description": "new" }));
+    assert_eq!(payload(0), json!({ "before": new, "after": null }));
+    assert_eq!(payload(1), json!({ "before": null, "after": { "name": "s" } }));
+    assert_eq!(payload(2), json!({ "before": old, "after": new }));
+    assert_eq!(payload(3), json!({ "before": null, "after": old }));
+    assert!(!found.to_string().contains("hunter2"));
+    let verified = admin.send(testkit::request("POST", "/api/v1/audit/verify")).await;
+    assert_eq!(expect(&verified, 200)["intact"], true);
+    // Nobody gets it without asking for it.
+    let gateway = Gateway::serving(managed()).await;
+    let admin = gateway.administrator();
+    expect(&admin.post("/groups", &json!({ "name": "a" })).await, 201);
+    assert_eq!(expect(&admin.get("/audit?limit=1").await, 200)["items"][0]["payload"], testkit::Value::Null);
+}

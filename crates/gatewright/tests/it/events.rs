@@ -264,7 +264,8 @@ async fn events_beyond_the_queue_are_counted_and_no_request_waits() {
     let metrics = gw.ops("/metrics").await.text();
     let dropped = metrics.lines().find_map(|line| line.strip_prefix("gatewright_events_dropped_total "));
     let dropped: usize = dropped.and_then(|count| count.parse().ok()).expect("a count");
-    assert!(dropped > 0, "nothing was dropped: the test has lost its bite");
+    // One place, not one place for hundreds at a time.
+    assert!(dropped > SENT / 2, "{dropped} were dropped of {SENT}");
     let mut kept = 0;
     let mut cursor = String::new();
     loop {

@@ -273,9 +273,13 @@ impl Asks for Gateway {
 async fn bodies_that_no_policy_asks_for_stream() {
     let world = World::new();
     let (sender, mut seen) = mpsc::unbounded_channel();
-    let upstream = Upstream::service(move |_, mut incoming| {
+    let upstream = Upstream::service(move |request, mut incoming| {
         let sender = sender.clone();
         async move {
+            // A decision that somebody asks for, beside the request itself.
+            if request.path.starts_with("/v1/data/") {
+                return Response::new(body::full(r#"{"result":true}"#));
+            }
             while let Some(Ok(frame)) = incoming.frame().await {
                 if let Ok(data) = frame.into_data() {
                     let _ = sender.send(data);
@@ -438,14 +442,15 @@ async fn nothing_that_clients_send_makes_a_policy_panic_and_every_request_is_exp
                 client = gw.http1().await;
             }
             let answer = client.send(known(request)).await;
-            let reason = answer.reason();
+            let explained = gw.explain(&answer).await;
+            // An answer to HEAD does not say it.
+            let reason = explained.reason.as_ref().map(|reason| reason.code.clone()).unwrap_or_default();
             assert_ne!(reason, "internal_error", "{shown}");
             assert!(
                 answer.status() < 500 || decided_here(kind, &reason),
                 "{shown}: {} {reason}",
                 answer.status()
             );
-            let explained = gw.explain(&answer).await;
             let record = serde_json::to_string(&explained).expect("an explanation is JSON");
             let told = format!("{record}{}{:?}", answer.text(), answer.headers());
             assert!(!told.contains(SECRET) && !told.contains(KEY), "{shown}: {told}");

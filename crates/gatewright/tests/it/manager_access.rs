@@ -1,6 +1,6 @@
 //! Who may use the admin API, and for what.
 
-use testkit::{Gateway, Value, json, json_request, request};
+use testkit::{Gateway, Upstream, Value, json, json_request, request};
 
 use crate::manager::{code, expect, managed};
 
@@ -170,4 +170,31 @@ async fn whoever_gets_the_name_of_a_former_user_gets_nothing_else() {
     assert_eq!(code(&first.get("/whoami").await, 401), "credentials_invalid");
     let with_token = request("GET", "/api/v1/whoami").header("authorization", &token);
     assert_eq!(code(&admin.send_as_it_is(with_token).await, 401), "credentials_invalid");
+}
+
+#[tokio::test]
+async fn definitions_of_assets_come_from_no_private_address_unless_that_is_allowed() {
+    let document = "openapi: 3.1.0\ninfo: {title: Pets, version: '1'}\npaths:\n  /pets: {get: {responses: {'200': {description: ok}}}}\n";
+    let specs = Upstream::text(document).start().await;
+    let api = json!({
+        "name": "pets", "basePath": "/pets-api", "upstream": "http://127.0.0.1:1",
+        "definition": format!("{}/pets.yaml", specs.url()),
+    });
+    let gateway = Gateway::serving(managed()).await;
+    let refused = expect(&gateway.administrator().post("/apis", &api).await, 422);
+    let told = refused["errors"][0]["message"].as_str().expect("a message");
+    assert!(
+        told.contains("private address (loopback)") && told.contains("settings.manager.references"),
+        "{told}"
+    );
+    assert_eq!(refused["errors"][0]["path"], "definition");
+    assert_eq!(specs.count(), 0, "nothing was sent there");
+
+    let allowed = json!([format!("url:{}/*", specs.url())]);
+    let gateway = Gateway::serving(managed().setting("manager.references", allowed)).await;
+    expect(&gateway.administrator().post("/apis", &api).await, 201);
+    assert!(specs.count() > 0);
+    // The node's own files say what they like.
+    let own = Gateway::serving(managed().append("apis", api)).await;
+    assert_eq!(own.get("/pets-api/cats").await.reason(), "no_such_operation");
 }

@@ -157,3 +157,25 @@ async fn what_cannot_be_understood_is_told_as_a_problem() {
     assert_eq!(code(&admin.send(restore).await, 400), "bad_path");
     assert_eq!(code(&admin.post("/archive", &json!("all")).await, 400), "bad_json");
 }
+
+#[tokio::test]
+async fn the_documentation_is_a_page_that_asks_nobody_else() {
+    let gateway = Gateway::serving(managed()).await;
+    let admin = gateway.administrator();
+    let page = admin.send_as_it_is(request("GET", "/api/docs")).await;
+    assert_eq!((page.status(), page.header("content-type")), (200, "text/html; charset=utf-8"));
+    let policy = page.header("content-security-policy");
+    assert!(policy.starts_with("default-src 'none'; script-src 'self'"), "{policy}");
+    let mut files = 0;
+    for reference in page.text().split(['"', '\'']).filter(|text| text.starts_with('/')).map(str::to_owned) {
+        let file = admin.send_as_it_is(request("GET", &reference)).await;
+        assert_eq!(file.status(), 200, "{reference}");
+        assert!(!file.header("content-type").is_empty());
+        files += 1;
+        if !reference.ends_with(".json") {
+            assert!(!file.text().contains("://"), "{reference} leads somewhere else");
+        }
+    }
+    assert_eq!(files, 3);
+    assert!(!page.text().contains("://"));
+}

@@ -56,6 +56,25 @@ async fn an_api_key_identifies_its_application_or_the_call_is_refused() {
     assert_eq!(gw.explain(&response).await.application.as_deref(), Some("rotating"));
 }
 
+#[tokio::test]
+async fn two_keys_in_one_place_are_as_good_as_a_wrong_one() {
+    let upstream = Upstream::echo().start().await;
+    for policy in [json!({}), json!({ "allowAnonymous": true })] {
+        let gw = Gateway::serving(applications(&upstream, policy)).await;
+        for query in
+            ["APIKey=key-known&APIKey=key-known", "APIKey=key-known&x=1&APIKey=", "APIKey&APIKey=key-known"]
+        {
+            let response = gw.get(&format!("/a?{query}")).await;
+            assert_eq!((response.status(), response.reason().as_str()), (401, "api_key_unknown"), "{query}");
+        }
+        let twice = with_key("key-known").header("x-gateway-apikey", "key-new");
+        assert_eq!(gw.send(twice).await.reason(), "api_key_unknown");
+        let event = gw.events("limit=1").await.remove(0);
+        assert!(!event.to_string().contains("key-"), "keys stay out of events: {event}");
+    }
+    assert_eq!(upstream.count(), 0);
+}
+
 /// Checklist 18.
 #[tokio::test]
 async fn a_key_in_the_query_is_taken_out_of_it() {

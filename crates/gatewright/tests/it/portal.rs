@@ -325,6 +325,18 @@ async fn subscriptions_wait_for_approval_where_the_plan_wants_it() {
     let approved = expect(&admin.post(decision, &json!({ "approve": true })).await, 200);
     assert_eq!((&approved["plan"], &approved["wantedPlan"]), (&json!("gold"), &Value::Null));
 
+    // What will go takes no new subscriptions, and what is retired is not there.
+    let state = async |lifecycle: Value| {
+        let patch = json_request("PATCH", "/apis/stock:1.0", &json!({ "lifecycle": lifecycle }));
+        expect(&admin.send(patch).await, 200);
+    };
+    let stock = json!({ "application": "shop", "api": "stock", "plan": "free" });
+    state(json!({ "state": "deprecated", "deprecatedAt": "2026-01-01T00:00:00Z" })).await;
+    assert_eq!(expect(&ann.get("/portal/apis/stock:1.0").await, 200)["state"], "deprecated");
+    assert_eq!(code(&ann.post("/portal/subscriptions", &stock).await, 409), "no_new_subscriptions");
+    state(json!({ "state": "retired", "deprecatedAt": null })).await;
+    assert_eq!(code(&ann.post("/portal/subscriptions", &stock).await, 404), "not_found");
+
     // Whoever is blocked does not get around it.
     let patch = json_request("PATCH", "/subscriptions/shop:orders", &json!({ "state": "blocked" }));
     expect(&admin.send(patch).await, 200);
@@ -336,7 +348,7 @@ async fn subscriptions_wait_for_approval_where_the_plan_wants_it() {
     for (api, plan, status, expected) in [
         ("salaries", "free", 404, "not_found"),
         ("hidden", "free", 404, "not_found"),
-        ("stock", "none", 409, "no_such_plan"),
+        ("orders", "none", 409, "no_such_plan"),
     ] {
         let wanted = json!({ "application": "shop", "api": api, "plan": plan });
         assert_eq!(code(&ann.post("/portal/subscriptions", &wanted).await, status), expected, "{api}");

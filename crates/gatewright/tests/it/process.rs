@@ -12,7 +12,7 @@ use std::{
 
 use hyper::Response;
 use tempfile::TempDir;
-use testkit::{Config, RawConn, Upstream, Value, api, body, eventually, json};
+use testkit::{Config, RawConn, Upstream, Value, api, body, config::hash, eventually, json};
 use tokio::sync::Notify;
 
 const GATEWRIGHT: &str = env!("CARGO_BIN_EXE_gatewright");
@@ -142,6 +142,55 @@ async fn the_console_needs_no_file() {
     let answer = get(process.address("listening on http://"), "/hello/x").await;
     assert_eq!(answer.status, 200);
     assert!(printed.contains("console on http://127.0.0.1:"), "{printed}");
+}
+
+#[tokio::test]
+async fn no_token_and_no_secret_of_a_client_is_printed_however_much_is() {
+    let secret = "a-long-random-secret-of-the-shop-0123456789";
+    let client = |id: &str, format: &str| json!({ "id": id, "tokenFormat": format, "secrets": [{ "hash": hash(secret) }] });
+    let application =
+        json!({ "name": "shop", "oauthClients": [client("plain", "opaque"), client("signed", "jwt")] });
+    let config = Config::new()
+        .setting("manager", json!({ "enabled": true, "address": "127.0.0.1:0" }))
+        .setting(
+            "authorizationServer",
+            json!({ "issuer": "http://localhost", "address": "127.0.0.1:0", "signingAlgorithm": "ES256" }),
+        )
+        .append("applications", application);
+    let directory = written(&config);
+    let mut process = Process::run(&directory.path().join("gatewright.yaml")).await;
+    let address = process.address("authorization server on http://");
+    let post = async |path: &str, body: String| {
+        let mut conn = RawConn::open(address).await;
+        let length = body.len();
+        conn.write(format!(
+            "POST {path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+             Content-Length: {length}\r\n\r\n{body}"
+        ))
+        .await;
+        conn.response().await
+    };
+    let mut secrets = vec![secret.to_owned()];
+    for client in ["plain", "signed"] {
+        let proof = format!("client_id={client}&client_secret={secret}");
+        let answer = post("/token", format!("grant_type=client_credentials&{proof}")).await;
+        let answer: Value = serde_json::from_slice(&answer.body).expect("JSON");
+        let token = answer["access_token"].as_str().expect("a token").to_owned();
+        for path in ["/introspect", "/revoke"] {
+            assert_eq!(post(path, format!("token={token}&{proof}")).await.status, 200);
+        }
+        secrets.push(token);
+    }
+    assert_eq!(
+        post("/token", format!("grant_type=x&client_id=plain&client_secret={secret}x")).await.status,
+        401
+    );
+    process.signal("TERM");
+    assert_eq!(process.code().await, Some(0));
+    let printed = process.printed();
+    for secret in secrets {
+        assert!(!printed.contains(&secret), "{secret} was printed");
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Who is there: users prove who they are with a name and a password, or with the session that this began; programs with
 //! a token of theirs.
 
+pub(crate) mod directory;
 mod failures;
 pub(crate) mod password;
 pub(crate) mod session;
@@ -8,7 +9,7 @@ pub(crate) mod session;
 use std::{
     collections::HashMap,
     net::IpAddr,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use base64ct::{Base64, Base64UrlUnpadded, Encoding};
@@ -20,7 +21,8 @@ use store::{
 };
 use tokio::sync::Semaphore;
 
-use crate::{Assets, Held, Privilege, rights::Rights};
+use crate::{Assets, Held, Privilege, kind, rights::Rights};
+use directory::{Asked, Directory, Remembered};
 use failures::Failures;
 
 /// Somebody who has proved who they are.
@@ -90,6 +92,9 @@ pub(crate) struct Access {
     /// By the hash of name, password and stored hash: a changed password is asked for at once.
     remembered: Mutex<HashMap<[u8; 32], u64>>,
     failures: Failures,
+    /// Who else may log in.
+    directory: Option<Arc<dyn Directory>>,
+    in_directory: Remembered,
 }
 
 /// What a request says about who sends it.
@@ -126,6 +131,8 @@ pub(crate) enum Checked {
     Wrong,
     /// Too many were wrong.
     Wait,
+    /// The directory that would know cannot be asked.
+    Away,
 }
 
 /// What is asked to find out who somebody is.
@@ -138,12 +145,14 @@ pub(crate) struct Sources<'a> {
 }
 
 impl Access {
-    pub(crate) fn new(settings: ManagerSettings) -> Self {
+    pub(crate) fn new(settings: ManagerSettings, directory: Option<Arc<dyn Directory>>) -> Self {
         Self {
             settings,
             checks: Semaphore::new(CHECKS),
             remembered: Mutex::default(),
             failures: Failures::default(),
+            directory,
+            in_directory: Remembered::default(),
         }
     }
 
@@ -172,15 +181,34 @@ impl Access {
                 if self.is_locked(sources, &name).await? {
                     return Ok(Checked::Wait);
                 }
-                let who = self.check_password(sources, user, password, address).await?;
+                let elsewhere = self.directory.is_some() && !is_local(sources.assets, user);
+                let who = if elsewhere {
+                    match self.check_in_directory(sources, user, password).await {
+                        Asked::Known(rights) => Some(Self::known_otherwise(user, address, rights)),
+                        Asked::Nobody => None,
+                        Asked::Away => return Ok(Checked::Away),
+                    }
+                } else {
+                    self.check_password(sources, user, password, address).await?
+                };
                 if who.is_none() && self.settings.account_lock.attempts > 0 {
                     let since = self.counted_since(sources.now);
                     sources.store.count_login_failure(&name, sources.now, since).await?;
                 }
                 who
             }
-            Credentials::Token(token) => self.check_token(sources, token, address).await?,
-            Credentials::Session(secret) => self.check_session(sources, secret, address).await?,
+            Credentials::Token(_) | Credentials::Session(_) => {
+                let checked = match credentials {
+                    Credentials::Token(token) => self.check_token(sources, token, address).await?,
+                    Credentials::Session(secret) => self.check_session(sources, secret, address).await?,
+                    Credentials::Password { .. } => Checked::Wrong,
+                };
+                match checked {
+                    Checked::Known(who) => Some(who),
+                    Checked::Wrong => None,
+                    other => return Ok(other),
+                }
+            }
         };
         Ok(match who {
             Some(who) => Checked::Known(who),
@@ -231,6 +259,14 @@ impl Access {
         }))
     }
 
+    /// The rights of somebody who has proved who they are some other way than with a password.
+    async fn rights_now(&self, sources: Sources<'_>, user: &str) -> Asked {
+        if is_local(sources.assets, user) {
+            return self.rights_of(sources.assets, user).map_or(Asked::Nobody, Asked::Known);
+        }
+        self.find_in_directory(sources, user).await
+    }
+
     /// `None` when there is no such user, or nobody may be that user now.
     fn rights_of(&self, assets: &Assets, user: &str) -> Option<Rights> {
         Rights::of(assets, user, self.settings.enable_team_work)
@@ -241,17 +277,23 @@ impl Access {
         sources: Sources<'_>,
         token: &str,
         address: IpAddr,
-    ) -> Result<Option<Who>, StoreError> {
-        let Some(token) = sources.store.token(&hash_of_secret(token)).await? else { return Ok(None) };
+    ) -> Result<Checked, StoreError> {
+        let Some(token) = sources.store.token(&hash_of_secret(token)).await? else {
+            return Ok(Checked::Wrong);
+        };
         if token.expires_at.is_some_and(|expires| expires <= sources.now) {
-            return Ok(None);
+            return Ok(Checked::Wrong);
         }
         // What the user may not do any more, the token may not either.
-        let Some(mut rights) = self.rights_of(sources.assets, &token.user) else { return Ok(None) };
+        let mut rights = match self.rights_now(sources, &token.user).await {
+            Asked::Known(rights) => rights,
+            Asked::Nobody => return Ok(Checked::Wrong),
+            Asked::Away => return Ok(Checked::Away),
+        };
         if let Some(names) = &token.privileges {
             rights.privileges.retain(|privilege| names.iter().any(|name| name == privilege.name()));
         }
-        Ok(Some(Who { user: token.user, address, rights, session: None, must_change_password: false }))
+        Ok(Checked::Known(Self::known_otherwise(&token.user, address, rights)))
     }
 
     fn must_change(&self, credential: &Credential, now: u64) -> bool {
@@ -287,6 +329,11 @@ impl Access {
         }
         right
     }
+}
+
+/// Whether this is a user here, and nobody of the directory.
+fn is_local(assets: &Assets, user: &str) -> bool {
+    kind("user").is_some_and(|kind| assets.has_name(kind, user))
 }
 
 /// Tokens and what browsers keep are random and long: a fast hash is the right one.

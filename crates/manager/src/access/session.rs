@@ -6,7 +6,7 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use sha2::{Digest, Sha256};
 use store::{StoreError, assets::Session};
 
-use super::{Access, Sources, Who, hash_of_secret, micros, random_text};
+use super::{Access, Asked, Checked, Sources, Who, hash_of_secret, micros, random_text};
 
 /// How exactly it is written down when something was last done: each time would be a commit for each request.
 const SEEN_EVERY: u64 = 60_000_000;
@@ -58,26 +58,34 @@ impl Access {
         sources: Sources<'_>,
         secret: &str,
         address: IpAddr,
-    ) -> Result<Option<Who>, StoreError> {
+    ) -> Result<Checked, StoreError> {
         let Sources { store, assets, now } = sources;
         let hash = hash_of_secret(secret);
-        let Some(session) = store.session(&hash).await? else { return Ok(None) };
+        let Some(session) = store.session(&hash).await? else { return Ok(Checked::Wrong) };
         if now >= self.ends(session.created_at, session.seen_at).idle {
             store.end_session(&hash).await?;
-            return Ok(None);
+            return Ok(Checked::Wrong);
         }
-        let Some(rights) = self.rights_of(assets, &session.user) else { return Ok(None) };
-        let Some(credential) = store.credential(&session.user).await? else { return Ok(None) };
+        let rights = match self.rights_now(sources, &session.user).await {
+            Asked::Known(rights) => rights,
+            Asked::Nobody => return Ok(Checked::Wrong),
+            Asked::Away => return Ok(Checked::Away),
+        };
+        let is_local = super::is_local(assets, &session.user);
+        let credential = store.credential(&session.user).await?.filter(|_| is_local);
+        if is_local && credential.is_none() {
+            return Ok(Checked::Wrong);
+        }
         let idle = micros(self.settings().sessions.idle);
         if now.saturating_sub(session.seen_at) >= seen_every(idle) {
             store.session_seen(&hash, now).await?;
         }
-        Ok(Some(Who {
+        Ok(Checked::Known(Who {
             user: session.user,
             address,
             rights,
             session: Some(hash),
-            must_change_password: self.must_change(&credential, now),
+            must_change_password: credential.is_some_and(|credential| self.must_change(&credential, now)),
         }))
     }
 }

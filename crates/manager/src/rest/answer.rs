@@ -53,6 +53,22 @@ impl Problem {
     pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         Self { status, code, detail: detail.into(), errors: None }
     }
+
+    #[must_use]
+    pub(super) fn with_errors(mut self, errors: Diagnostics) -> Self {
+        self.errors = Some(errors);
+        self
+    }
+
+    /// Stable, for programs.
+    pub(super) fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// What is wrong, for people.
+    pub(super) fn text(&self) -> String {
+        self.errors.as_ref().map_or_else(|| self.detail.clone(), Diagnostics::to_string)
+    }
 }
 
 impl IntoResponse for Problem {

@@ -150,6 +150,8 @@ fn make(doc: &mut ApplicationDoc, wanted: &NewKey, now: u64) -> Result<(String, 
     let key = ApiKeyDoc {
         hash: Some(format!("sha256:{:x}", Sha256::digest(&text))),
         value: None,
+        ip_addresses: Vec::new(),
+        referrers: Vec::new(),
         created: Some(time(now)),
         expires: wanted.expires_in.map(|lasts| time(now.saturating_add(micros(lasts)))),
     };

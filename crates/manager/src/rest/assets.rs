@@ -60,12 +60,12 @@ struct Deleted {
 /// What every change may say.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Options {
+pub(super) struct Options {
     /// Only say what would change, and what is wrong.
     #[serde(default)]
-    dry_run: bool,
+    pub dry_run: bool,
     /// Why, for the history.
-    reason: Option<String>,
+    pub reason: Option<String>,
 }
 
 pub(super) fn find_kind(list: &str) -> Result<&'static Kind, Problem> {
@@ -94,7 +94,7 @@ fn document(body: &Bytes) -> Result<Value, Problem> {
 }
 
 /// The revision that `If-Match` names.
-fn if_match(headers: &HeaderMap) -> Result<Option<Condition>, Problem> {
+pub(super) fn if_match(headers: &HeaderMap) -> Result<Option<Condition>, Problem> {
     let Some(value) = headers.get(IF_MATCH) else { return Ok(None) };
     let text = value.to_str().unwrap_or_default().trim();
     if text == "*" {

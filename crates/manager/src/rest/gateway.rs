@@ -20,13 +20,16 @@ use serde_json::Value;
 
 use super::{
     answer::Problem,
-    route::{Content, Right, Route, get, post},
+    route::{Content, Right, Route, delete, get, post},
 };
 use crate::{Manager, Privilege, Who, kind};
 
 /// Requests tell who uses which API, and from where.
 pub(super) const SEE_REQUESTS: Right =
     Right::Privilege(&[Privilege::ManageApis, Privilege::ViewAdministration]);
+
+/// Who decides how callers are recognised.
+const LOCKS: Right = Right::Privilege(&[Privilege::ManageSecurity]);
 
 pub(super) const ROUTES: &[Route] = &[
     get(
@@ -37,6 +40,30 @@ pub(super) const ROUTES: &[Route] = &[
         || routing::get(ask),
     )
     .answers_content(200, Content::AnyJson),
+    get(
+        "/gateway/lockedAddresses",
+        "listLockedAddresses",
+        "Addresses that the node that answers has locked because they failed to authenticate.",
+        LOCKS,
+        || routing::get(ask),
+    )
+    .answers_content(200, Content::AnyJson),
+    delete(
+        "/gateway/lockedAddresses",
+        "releaseAddresses",
+        "Lets all addresses in again, on the node that answers.",
+        LOCKS,
+        || routing::delete(ask),
+    )
+    .answers_content(204, Content::Nothing),
+    delete(
+        "/gateway/lockedAddresses/{address}",
+        "releaseAddress",
+        "Lets an address in again, on the node that answers.",
+        LOCKS,
+        || routing::delete(ask),
+    )
+    .answers_content(204, Content::Nothing),
     get("/gateway/events", "listEvents", "What requests left behind, newest first.", SEE_REQUESTS, || {
         routing::get(ask)
     })
@@ -97,9 +124,9 @@ async fn ask(
     parts.uri = uri;
     // What this router found out about the path would be taken for what the node's finds out.
     parts.extensions.clear();
-    let is_status = parts.uri.path() == "/status";
+    let is_of_no_api = parts.uri.path() == "/status" || parts.uri.path().starts_with("/lockedAddresses");
     let answer = node.answer(Request::from_parts(parts, body)).await;
-    if is_status || who.sees_everything() || !answer.status().is_success() {
+    if is_of_no_api || who.sees_everything() || !answer.status().is_success() {
         return answer;
     }
     seen(&manager, who, answer).await
@@ -109,7 +136,7 @@ async fn ask(
 const LONGEST: usize = 64 << 20;
 
 /// Leaves out what is about APIs that are not there for whoever asks.
-async fn seen(manager: &Arc<Manager>, who: Who, answer: Response) -> Response {
+pub(super) async fn seen(manager: &Arc<Manager>, who: Who, answer: Response) -> Response {
     let (mut parts, body) = answer.into_parts();
     let manager = Arc::clone(manager);
     let sees = move |item: &Value| {

@@ -87,6 +87,27 @@ impl Sort {
     }
 }
 
+/// Which assets are wanted.
+pub(super) struct Search<'a> {
+    words: Vec<String>,
+    filters: Vec<(&'a str, &'a str)>,
+}
+
+impl<'a> Search<'a> {
+    /// Words that all have to be somewhere, and values that keys of the document have to have.
+    pub(super) fn new(words: Option<&str>, filter: Option<&'a str>) -> Result<Self, String> {
+        Ok(Self {
+            words: words.into_iter().flat_map(str::split_whitespace).map(str::to_lowercase).collect(),
+            filters: filter.map(parse_filters).transpose()?.unwrap_or_default(),
+        })
+    }
+
+    pub(super) fn finds(&self, held: &Held) -> bool {
+        self.filters.iter().all(|(key, value)| has(&held.parsed.document, key, value))
+            && contains(held, &self.words)
+    }
+}
+
 async fn list(
     State(manager): State<Arc<Manager>>,
     Extension(who): Extension<Who>,
@@ -100,14 +121,11 @@ async fn list(
     if after.as_ref().is_some_and(|after| after.sort != wanted.sort) {
         return Err(bad("`after` belongs to another `sort`".into()));
     }
-    let words: Vec<String> =
-        wanted.q.iter().flat_map(|q| q.split_whitespace()).map(str::to_lowercase).collect();
-    let filters = wanted.filter.as_deref().map(parse_filters).transpose().map_err(bad)?.unwrap_or_default();
+    let search = Search::new(wanted.q.as_deref(), wanted.filter.as_deref()).map_err(bad)?;
     let assets = manager.assets();
     let mut found: Vec<_> = assets
         .list(kind)
-        .filter(|held| filters.iter().all(|(key, value)| has(&held.parsed.document, key, value)))
-        .filter(|held| contains(held, &words))
+        .filter(|held| search.finds(held))
         .filter(|held| who.sees(&assets, held))
         .map(|held| (wanted.sort.cursor(held), held))
         .collect();

@@ -59,6 +59,7 @@ pub(super) async fn authorize(
         Ok(Checked::Known(who)) => who,
         Ok(Checked::Wrong) => return wrong(&manager, &credentials, address).await,
         Ok(Checked::Wait) => return wait(),
+        Ok(Checked::Away) => return away(),
         Err(error) => return Problem::from(error).into_response(),
     };
     if who.must_change_password && right != Right::Oneself {
@@ -118,7 +119,7 @@ pub(super) async fn wrong(manager: &Manager, credentials: &Credentials, address:
             let detail = "The session is over; log in again with POST /api/v1/session.";
             let mut response =
                 Problem::new(StatusCode::UNAUTHORIZED, "session_expired", detail).into_response();
-            session::forget(&mut response);
+            session::forget(manager, &mut response);
             response
         }
     }
@@ -130,6 +131,12 @@ pub(super) fn wait() -> Response {
         Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_failures", detail).into_response();
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));
     response
+}
+
+pub(super) fn away() -> Response {
+    let detail = "The directory of users of settings.manager.ldap cannot be asked now; the log of the node says why. \
+                  Users who are kept here can log in.";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "directory_away", detail).into_response()
 }
 
 fn challenge(code: &'static str, detail: &str) -> Response {

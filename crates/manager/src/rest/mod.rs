@@ -6,25 +6,35 @@ mod app_keys;
 mod archive;
 mod assets;
 mod audit;
+mod bulk;
 mod definition;
+mod docs;
+mod everywhere;
 mod extract;
 mod gateway;
 mod history;
 mod keys;
+mod lifecycle;
 mod list;
 mod login;
 mod nodes;
+mod oauth;
+mod once;
 mod openapi;
 mod portal;
 mod route;
 mod session;
 mod sets;
 mod tokens;
+mod trial;
 mod zip;
 
 use std::sync::Arc;
 
-use axum::{Extension, Json, Router, middleware, routing};
+use axum::{
+    Extension, Json, Router, middleware,
+    routing::{self, MethodRouter},
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -45,6 +55,7 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     session::ROUTES,
     tokens::ROUTES,
     sets::ROUTES,
+    bulk::ROUTES,
     history::ROUTES,
     audit::ROUTES,
     archive::ROUTES,
@@ -52,8 +63,11 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     keys::ROUTES,
     app_keys::ROUTES,
     analytics::ROUTES,
+    oauth::ROUTES,
     definition::ROUTES,
+    lifecycle::ROUTES,
     gateway::ROUTES,
+    trial::ROUTES,
     list::ROUTES,
     assets::ROUTES,
 ];
@@ -93,11 +107,24 @@ pub fn router(manager: Arc<Manager>) -> Router {
     let mut routes = Router::new();
     for route in all_routes() {
         let asked = middleware::from_fn_with_state((Arc::clone(&manager), route.right), login::authorize);
-        routes = routes.route(route.path, (route.handler)().layer(asked));
+        routes = routes.route(route.path, around(route, &manager).layer(asked));
     }
     let routes = routes.layer(axum::extract::DefaultBodyLimit::max(LARGEST)).with_state(manager);
     let routes = routes.fallback(|| async { answer::no_such_route() });
-    Router::new().nest("/api/v1", routes.method_not_allowed_fallback(|| async { answer::no_such_method() }))
+    let routes = routes.method_not_allowed_fallback(|| async { answer::no_such_method() });
+    Router::new().nest("/api/v1", routes).merge(docs::router())
+}
+
+/// A route with what every change can be asked for.
+fn around(route: &Route, manager: &Arc<Manager>) -> MethodRouter<Arc<Manager>> {
+    let mut handler = (route.handler)();
+    if route.right == Right::Change {
+        handler = handler.layer(middleware::from_fn_with_state(Arc::clone(manager), everywhere::everywhere));
+    }
+    if route.is_once() {
+        handler = handler.layer(middleware::from_fn_with_state(Arc::clone(manager), once::once));
+    }
+    handler
 }
 
 /// Who asks.

@@ -100,7 +100,7 @@ struct Patience {
 
 /// Which nodes serve a revision.
 #[derive(Serialize, JsonSchema)]
-struct ServingView {
+pub(super) struct ServingView {
     revision: u64,
     serving: Vec<ServingNode>,
     /// Live nodes that do not serve it.
@@ -129,6 +129,11 @@ async fn serving(
     }
     let wait = patience.wait.map_or(Duration::ZERO, model::Duration::get).min(LONGEST);
     let nodes = manager.wait_for_nodes(revision, wait).await?;
+    Ok(Json(serving_nodes(revision, nodes)))
+}
+
+/// Which of these nodes serve a revision.
+pub(super) fn serving_nodes(revision: u64, nodes: Vec<NodeStatus>) -> ServingView {
     let (serving, behind): (Vec<_>, Vec<_>) = nodes.into_iter().partition(|node| node.serves(revision));
     let view = |nodes: Vec<NodeStatus>| {
         let each = nodes.into_iter().map(|NodeStatus { node, .. }| ServingNode {
@@ -139,5 +144,5 @@ async fn serving(
         });
         each.collect()
     };
-    Ok(Json(ServingView { revision, serving: view(serving), behind: view(behind) }))
+    ServingView { revision, serving: view(serving), behind: view(behind) }
 }

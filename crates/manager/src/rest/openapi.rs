@@ -170,6 +170,20 @@ fn parameters(generator: &mut SchemaGenerator, route: &Route, for_kind: bool) ->
             parameters.push(parameter);
         }
     }
+    if matches!(route.right, Right::Change) {
+        let duration = generator.subschema_for::<model::Duration>();
+        parameters.push(json!({
+            "name": "wait", "in": "query", "required": false, "schema": duration,
+            "description": "Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do.",
+        }));
+    }
+    if route.is_once() {
+        parameters.push(json!({
+            "name": "Idempotency-Key", "in": "header", "required": false,
+            "schema": { "type": "string", "minLength": 1, "maxLength": 255 },
+            "description": "The same request with the same key within a day is done once, and answered the same.",
+        }));
+    }
     if matches!(route.right, Right::Change) && route.path == "/{kind}/{name}" {
         parameters.push(json!({
             "name": "If-Match", "in": "header", "required": false, "schema": { "type": "string" },

@@ -161,6 +161,11 @@ impl Route {
         self
     }
 
+    /// Whether it is done once for an `Idempotency-Key`. The other methods are so by themselves.
+    pub(super) fn is_once(&self) -> bool {
+        self.right == Right::Change && self.method == Method::Post
+    }
+
     /// Whether it is there for each kind of asset.
     pub(crate) fn is_for_each_kind(&self) -> bool {
         self.path.starts_with("/{kind}")

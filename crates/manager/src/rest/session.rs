@@ -9,7 +9,6 @@ use axum::{
     response::{IntoResponse, Response},
     routing,
 };
-use model::UserDoc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -22,7 +21,6 @@ use super::{
 use crate::{
     ChangeError, Manager, Privilege, Who,
     access::{Checked, Credentials, session::csrf_token},
-    kind,
 };
 
 /// What the browser keeps of a session.
@@ -127,6 +125,7 @@ async fn log_in(
         Checked::Known(who) => who,
         Checked::Wrong => return Ok(login::wrong(&manager, &credentials, from.ip()).await),
         Checked::Wait => return Ok(login::wait()),
+        Checked::Away => return Ok(login::away()),
     };
     let assets = manager.assets();
     let begun = manager.access.begin_session(manager.sources(&assets), &who).await?;
@@ -134,7 +133,7 @@ async fn log_in(
     manager.record(&who, "Access management", "user", "login", &who.user, "logged in").await;
     let view = view(&manager, &who, Some((&secret, manager.now())));
     let mut response = Json(view).into_response();
-    set_cookie(&mut response, &format!("{COOKIE}={secret}"));
+    set_cookie(&manager, &mut response, &format!("{COOKIE}={secret}"));
     Ok(response)
 }
 
@@ -153,13 +152,9 @@ async fn show(
 }
 
 fn view(manager: &Manager, who: &Who, session: Option<(&str, u64)>) -> SessionView {
-    let assets = manager.assets();
-    let held = kind("user").and_then(|kind| assets.get(kind, &who.user));
-    let groups =
-        held.and_then(|held| held.parsed.typed.downcast_ref::<UserDoc>()).map(|user| user.groups.clone());
     SessionView {
         user: who.user.clone(),
-        groups: groups.unwrap_or_default(),
+        groups: who.groups().to_vec(),
         privileges: who.privileges().iter().map(|privilege| privilege.name()).collect(),
         csrf: session.map(|(secret, _)| csrf_token(secret)).unwrap_or_default(),
         idle_seconds: manager.access.settings().sessions.idle.get().as_secs(),
@@ -178,18 +173,20 @@ async fn log_out(
         manager.record(&who, "Access management", "user", "logout", &who.user, "logged out").await;
     }
     let mut response = StatusCode::NO_CONTENT.into_response();
-    forget(&mut response);
+    forget(&manager, &mut response);
     Ok(response)
 }
 
 /// Has the browser forget its session.
-pub(super) fn forget(response: &mut Response) {
-    set_cookie(response, &format!("{COOKIE}=; Max-Age=0"));
+pub(super) fn forget(manager: &Manager, response: &mut Response) {
+    set_cookie(manager, response, &format!("{COOKIE}=; Max-Age=0"));
 }
 
-fn set_cookie(response: &mut Response, cookie: &str) {
-    // Without `Secure`: the admin API listens on loopback, or behind something that adds TLS and is trusted with this.
-    if let Ok(value) = HeaderValue::from_str(&format!("{cookie}; Path=/; HttpOnly; SameSite=Strict")) {
+fn set_cookie(manager: &Manager, response: &mut Response, cookie: &str) {
+    // Without TLS here the admin API is on loopback, or behind something that adds it and is trusted with this.
+    let secure = if manager.access.settings().tls.is_some() { "; Secure" } else { "" };
+    let cookie = format!("{cookie}; Path=/; HttpOnly; SameSite=Strict{secure}");
+    if let Ok(value) = HeaderValue::from_str(&cookie) {
         response.headers_mut().append(SET_COOKIE, value);
     }
 }

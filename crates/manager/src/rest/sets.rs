@@ -13,7 +13,7 @@ use super::{
     extract::{Bytes, Query},
     route::{Content, Right, Route, get, post},
 };
-use crate::{Assets, ChangeError, Changed, Condition, Edit, KINDS, Manager, Privilege, Who, Write};
+use crate::{Assets, ChangeError, Changed, Condition, Edit, Held, KINDS, Manager, Privilege, Who, Write};
 
 pub(super) const ROUTES: &[Route] = &[
     post(
@@ -59,6 +59,12 @@ struct ChangeView {
     name: String,
     /// `create`, `update` or `delete`.
     action: &'static str,
+    /// With `documents`: its document now, and null where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<Value>,
+    /// With `documents`: what becomes of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<Value>,
 }
 
 /// What applying may say.
@@ -68,6 +74,9 @@ pub(super) struct Options {
     /// Delete what is not in the set, of the kinds that are in it.
     #[serde(default)]
     prune: bool,
+    /// Tell the documents before and after each change.
+    #[serde(default)]
+    documents: bool,
     /// Why, for the history.
     reason: Option<String>,
 }
@@ -102,11 +111,22 @@ async fn run(
     })?;
     let before = manager.assets();
     let edits = edits(&before, who, set, options.prune)?;
-    let Changed { revision, different, warnings, actions, .. } =
+    let Changed { revision, different, warnings, actions, assets } =
         manager.change(who, &edits, options.reason.as_deref(), dry_run).await?;
     let after = if dry_run { None } else { Some(manager.assets()) };
-    let changes = edits.iter().zip(actions).filter_map(|(edit, action)| {
-        Some(ChangeView { kind: edit.kind.name, name: edit.name.clone()?, action: action? })
+    let document = |held: Option<&Arc<Held>>| {
+        options.documents.then(|| held.map_or(Value::Null, |held| held.parsed.document.clone()))
+    };
+    let changes = edits.iter().zip(actions).zip(&assets).filter_map(|((edit, action), held)| {
+        let name = edit.name.clone()?;
+        let before = document(before.get(edit.kind, &name));
+        Some(ChangeView {
+            kind: edit.kind.name,
+            name,
+            action: action?,
+            before,
+            after: document(held.as_ref()),
+        })
     });
     let changes = changes.collect::<Vec<_>>();
     let revision = after.map_or(revision, |after| after.revision);

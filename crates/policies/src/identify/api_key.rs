@@ -6,9 +6,10 @@ use engine::{Exchange, compile::applications::sha256};
 use http::{HeaderName, HeaderValue, header::COOKIE};
 
 use super::{
-    EXPIRED, UNKNOWN,
+    ELSEWHERE, EXPIRED, UNKNOWN,
     identifier::{Finding, Found, Identifier},
 };
+use crate::sent_key::{Repeated, in_header, in_query, only};
 
 pub(super) struct ByApiKey {
     pub header: Option<HeaderName>,
@@ -54,9 +55,12 @@ impl ByApiKey {
         let Some(entry) = applications.by_key(&sha256(&key)) else {
             return Finding::Wrong(&UNKNOWN, String::new());
         };
+        let name = || applications.get(entry.application).map_or("?", |application| &application.name);
         if entry.expires.is_some_and(|expires| expires <= exchange.started) {
-            let name = applications.get(entry.application).map_or("?", |application| &application.name);
-            return Finding::Wrong(&EXPIRED, format!("application {name}"));
+            return Finding::Wrong(&EXPIRED, format!("application {}", name()));
+        }
+        if !entry.admits(&exchange.client, &exchange.headers) {
+            return Finding::Wrong(&ELSEWHERE, format!("application {}", name()));
         }
         entry.used.at(exchange.started);
         Finding::proven(vec![entry.application])
@@ -64,16 +68,11 @@ impl ByApiKey {
 
     /// The key of the first place that has one.
     fn key<'a>(&self, exchange: &'a Exchange) -> Option<Result<Cow<'a, [u8]>, Repeated>> {
-        let headers = self.header.iter().flat_map(|name| exchange.headers.get_all(name));
-        let in_header = only(headers.map(|value| value.as_bytes()));
+        let in_header = self.header.as_ref().and_then(|name| in_header(exchange, name));
         if in_header.is_some() || self.query.is_empty() && self.cookie.is_empty() {
             return in_header.map(|key| key.map(Into::into));
         }
-        let pairs_of_query = exchange.uri.query().unwrap_or("").split('&').filter(|_| !self.query.is_empty());
-        let in_query = only(pairs_of_query.filter_map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (name == self.query).then_some(value.as_bytes())
-        }));
+        let in_query = if self.query.is_empty() { None } else { in_query(exchange, &self.query) };
         if in_query.is_some() || self.cookie.is_empty() {
             return in_query.map(|key| key.map(Into::into));
         }
@@ -102,14 +101,6 @@ impl ByApiKey {
             }
         }
     }
-}
-
-/// A place has more than one key: which of them counts would be a guess.
-struct Repeated;
-
-fn only<T>(mut keys: impl Iterator<Item = T>) -> Option<Result<T, Repeated>> {
-    let first = keys.next()?;
-    Some(if keys.next().is_none() { Ok(first) } else { Err(Repeated) })
 }
 
 fn pairs(cookies: &[u8]) -> impl Iterator<Item = &[u8]> {

@@ -19,6 +19,7 @@ use tokio::{
 };
 use tokio_rustls::server::TlsStream;
 
+use super::Interim;
 use crate::h1::{Decoded, Decoder, Flaw, Framing};
 
 /// Cleartext or TLS.
@@ -100,6 +101,7 @@ impl ClientIo {
     }
 }
 
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 /// Enough for most heads in one read.
 const HEAD_READ: usize = 4 * 1024;
 /// 8 KiB here costs more than twice the CPU of 32 KiB for large bodies.
@@ -116,6 +118,8 @@ pub struct ClientStream {
     body: Decoder,
     /// The client is still to be told to send its body.
     go_ahead: &'static [u8],
+    /// An interim answer is half written.
+    interim_open: bool,
     /// What was wrong with the body.
     flaw: Option<&'static Reason>,
     /// Somebody may still read the body.
@@ -132,6 +136,7 @@ impl ClientStream {
             read: BytesMut::new(),
             body: Decoder::of_request(Framing::None),
             go_ahead: b"",
+            interim_open: false,
             flaw: None,
             body_held: false,
         }
@@ -188,6 +193,19 @@ impl ClientStream {
         false
     }
 
+    /// Sends interim answers, unless the invitation to send a body is half written; `true` when the client has gone.
+    pub fn poll_interim(&mut self, cx: &mut Context<'_>, interim: &Interim) -> bool {
+        if !self.go_ahead.is_empty() && self.go_ahead.len() < CONTINUE.len() {
+            return false;
+        }
+        let sent = interim.poll_send(cx, &mut self.io);
+        if std::mem::replace(&mut self.interim_open, interim.is_half_sent()) && !self.interim_open {
+            // The invitation has waited for this.
+            cx.waker().wake_by_ref();
+        }
+        matches!(sent, Poll::Ready(Err(_)))
+    }
+
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, &'static Reason>>> {
         if let Some(flaw) = self.flaw {
             return Poll::Ready(Some(Err(flaw)));
@@ -213,6 +231,9 @@ impl ClientStream {
 
     fn poll_more(&mut self, cx: &mut Context<'_>, room: usize) -> Poll<io::Result<usize>> {
         while !self.go_ahead.is_empty() {
+            if self.interim_open {
+                return Poll::Pending;
+            }
             let written = ready!(Pin::new(&mut self.io).poll_write(cx, self.go_ahead))?;
             self.go_ahead.advance(written);
             if self.go_ahead.is_empty() {
@@ -252,7 +273,7 @@ impl ClientBody {
             return None;
         }
         if expects_continue && inner.read.is_empty() {
-            inner.go_ahead = b"HTTP/1.1 100 Continue\r\n\r\n";
+            inner.go_ahead = CONTINUE;
         }
         inner.body_held = true;
         Some(Self(Rc::clone(stream)))

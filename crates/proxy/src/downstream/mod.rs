@@ -2,6 +2,7 @@
 
 mod conn;
 mod head;
+mod interim;
 mod respond;
 mod serve;
 #[cfg(test)]
@@ -9,4 +10,5 @@ mod tests;
 
 pub use conn::{ClientBody, ClientIo, ClientStream, SharedStream};
 pub use head::split_field;
+pub use interim::Interim;
 pub use serve::{End, Http1};

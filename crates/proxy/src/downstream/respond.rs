@@ -282,7 +282,7 @@ fn ending(status: StatusCode, headers: &Headers, body: &ProxyBody, asked: Asked)
     }
 }
 
-fn put_status(out: &mut BytesMut, status: StatusCode) {
+pub(super) fn put_status(out: &mut BytesMut, status: StatusCode) {
     if status == StatusCode::OK {
         out.put_slice(b"HTTP/1.1 200 OK\r\n");
         return;

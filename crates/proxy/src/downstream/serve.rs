@@ -145,7 +145,7 @@ impl Http1<'_> {
             let mut handling = pin!(request::serve(self.worker, self.info, head, Inbound::Http1(body), None));
             poll_fn(|cx| match handling.as_mut().poll(cx) {
                 Poll::Ready(reply) => Poll::Ready(Some(reply)),
-                Poll::Pending if self.stream.borrow_mut().poll_gone(cx) => Poll::Ready(None),
+                Poll::Pending if self.poll_lost(cx) => Poll::Ready(None),
                 Poll::Pending => Poll::Pending,
             })
             .await
@@ -155,8 +155,9 @@ impl Http1<'_> {
         let close = !keep_alive || self.is_ending() || !self.can_go_on();
         let patience = Patience::new(&self.worker.ticker, self.limits.body_timeout.get());
         let date = self.worker.date();
-        let mut writer =
-            Writer::new(self.worker.take_buffer(), reply, asked, close, date.as_bytes(), patience);
+        let mut out = self.worker.take_buffer();
+        self.info.interim.take_into(&mut out);
+        let mut writer = Writer::new(out, reply, asked, close, date.as_bytes(), patience);
         let close = close || writer.closes();
         let written = poll_fn(|cx| writer.poll(cx, self.stream)).await;
         self.worker.give_buffer(writer.into_buffer());
@@ -175,6 +176,15 @@ impl Http1<'_> {
             return false;
         }
         true
+    }
+
+    /// Sends what an upstream says before its answer, and looks whether the client has gone meanwhile.
+    fn poll_lost(&self, cx: &mut Context<'_>) -> bool {
+        let mut stream = self.stream.borrow_mut();
+        if !self.info.interim.is_empty() && stream.poll_interim(cx, &self.info.interim) {
+            return true;
+        }
+        stream.poll_gone(cx)
     }
 
     fn is_ending(&self) -> bool {

@@ -19,6 +19,7 @@ use tokio::time::timeout;
 use super::{Answer, Limits, Outgoing, UpstreamBody, upstream_body::Release};
 use crate::{
     body::{RequestBody, Source},
+    downstream::Interim,
     h1::{self, BodyReader, Conn, Framing, SendError, Sender},
     h2::{self, H2Body, H2Handle},
     patience::Patience,
@@ -86,7 +87,7 @@ impl Try<'_> {
         &self,
         worker: &Rc<Worker>,
         exchange: &Exchange,
-        outgoing: &mut Outgoing,
+        outgoing: &mut Outgoing<'_>,
     ) -> (Result<Answer, Failure>, bool) {
         if let Some(stand_in) = &worker.stand_in {
             return (stand_in.answer(worker, self, exchange, outgoing).await, false);
@@ -106,6 +107,7 @@ impl Try<'_> {
             fresh: self.fresh,
             http1: outgoing.upgrade.is_some(),
             private_addresses: &exchange.snapshot.settings.private_addresses,
+            dns: &exchange.snapshot.settings.dns,
         };
         match worker.pools.connect(self.pool, &wanted).await {
             Err(error) => {
@@ -128,7 +130,7 @@ impl Try<'_> {
         &self,
         worker: &Rc<Worker>,
         exchange: &Exchange,
-        outgoing: &mut Outgoing,
+        outgoing: &mut Outgoing<'_>,
         mut conn: Conn,
     ) -> Result<Answer, Failure> {
         let body = outgoing.body.take();
@@ -145,9 +147,11 @@ impl Try<'_> {
                 interim: 0,
                 received: false,
                 deaf: false,
+                to_head,
+                wants_upgrade: outgoing.upgrade.is_some(),
+                client: outgoing.interim,
             };
-            let wants_upgrade = outgoing.upgrade.is_some();
-            poll_fn(|cx| wait.poll(cx, &mut conn, &mut sender, to_head, wants_upgrade)).await
+            poll_fn(|cx| wait.poll(cx, &mut conn, &mut sender)).await
         };
         let response = match result {
             Ok(response) => response,
@@ -202,7 +206,7 @@ impl Try<'_> {
         &self,
         out: &mut BytesMut,
         exchange: &Exchange,
-        outgoing: &Outgoing,
+        outgoing: &Outgoing<'_>,
         body: Option<&RequestBody>,
     ) -> Framing {
         let endpoint = &self.upstream.endpoints[self.index];
@@ -241,7 +245,7 @@ impl Try<'_> {
         &self,
         worker: &Rc<Worker>,
         exchange: &Exchange,
-        outgoing: &mut Outgoing,
+        outgoing: &mut Outgoing<'_>,
         mut handle: H2Handle,
     ) -> Result<Answer, Failure> {
         let endpoint = &self.upstream.endpoints[self.index];
@@ -292,7 +296,7 @@ fn body_limit(headers: &Headers, read: Duration) -> Duration {
 }
 
 /// Waiting for the head of an answer while the request is still being sent.
-struct Wait {
+struct Wait<'a> {
     patience: Patience,
     read: Duration,
     hold: Patience,
@@ -300,16 +304,18 @@ struct Wait {
     received: bool,
     /// The upstream takes no more of the request.
     deaf: bool,
+    to_head: bool,
+    wants_upgrade: bool,
+    /// Who else wants to see interim answers.
+    client: Option<&'a Interim>,
 }
 
-impl Wait {
+impl Wait<'_> {
     fn poll(
         &mut self,
         cx: &mut Context<'_>,
         conn: &mut Conn,
         sender: &mut Sender,
-        to_head: bool,
-        wants_upgrade: bool,
     ) -> Poll<Result<h1::Response, Failure>> {
         loop {
             if !sender.is_done() && !self.deaf {
@@ -327,7 +333,7 @@ impl Wait {
                 }
             }
             let held = sender.holding;
-            match self.poll_head(cx, conn, sender, to_head, wants_upgrade) {
+            match self.poll_head(cx, conn, sender) {
                 Poll::Ready(result) => return Poll::Ready(result),
                 Poll::Pending if held && !sender.holding => continue,
                 Poll::Pending => {}
@@ -341,8 +347,6 @@ impl Wait {
         cx: &mut Context<'_>,
         conn: &mut Conn,
         sender: &mut Sender,
-        to_head: bool,
-        wants_upgrade: bool,
     ) -> Poll<Result<h1::Response, Failure>> {
         loop {
             match conn.poll_fill(cx, HEAD_ROOM) {
@@ -354,7 +358,7 @@ impl Wait {
                 Poll::Ready(Ok(_)) => self.received = true,
             }
             loop {
-                let response = match h1::parse(&mut conn.read, to_head) {
+                let response = match h1::parse(&mut conn.read, self.to_head) {
                     Err(h1::Invalid(what)) => {
                         return Poll::Ready(Err(Failure::new(&reason::UPSTREAM_INVALID, what)));
                     }
@@ -362,7 +366,7 @@ impl Wait {
                     Ok(Some(response)) => response,
                 };
                 if response.status == StatusCode::SWITCHING_PROTOCOLS {
-                    return Poll::Ready(if wants_upgrade {
+                    return Poll::Ready(if self.wants_upgrade {
                         Ok(response)
                     } else {
                         Err(Failure::new(&reason::UPSTREAM_INVALID, "switched protocols without being asked"))
@@ -378,7 +382,12 @@ impl Wait {
                         "too many interim answers",
                     )));
                 }
-                sender.holding = false;
+                if response.status == StatusCode::CONTINUE {
+                    // The client hears it from us, when its body is read.
+                    sender.holding = false;
+                } else if let Some(client) = self.client {
+                    client.pass_on(response.status, &response.headers);
+                }
             }
         }
     }

@@ -19,6 +19,7 @@ use smallvec::SmallVec;
 
 use crate::{
     body::{RequestBody, Source},
+    downstream::Interim,
     h1::Conn,
     worker::Worker,
 };
@@ -36,7 +37,7 @@ pub struct Answer {
 }
 
 /// What is sent.
-pub struct Outgoing {
+pub struct Outgoing<'a> {
     pub destination: Destination,
     /// Headers that the gateway adds.
     pub extra: Headers,
@@ -47,6 +48,8 @@ pub struct Outgoing {
     pub upgrade: Option<&'static str>,
     pub expect_continue: bool,
     pub trailers_welcome: bool,
+    /// Where interim answers go, when the client takes them.
+    pub interim: Option<&'a Interim>,
 }
 
 /// Waits of one try, after all levels have had their say.
@@ -60,7 +63,7 @@ pub(crate) struct Limits {
 pub async fn forward(
     worker: &Rc<Worker>,
     exchange: &mut Exchange,
-    outgoing: &mut Outgoing,
+    outgoing: &mut Outgoing<'_>,
 ) -> Result<Answer, Box<Rejection>> {
     // Borrowed from the worker's own handle: a shared reference count would make cores fight for its line.
     let snapshot = exchange.snapshot.clone();
@@ -150,7 +153,7 @@ pub async fn forward(
 fn sign(
     signer: &SignerRef,
     exchange: &mut Exchange,
-    outgoing: &mut Outgoing,
+    outgoing: &mut Outgoing<'_>,
     endpoint: &Endpoint,
     now: Timestamp,
 ) -> Result<(), Box<Rejection>> {
@@ -183,7 +186,7 @@ fn take_retry(left: &mut u8, pool: &crate::pool::Pool, upstream: &CompiledUpstre
 }
 
 /// Sending it twice is the same as sending it once, and it can be sent twice.
-fn may_repeat(method: &Method, outgoing: &Outgoing) -> bool {
+fn may_repeat(method: &Method, outgoing: &Outgoing<'_>) -> bool {
     method.is_idempotent() && !outgoing.has_body && outgoing.upgrade.is_none()
 }
 

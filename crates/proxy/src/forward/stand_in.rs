@@ -159,7 +159,7 @@ impl StandIn {
         worker: &Rc<Worker>,
         call: &Try<'_>,
         exchange: &Exchange,
-        outgoing: &mut Outgoing,
+        outgoing: &mut Outgoing<'_>,
     ) -> Result<Answer, Failure> {
         let script = self.script.borrow().clone();
         if let Played::Fails(Failing::Refused) = script {

@@ -130,10 +130,41 @@ const TABLES: &[Table] = &[
         name: "data_key",
         columns: &[("id", Text), ("master", Text), ("wrapped", Text), ("created_at", Number)],
     },
+    Table { name: "oauth_feed", columns: &[("only_row", Number), ("number", Number)] },
+    Table {
+        name: "oauth_key",
+        columns: &[
+            ("id", Text),
+            ("algorithm", Text),
+            ("public_jwk", Text),
+            ("sealed", Text),
+            ("created_at", Number),
+            ("retired_at", Number),
+        ],
+    },
+    Table {
+        name: "oauth_token",
+        columns: &[
+            ("hash", Text),
+            ("id", Text),
+            ("kind", Text),
+            ("family", Text),
+            ("client", Text),
+            ("application", Text),
+            ("username", Text),
+            ("scope", Text),
+            ("issued_at", Number),
+            ("expires_at", Number),
+            ("used_at", Number),
+            ("revoked_at", Number),
+            ("number", Number),
+            ("document", Text),
+        ],
+    },
 ];
 
 /// What is of the moment: it is in no backup, and gone when one is restored.
-const PASSING: [&str; 2] = ["session", "login_failure"];
+const PASSING: [&str; 4] = ["session", "login_failure", "oauth_pending", "request_key"];
 
 /// What a backup says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -166,6 +166,9 @@ async fn commit_or_stop(database: &Database, commit: &Commit<'_>) -> Result<u64,
                 "DELETE FROM session WHERE username = $1",
                 "DELETE FROM portal_rating WHERE username = $1",
                 "DELETE FROM portal_comment WHERE username = $1",
+                "UPDATE oauth_feed SET number = number + 1 WHERE $1 <> ''",
+                "UPDATE oauth_token SET revoked_at = issued_at, number = (SELECT number FROM oauth_feed) \
+                 WHERE username = $1 AND revoked_at IS NULL",
             ] {
                 query(statement).bind(user).execute(&mut *transaction).await?;
             }

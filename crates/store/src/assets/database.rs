@@ -12,11 +12,13 @@ use sqlx::{
 use crate::StoreError;
 
 /// Statements that bring the tables up to date, oldest first. What was released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 5] = [
+const MIGRATIONS: [(i64, &str, &str); 7] = [
     (1, "assets", include_str!("../../migrations/0001_assets.sql")),
     (2, "access", include_str!("../../migrations/0002_access.sql")),
     (3, "nodes", include_str!("../../migrations/0003_nodes.sql")),
     (4, "secrets", include_str!("../../migrations/0004_secrets.sql")),
+    (5, "oauth", include_str!("../../migrations/0005_oauth.sql")),
+    (6, "once", include_str!("../../migrations/0006_once.sql")),
     (7, "portal", include_str!("../../migrations/0007_portal.sql")),
 ];
 
@@ -44,6 +46,7 @@ impl fmt::Debug for StoreUrl {
 }
 
 /// Open connections.
+#[derive(Clone)]
 pub(super) enum Database {
     Sqlite {
         /// The only connection that writes: SQLite has room for one, and waiting in a queue is fairer than retrying.

@@ -15,6 +15,8 @@ use crate::StoreError;
 
 /// Channel of PostgreSQL on which commits are announced.
 const CHANNEL: &str = "gatewright_revision";
+/// Channel on which it is announced that something became of tokens.
+pub(super) const TOKENS: &str = "gatewright_tokens";
 /// A notification can be lost with its connection: at least this often the head is looked at.
 const SLOW_POLL: Duration = Duration::from_secs(5);
 /// How often it is looked whether a database that is away has come back.
@@ -26,11 +28,13 @@ pub(super) struct Feed {
     pub(super) head: watch::Sender<Head>,
     /// Why the database does not answer.
     pub(super) away: watch::Sender<Option<String>>,
+    /// Changes when something became of tokens of the internal authorization server, or may have.
+    pub(super) tokens: watch::Sender<u64>,
 }
 
 impl Feed {
     pub(super) fn new(head: Head, away: Option<String>) -> Self {
-        Self { head: watch::Sender::new(head), away: watch::Sender::new(away) }
+        Self { head: watch::Sender::new(head), away: watch::Sender::new(away), tokens: watch::Sender::new(0) }
     }
 
     /// Says that a revision is there, unless a later one of the same store was said to be.
@@ -42,6 +46,8 @@ impl Feed {
             }
             is_newer
         });
+        // With users tokens end, too.
+        self.tokens.send_modify(|times| *times += 1);
     }
 
     /// The same for a revision that was committed here.
@@ -103,16 +109,21 @@ async fn follow_once(
     let mut listener = PgListener::connect_with(pool).await.map_err(failed)?;
     // Who reconnects behind our back hides that the database was away.
     listener.eager_reconnect(false);
-    listener.listen(CHANNEL).await.map_err(failed)?;
+    listener.listen_all([CHANNEL, TOKENS]).await.map_err(failed)?;
     loop {
         // After listening has begun, so that nothing falls between the two.
         feed.announce(read::head(database).await?);
         feed.is_there();
-        if let Ok(notified) = timeout(SLOW_POLL, listener.try_recv()).await
-            && notified.map_err(failed)?.is_none()
-        {
-            let lost = std::io::Error::from(std::io::ErrorKind::ConnectionAborted);
-            return Err(failed(sqlx::Error::Io(lost)));
+        // There may be many tokens, and no revision behind any of them.
+        while let Ok(notified) = timeout(SLOW_POLL, listener.try_recv()).await {
+            let Some(notified) = notified.map_err(failed)? else {
+                let lost = std::io::Error::from(std::io::ErrorKind::ConnectionAborted);
+                return Err(failed(sqlx::Error::Io(lost)));
+            };
+            if notified.channel() != TOKENS {
+                break;
+            }
+            feed.tokens.send_modify(|times| *times += 1);
         }
     }
 }

@@ -11,8 +11,10 @@ mod database;
 mod document;
 mod feed;
 mod node;
+mod oauth;
 mod portal;
 mod read;
+mod request_key;
 mod session;
 pub mod snapshot;
 mod token;
@@ -28,7 +30,9 @@ pub use data_key::DataKey;
 pub use database::StoreUrl;
 pub(crate) use database::is_away;
 pub use node::Node;
+pub use oauth::{OauthKey, OauthStore, OauthToken, Passing, TokenFilter, TokenOwner};
 pub use portal::{Comment, Rating, SignUpRow};
+pub use request_key::{Answered, Begun, RequestKey};
 pub use session::Session;
 pub use token::Token;
 
@@ -259,6 +263,28 @@ impl AssetStore {
     /// Deletes an access token; says whether there was one.
     pub async fn delete_token(&self, user: &str, id: &str) -> Result<bool, StoreError> {
         token::delete(&self.database, user, id).await
+    }
+
+    /// Begins a request that is done once, unless its key is known. Requests before `forgotten` are forgotten, and those
+    /// that began before `lost` and were never answered.
+    pub async fn begin_once(
+        &self,
+        key: &RequestKey,
+        at: u64,
+        forgotten: u64,
+        lost: u64,
+    ) -> Result<Begun, StoreError> {
+        request_key::begin(&self.database, key, at, forgotten, lost).await
+    }
+
+    /// Keeps what such a request was answered with; `None` forgets it, and it may be sent again.
+    pub async fn finish_once(&self, hash: &str, answered: Option<&Answered>) -> Result<(), StoreError> {
+        request_key::finish(&self.database, hash, answered).await
+    }
+
+    /// What the internal authorization server keeps.
+    pub fn oauth(&self) -> OauthStore {
+        OauthStore::new(self.database.clone(), self.feed.clone())
     }
 
     /// Keys that secrets are encrypted under, encrypted themselves, oldest first.

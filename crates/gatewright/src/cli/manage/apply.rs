@@ -11,7 +11,7 @@ use clap::Args;
 use model::{ClearText, ConfigDoc, Secret};
 use serde_json::Value;
 
-use super::{Outcome, Output, Target, print, query, show};
+use super::{Outcome, Output, Target, diff, print, query, show};
 use crate::{
     cli::{complain, count},
     config::{self, resolve::read_here},
@@ -41,6 +41,12 @@ pub struct Plan {
 }
 
 #[derive(Debug, Args)]
+pub struct Diff {
+    #[command(flatten)]
+    documents: Documents,
+}
+
+#[derive(Debug, Args)]
 pub struct Apply {
     #[command(flatten)]
     documents: Documents,
@@ -62,8 +68,20 @@ const WOULD_CHANGE: u8 = 2;
 
 impl Plan {
     pub async fn run(self) -> Outcome {
-        let answer = self.documents.send("/plan", None).await?;
+        let answer = self.documents.send("/plan", None, false).await?;
         self.documents.show(&answer, "would change");
+        let different = answer["different"] == true;
+        Ok(if different { ExitCode::from(WOULD_CHANGE) } else { ExitCode::SUCCESS })
+    }
+}
+
+impl Diff {
+    pub async fn run(self) -> Outcome {
+        let answer = self.documents.send("/plan", None, true).await?;
+        show(self.documents.output, &answer, || {
+            let changes = answer["changes"].as_array().into_iter().flatten();
+            changes.map(diff::unified).collect::<String>().trim_end().to_owned()
+        });
         let different = answer["different"] == true;
         Ok(if different { ExitCode::from(WOULD_CHANGE) } else { ExitCode::SUCCESS })
     }
@@ -71,7 +89,7 @@ impl Plan {
 
 impl Apply {
     pub async fn run(self) -> Outcome {
-        let answer = self.documents.send("/apply", self.reason.as_deref()).await?;
+        let answer = self.documents.send("/apply", self.reason.as_deref(), false).await?;
         self.documents.show(&answer, "changed");
         match (self.wait, answer["revision"].as_u64()) {
             (Some(wait), Some(revision)) => self.wait_for_nodes(revision, wait.get()).await,
@@ -124,7 +142,7 @@ fn read_secrets(config: &mut ConfigDoc) -> Result<(), String> {
 }
 
 impl Documents {
-    async fn send(&self, path: &str, reason: Option<&str>) -> Result<Value, String> {
+    async fn send(&self, path: &str, reason: Option<&str>, documents: bool) -> Result<Value, String> {
         let (mut config, _) = config::read(&self.file).map_err(|problems| problems.to_string())?;
         self.upload_definitions(&mut config).await?;
         read_secrets(&mut config)?;
@@ -132,7 +150,11 @@ impl Documents {
         if let Some(set) = set.as_object_mut() {
             set.shift_remove("settings");
         }
-        let query = query(&[("prune", self.prune.then_some("true")), ("reason", reason)]);
+        let query = query(&[
+            ("prune", self.prune.then_some("true")),
+            ("documents", documents.then_some("true")),
+            ("reason", reason),
+        ]);
         self.target.post(&format!("{path}{query}"), set.to_string().into()).await
     }
 

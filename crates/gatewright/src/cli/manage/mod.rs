@@ -3,12 +3,16 @@
 mod apply;
 mod archive;
 mod audit;
+mod diff;
 mod history;
+mod login;
 mod look;
+mod profile;
 mod secrets;
 mod table;
+mod user;
 
-use std::process::ExitCode;
+use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
 
 use base64ct::{Base64, Encoding};
 use bytes::Bytes;
@@ -23,25 +27,38 @@ use serde_json::Value;
 
 use super::{fail, print};
 use crate::client;
+use profile::Profile;
 
-pub use apply::{Apply, Plan};
+pub use apply::{Apply, Diff, Plan};
 pub use archive::Archive;
 pub use audit::Audit;
 pub use history::{History, Rollback};
+pub use login::{Login, Logout};
 pub use look::{Delete, Export, Get};
 pub use secrets::Secrets;
+pub use user::User;
 
 /// The manager that is asked, and who asks.
 #[derive(Debug, Args)]
 struct Target {
-    /// Admin API of the gateway.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9072", env = "GATEWRIGHT_MANAGER")]
-    manager: String,
+    /// Admin API of the gateway. Default: where `gatewright login` was, else http://127.0.0.1:9072.
+    #[arg(long, value_name = "URL", env = "GATEWRIGHT_MANAGER")]
+    manager: Option<String>,
     /// User of the admin API, whose password is in the environment variable GATEWRIGHT_PASSWORD. With a token in
-    /// GATEWRIGHT_TOKEN it does not matter.
+    /// GATEWRIGHT_TOKEN, or after `gatewright login`, it does not matter.
     #[arg(long, value_name = "NAME", default_value = "Administrator", env = "GATEWRIGHT_USER")]
     user: String,
+    /// PEM file of the authorities that the certificate of the admin API is verified against. Default: those of the
+    /// system.
+    #[arg(long, value_name = "FILE", env = "GATEWRIGHT_CA")]
+    ca: Option<PathBuf>,
+    /// The login that is meant, when there are several.
+    #[arg(long, value_name = "NAME", env = "GATEWRIGHT_PROFILE")]
+    profile: Option<String>,
 }
+
+/// Where the admin API is when nobody says anything.
+const USUAL_MANAGER: &str = "http://127.0.0.1:9072";
 
 /// How an answer is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -64,6 +81,14 @@ fn basic(user: &str, password: &str) -> String {
     format!("Basic {}", Base64::encode_string(format!("{user}:{password}").as_bytes()))
 }
 
+/// Asks somebody in front of a terminal for a password, which is not shown.
+fn ask_password(question: &str) -> Result<String, String> {
+    if !std::io::stdin().is_terminal() {
+        return Err("there is no terminal to ask for a password; set GATEWRIGHT_PASSWORD, or use --stdin where there is one".to_owned());
+    }
+    rpassword::prompt_password(question).map_err(|error| error.to_string())
+}
+
 /// Letters, digits and what is as good in a path.
 fn encode(text: &str) -> String {
     text.bytes().fold(String::new(), |mut encoded, byte| {
@@ -84,17 +109,68 @@ fn query(parameters: &[(&str, Option<&str>)]) -> String {
 }
 
 impl Target {
+    /// The manager of a profile.
+    fn of(profile: &Profile) -> Self {
+        Self {
+            manager: Some(profile.manager.clone()),
+            user: profile.user.clone(),
+            ca: profile.ca.clone(),
+            profile: None,
+        }
+    }
+
+    /// The login that is meant, if there is one.
+    fn login(&self) -> Result<Option<Profile>, String> {
+        let name = self.profile.as_deref().unwrap_or(profile::USUAL);
+        // Where no file can be, nobody has logged in.
+        let mut profiles = match (profile::read(), &self.profile) {
+            (Err(_), None) => return Ok(None),
+            (read, _) => read?,
+        };
+        match (profiles.remove(name), &self.profile) {
+            (None, Some(_)) => Err(format!(
+                "nobody is logged in as profile {name}; `gatewright login --profile {name}` does"
+            )),
+            (found, _) => Ok(found),
+        }
+    }
+
+    /// The address, without a slash at its end.
+    fn manager(&self) -> Result<String, String> {
+        let address = match &self.manager {
+            Some(address) => address.clone(),
+            None => {
+                self.login().ok().flatten().map_or_else(|| USUAL_MANAGER.to_owned(), |login| login.manager)
+            }
+        };
+        Ok(address.trim_end_matches('/').to_owned())
+    }
+
+    fn ca(&self) -> Result<Option<PathBuf>, String> {
+        if self.ca.is_some() {
+            return Ok(self.ca.clone());
+        }
+        let manager = self.manager()?;
+        Ok(self.login().ok().flatten().filter(|login| login.manager == manager).and_then(|login| login.ca))
+    }
+
     fn authorization(&self) -> Result<String, String> {
         if let Ok(token) = std::env::var("GATEWRIGHT_TOKEN") {
             return Ok(format!("Bearer {token}"));
         }
-        let password = std::env::var("GATEWRIGHT_PASSWORD").map_err(|_| {
-            format!(
-                "set GATEWRIGHT_TOKEN to a token, or GATEWRIGHT_PASSWORD to the password of the user {}",
+        if let Ok(password) = std::env::var("GATEWRIGHT_PASSWORD") {
+            return Ok(basic(&self.user, &password));
+        }
+        // A token goes to the manager that it is for, and to nobody else.
+        let manager = self.manager()?;
+        match self.login()?.filter(|login| login.manager == manager) {
+            Some(login) => Ok(format!("Bearer {}", login.token)),
+            None => Err(format!(
+                "nobody is logged in at {manager}: run `gatewright login`, or set GATEWRIGHT_TOKEN to a token, or \
+                 GATEWRIGHT_PASSWORD to the password of the user {}",
                 self.user
-            )
-        })?;
-        Ok(basic(&self.user, &password))
+            )),
+        }
     }
 
     async fn get(&self, path: &str) -> Result<Value, String> {
@@ -106,7 +182,18 @@ impl Target {
     }
 
     async fn ask(&self, method: Method, path: &str, body: Option<Bytes>) -> Result<Value, String> {
-        let response = self.send(method, path, body).await?;
+        let authorization = self.authorization()?;
+        self.ask_as(&authorization, method, path, body).await
+    }
+
+    async fn ask_as(
+        &self,
+        authorization: &str,
+        method: Method,
+        path: &str,
+        body: Option<Bytes>,
+    ) -> Result<Value, String> {
+        let response = self.send_as(authorization, method, path, body).await?;
         let body = client::whole(response).await.map_err(|error| error.to_string())?;
         Ok(serde_json::from_slice(&body).unwrap_or_default())
     }
@@ -119,19 +206,30 @@ impl Target {
         body: Option<Bytes>,
     ) -> Result<Response<Incoming>, String> {
         let authorization = self.authorization()?;
-        let url = format!("{}/api/v1{path}", self.manager.trim_end_matches('/'));
+        self.send_as(&authorization, method, path, body).await
+    }
+
+    async fn send_as(
+        &self,
+        authorization: &str,
+        method: Method,
+        path: &str,
+        body: Option<Bytes>,
+    ) -> Result<Response<Incoming>, String> {
+        let manager = self.manager()?;
+        let tls = self.ca()?.map(|file| client::trusting(&file)).transpose();
+        let tls = tls.map_err(|error| format!("--ca {error}"))?;
+        let url = format!("{manager}/api/v1{path}");
         let request = Request::builder()
             .method(method)
             .uri(url)
             .header(AUTHORIZATION, authorization)
             .header(CONTENT_TYPE, "application/json")
             .body(Full::new(body.unwrap_or_default()))
-            .map_err(|error| format!("--manager {}: {error}", self.manager))?;
-        let response = client::send(request).await.map_err(|error| {
-            format!(
-                "no manager answers at {}: {error}; is settings.manager.enabled true, and is --manager right?",
-                self.manager
-            )
+            .map_err(|error| format!("--manager {manager}: {error}"))?;
+        let response = client::send_trusting(request, tls).await.map_err(|error| {
+            let hint = "is settings.manager.enabled true, and is --manager right? With a certificate of an authority of your own, name its file with --ca";
+            format!("no manager answers at {manager}: {error}; {hint}")
         })?;
         let status = response.status();
         if status.is_success() {

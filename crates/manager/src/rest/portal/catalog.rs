@@ -19,7 +19,7 @@ use axum::{
 };
 use base64ct::{Base64, Encoding};
 use model::{
-    ApiDoc, ApiDocumentDoc, PlanDoc, PolicyTemplateDoc,
+    ApiDoc, ApiDocumentDoc, LifecycleState, PlanDoc, PolicyTemplateDoc,
     portal::{PortalChange, PortalVisibility},
 };
 use schemars::JsonSchema;
@@ -129,6 +129,11 @@ struct PortalApiView {
     categories: Vec<String>,
     tags: Vec<String>,
     visibility: PortalVisibility,
+    /// Where it is in its life: `preReleased`, `published`, `blocked` or `deprecated`.
+    state: LifecycleState,
+    /// When a deprecated API goes away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retire_at: Option<String>,
     rating: RatingView,
     /// It takes requests of applications with a subscription only.
     needs_subscription: bool,
@@ -297,6 +302,8 @@ fn view(held: &Held, doc: &ApiDoc, ratings: &HashMap<String, Rating>, own: Optio
         categories: portal.categories,
         tags: doc.tags.clone(),
         visibility: portal.visibility,
+        state: doc.lifecycle.state,
+        retire_at: doc.lifecycle.retire_at.clone(),
         rating: RatingView { average, count: rating.count, own },
         needs_subscription: !doc.plans.is_empty(),
         changed_at: time(held.changed_at),

@@ -56,7 +56,7 @@ fn is_visible(assets: &Assets, who: Option<&Who>, held: &Held) -> bool {
     let Some((doc, portal)) = api_of(held).and_then(|doc| Some((doc, doc.portal.as_ref()?))) else {
         return false;
     };
-    if doc.inactive {
+    if !doc.is_served() {
         return false;
     }
     let any = |wanted: &[String], has: &[String]| wanted.iter().any(|name| has.contains(name));

@@ -168,6 +168,7 @@ pub(super) async fn make(
     let spec = UserDoc {
         name: row.user.clone(),
         password: None,
+        digest_passwords: Vec::new(),
         locked: false,
         portal_only: true,
         first_name: row.first_name.clone(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{Extension, Json, extract::State, http::StatusCode, routing};
-use model::{SubscriptionDoc, plan::SubscriptionState};
+use model::{ApiDoc, LifecycleState, SubscriptionDoc, plan::SubscriptionState};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -141,7 +141,15 @@ fn approval(assets: &Assets, who: &Who, api: &str, wanted: &str) -> Result<bool,
     if versions.is_empty() {
         return Err(not_found("API", api));
     }
-    let mut offered: Vec<&str> = versions.iter().flat_map(|doc| &doc.plans).map(String::as_str).collect();
+    let may_begin = |doc: &&&ApiDoc| {
+        matches!(doc.lifecycle.state, LifecycleState::PreReleased | LifecycleState::Published)
+    };
+    if !versions.iter().any(|doc| may_begin(&doc)) {
+        let detail = format!("`{api}` takes no new subscriptions: it is blocked, or will go");
+        return Err(conflict("no_new_subscriptions", detail));
+    }
+    let mut offered: Vec<&str> =
+        versions.iter().filter(may_begin).flat_map(|doc| &doc.plans).map(String::as_str).collect();
     if offered.is_empty() {
         let detail = format!("`{api}` offers no plans, so that there is nothing to subscribe to");
         return Err(conflict("no_plans", detail));

@@ -34,6 +34,7 @@ impl Answer {
             until: self.until,
             fresh_until: self.fresh_until,
             facts: Ok(Arc::new(TokenFacts::of(Arc::clone(&server.name), self.claims, &server.claims))),
+            local: None,
         }
     }
 }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use engine::{Exchange, Reason, Timestamp, authorization_server::TokenFacts, compile::applications::sha256};
-use foldhash::fast::RandomState;
 use http::{HeaderName, header::HOST};
 use jose::{Proof, ProofOf};
 
 use super::{
+    super::replay::Shown,
     found::{Scheme, Sent},
     reasons::{NOT_BOUND, PROOF, UNAVAILABLE},
 };
@@ -16,39 +16,14 @@ use super::{
 /// Carries the proof.
 pub(super) static DPOP: HeaderName = HeaderName::from_static("dpop");
 
-/// Proofs that are remembered. More at a time are refused: what is not remembered could be sent again.
-const MOST_PROOFS: usize = 200_000;
-
 type Refused = (&'static Reason, String);
-
-/// Proofs that were shown, until they are too old to be shown again. All workers share them.
-#[derive(Debug, Default)]
-pub(super) struct Proofs(papaya::HashMap<[u8; 32], u64, RandomState>);
-
-impl Proofs {
-    /// Remembers a proof; `Some(false)` when it was there before, `None` when there is no room.
-    fn remember(&self, mark: [u8; 32], until: u64, now: u64) -> Option<bool> {
-        let proofs = self.0.pin();
-        if proofs.len() >= MOST_PROOFS {
-            proofs.retain(|_, until| *until > now);
-            if proofs.len() >= MOST_PROOFS {
-                return None;
-            }
-        }
-        let is_new = match proofs.try_insert(mark, until) {
-            Ok(_) => true,
-            Err(known) => *known.current <= now,
-        };
-        Some(is_new)
-    }
-}
 
 /// Whether the client has shown what the token is bound to.
 pub(super) fn check(
     exchange: &Exchange,
     sent: &Sent<'_>,
     facts: &TokenFacts,
-    proofs: &Proofs,
+    proofs: &Shown,
     now: Timestamp,
     window: Duration,
 ) -> Result<(), Refused> {
@@ -76,7 +51,7 @@ fn proven(
     exchange: &Exchange,
     sent: &Sent<'_>,
     thumbprint: &str,
-    proofs: &Proofs,
+    proofs: &Shown,
     now: Timestamp,
     window: Duration,
 ) -> Result<(), Refused> {

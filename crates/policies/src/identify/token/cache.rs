@@ -12,7 +12,7 @@ use std::{
 use aws_lc_rs::digest::{Context, SHA256};
 use engine::{
     Reason, Timestamp,
-    authorization_server::{AuthorizationServer, TokenFacts, TokenUse},
+    authorization_server::{AuthorizationServer, StillLive, TokenFacts, TokenUse},
 };
 use foldhash::fast::RandomState;
 use tokio::sync::Mutex;
@@ -47,6 +47,8 @@ pub(super) struct Known {
     pub fresh_until: Timestamp,
     /// What it says, or why it is refused.
     pub facts: Result<Arc<TokenFacts>, &'static Reason>,
+    /// Of a token that was issued inside.
+    pub local: Option<StillLive>,
 }
 
 impl Known {
@@ -55,7 +57,14 @@ impl Known {
         let most = if refused.is_final { REFUSED_FOR } else { UNANSWERED_FOR };
         let cache = server.introspection.as_ref().map_or(Duration::ZERO, |introspection| introspection.cache);
         let fresh_until = now.plus(cache.min(most));
-        Self { server: Arc::clone(server), version: 0, until: None, fresh_until, facts: Err(refused.reason) }
+        Self {
+            server: Arc::clone(server),
+            version: 0,
+            until: None,
+            fresh_until,
+            facts: Err(refused.reason),
+            local: None,
+        }
     }
 
     /// The same once the server has agreed.
@@ -72,6 +81,7 @@ impl Known {
         self.until.is_none_or(|until| now.seconds() < until)
             && now < self.fresh_until
             && (self.version == 0 || self.version == self.server.keys.version())
+            && self.local.as_ref().is_none_or(StillLive::holds)
             // A server that was changed is another one.
             && servers.iter().any(|server| Arc::ptr_eq(server, &self.server))
     }
@@ -157,6 +167,13 @@ impl Known {
         until: Option<u64>,
         facts: TokenFacts,
     ) -> Self {
-        Self { server: Arc::clone(server), version, until, fresh_until: FOREVER, facts: Ok(Arc::new(facts)) }
+        Self {
+            server: Arc::clone(server),
+            version,
+            until,
+            fresh_until: FOREVER,
+            facts: Ok(Arc::new(facts)),
+            local: None,
+        }
     }
 }

@@ -8,7 +8,7 @@ use engine::{
 };
 use jose::{Compact, Refusal, TokenForm, Why, form_of};
 
-use super::{cache::Known, reasons};
+use super::{cache::Known, local, reasons};
 use crate::identify::identifier::Finding;
 
 /// What comes of it.
@@ -92,8 +92,11 @@ pub(super) fn local(
             None => return Local::Refused { refusals, waiting, asking },
         },
         TokenForm::Opaque => {
+            if let Some(known) = local::opaque(servers, token, now, &mut refusals, &mut waiting) {
+                return Local::Accepted { known, others: refusals.text() };
+            }
             asking.extend(servers.iter().filter(|server| server.introspection.is_some()).cloned());
-            if asking.is_empty() {
+            if asking.is_empty() && refusals.list.is_empty() {
                 let detail = "it is no JSON Web Token, and no server can be asked about it".to_owned();
                 refusals.list.push((&reasons::MALFORMED, detail));
             }
@@ -129,7 +132,11 @@ pub(super) fn local(
         match server.verify(&compact, &claims, used_as, &published, now) {
             Ok(lifetime) => {
                 let facts = TokenFacts::of(Arc::clone(&server.name), claims, &server.claims);
-                let known = Known::verified(server, published.version, lifetime.until, facts);
+                let mut known = Known::verified(server, published.version, lifetime.until, facts);
+                if let Err(reason) = local::watch(&mut known, token) {
+                    refusals.add(server, reason, "it is revoked");
+                    return Local::Refused { refusals, waiting, asking };
+                }
                 return Local::Accepted { known, others: refusals.text() };
             }
             Err(Refusal { why, detail }) => {

@@ -6,6 +6,7 @@ mod binding;
 mod cache;
 mod check;
 mod found;
+mod local;
 mod reasons;
 mod scopes;
 #[cfg(test)]
@@ -23,8 +24,10 @@ use http::{HeaderName, HeaderValue, StatusCode, header::AUTHORIZATION};
 use model::Diagnostic;
 use tokio::time::timeout;
 
-use super::identifier::{Finding, Found, Identifier, Late};
-use binding::Proofs;
+use super::{
+    identifier::{Finding, Found, Identifier, Late},
+    replay::Shown,
+};
 use cache::Known;
 use check::{Local, Refusals};
 use found::Sent;
@@ -64,7 +67,7 @@ pub(super) struct ByToken {
     require_tls: bool,
     used_as: TokenUse,
     by: By,
-    proofs: Arc<Proofs>,
+    proofs: Arc<Shown>,
     clock: Clock,
 }
 
@@ -92,7 +95,7 @@ impl ByToken {
             require_tls: rule.require_tls,
             used_as: rule.used_as,
             by: rule.by,
-            proofs: cx.keep_shared_state("proofs of possession", Proofs::default),
+            proofs: cx.keep_shared_state("proofs of possession", Shown::default),
             clock: cx.clock(),
         })
     }
@@ -175,7 +178,11 @@ impl ByToken {
     async fn wait_for_keys(&self, exchange: &Exchange, servers: &[Arc<AuthorizationServer>]) -> bool {
         let fetcher = &exchange.snapshot.authorization_servers.fetcher;
         let now = self.clock.now();
-        let asked: Vec<_> = servers.iter().filter_map(|server| server.keys.ask(fetcher, now)).collect();
+        let of_others = |server: &Arc<AuthorizationServer>| match &server.local {
+            Some(local) => local.tokens()?.catch_up(),
+            None => server.keys.ask(fetcher, now),
+        };
+        let asked: Vec<_> = servers.iter().filter_map(of_others).collect();
         let any = !asked.is_empty();
         let all = async {
             for mut ended in asked {

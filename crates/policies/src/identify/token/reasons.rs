@@ -5,8 +5,8 @@ use http::StatusCode;
 use jose::Why;
 
 macro_rules! reasons {
-    ($($(#[$doc:meta])* $name:ident = $code:literal, $status:ident, $message:literal;)*) => {
-        $(pub static $name: Reason = Reason::new($code, StatusCode::$status, $message);)*
+    ($($name:ident = $code:literal, $status:ident $(.$more:ident)?, $message:literal;)*) => {
+        $(pub static $name: Reason = Reason::new($code, StatusCode::$status, $message)$(.$more())?;)*
         /// All of them.
         pub const REASONS: &[&Reason] = &[$(&$name),*];
     };
@@ -15,18 +15,18 @@ macro_rules! reasons {
 reasons! {
     AMBIGUOUS = "token_ambiguous", BAD_REQUEST, "The request has more than one token, or one in an odd form.";
     WITHOUT_TLS = "token_without_tls", UNAUTHORIZED, "The API takes tokens over TLS only.";
-    MALFORMED = "token_malformed", UNAUTHORIZED, "The token cannot be read.";
-    ALGORITHM = "token_algorithm", UNAUTHORIZED, "The token is signed or encrypted in a way that is not accepted.";
-    SIGNATURE = "token_signature", UNAUTHORIZED, "The signature of the token is not that of its issuer.";
-    TYPE = "token_type", UNAUTHORIZED, "The token is of another kind than the API asks for.";
+    MALFORMED = "token_malformed", UNAUTHORIZED.counted_as_guess, "The token cannot be read.";
+    ALGORITHM = "token_algorithm", UNAUTHORIZED.counted_as_guess, "The token is signed or encrypted in a way that is not accepted.";
+    SIGNATURE = "token_signature", UNAUTHORIZED.counted_as_guess, "The signature of the token is not that of its issuer.";
+    TYPE = "token_type", UNAUTHORIZED.counted_as_guess, "The token is of another kind than the API asks for.";
     EXPIRED = "token_expired", UNAUTHORIZED, "The token has expired.";
     NOT_YET = "token_not_yet_valid", UNAUTHORIZED, "The token is not valid yet.";
-    ISSUER = "token_issuer", UNAUTHORIZED, "The token is not of an authorization server that the API trusts.";
-    AUDIENCE = "token_audience", UNAUTHORIZED, "The token is for somebody else.";
-    CLAIMS = "token_claims", UNAUTHORIZED, "The token lacks something, or has something wrong.";
-    INACTIVE = "token_inactive", UNAUTHORIZED, "The authorization server does not know the token, or has revoked it.";
-    NOT_BOUND = "token_not_bound", UNAUTHORIZED, "The token is bound to a key or a certificate that the client did not show.";
-    PROOF = "token_proof", UNAUTHORIZED, "The proof that the client holds the key of the token is wrong.";
+    ISSUER = "token_issuer", UNAUTHORIZED.counted_as_guess, "The token is not of an authorization server that the API trusts.";
+    AUDIENCE = "token_audience", UNAUTHORIZED.counted_as_guess, "The token is for somebody else.";
+    CLAIMS = "token_claims", UNAUTHORIZED.counted_as_guess, "The token lacks something, or has something wrong.";
+    INACTIVE = "token_inactive", UNAUTHORIZED.counted_as_guess, "The authorization server does not know the token, or has revoked it.";
+    NOT_BOUND = "token_not_bound", UNAUTHORIZED.counted_as_guess, "The token is bound to a key or a certificate that the client did not show.";
+    PROOF = "token_proof", UNAUTHORIZED.counted_as_guess, "The proof that the client holds the key of the token is wrong.";
     SCOPE = "scope_insufficient", FORBIDDEN, "The token does not have a scope that the API asks for.";
     UNAVAILABLE = "token_check_unavailable", SERVICE_UNAVAILABLE, "The token cannot be checked at the moment. Try again later.";
 }

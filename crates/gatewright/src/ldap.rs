@@ -1,0 +1,305 @@
+//! A directory of users, asked over LDAP: searched by somebody who may, and a password is right when its user can bind
+//! with it.
+
+use std::{sync::Arc, time::Duration};
+
+use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, Scope, SearchEntry, ldap_escape};
+use manager::{Directory, DirectoryUser, Found};
+use model::{Diagnostic, ldap::LdapSettings};
+use rustls::ClientConfig;
+use tokio::sync::{Mutex, Semaphore};
+
+use crate::client;
+
+/// What a directory answers when the password is wrong (RFC 4511, 4.1.9).
+const INVALID_CREDENTIALS: u32 = 49;
+const SUCCESS: u32 = 0;
+/// Passwords that are looked at, at a time: each takes a connection.
+const CHECKS: usize = 8;
+
+/// A directory, as the settings say.
+pub(crate) struct LdapDirectory {
+    settings: LdapSettings,
+    tls: Arc<ClientConfig>,
+    /// A connection on which users are searched, by all who ask. Made again when it broke.
+    searching: Mutex<Option<Ldap>>,
+    checks: Semaphore,
+}
+
+impl LdapDirectory {
+    /// Checks the settings; nothing is sent yet.
+    pub(crate) fn new(settings: LdapSettings) -> Result<Self, Diagnostic> {
+        let wrong =
+            |key: &str, message: String| Diagnostic::error(format!("settings.manager.ldap.{key}"), message);
+        let (scheme, rest) = settings.url.split_once("://").unwrap_or(("", ""));
+        let host = rest.split(['/', '?']).next().unwrap_or_default();
+        if !matches!(scheme, "ldap" | "ldaps") || host.is_empty() || host.contains('@') {
+            return Err(wrong(
+                "url",
+                format!("found `{}`, expected ldaps://HOST or ldap://HOST", settings.url),
+            ));
+        }
+        if scheme == "ldaps" && settings.start_tls {
+            return Err(wrong(
+                "startTls",
+                "has no place beside ldaps://, which is TLS from the beginning".to_owned(),
+            ));
+        }
+        if scheme == "ldap" && !settings.start_tls && !is_here(host) {
+            let problem =
+                wrong("startTls", "missing, but passwords would go to another machine in clear".to_owned());
+            return Err(problem.help("set `startTls: true`, or use ldaps://"));
+        }
+        if settings.bind_dn.is_some() != settings.bind_password.is_some() {
+            return Err(wrong("bindPassword", "`bindDn` and `bindPassword` belong together".to_owned()));
+        }
+        if !settings.user_filter.contains("{user}") {
+            let problem = format!("found `{}`, expected a filter with {{user}}", settings.user_filter);
+            return Err(wrong("userFilter", problem));
+        }
+        for (key, filter) in [("userFilter", &settings.user_filter), ("groupFilter", &settings.group_filter)]
+        {
+            if ldap3::parse_filter(filled(filter, "a", "cn=a")).is_err() {
+                return Err(wrong(
+                    key,
+                    format!("found `{filter}`, expected a filter such as (uid={{user}})"),
+                ));
+            }
+        }
+        let tls = match &settings.ca_file {
+            Some(file) => client::trusting(file.as_ref()),
+            None => client::tls_config(),
+        };
+        let tls = tls.map_err(|error| wrong("caFile", error.to_string()))?;
+        Ok(Self { settings, tls, searching: Mutex::default(), checks: Semaphore::new(CHECKS) })
+    }
+
+    fn timeout(&self) -> Duration {
+        self.settings.timeout.get()
+    }
+
+    async fn connect(&self) -> Result<Ldap, String> {
+        let settings = LdapConnSettings::new()
+            .set_conn_timeout(self.timeout())
+            .set_config(Arc::clone(&self.tls))
+            .set_starttls(self.settings.start_tls);
+        // The handshake has no limit of its own there.
+        let connected = LdapConnAsync::with_settings(settings, &self.settings.url);
+        let connected = tokio::time::timeout(self.timeout(), connected).await;
+        let connected = connected.map_err(|_| "no connection in time".to_owned())?;
+        let (connection, ldap) = connected.map_err(told)?;
+        tokio::spawn(async move {
+            if let Err(error) = connection.drive().await {
+                tracing::debug!(%error, "a connection to the directory ended");
+            }
+        });
+        Ok(ldap)
+    }
+
+    /// A connection of somebody who may search.
+    async fn searcher(&self) -> Result<Ldap, String> {
+        let mut kept = self.searching.lock().await;
+        if let Some(ldap) = kept.as_mut()
+            && !ldap.is_closed()
+        {
+            return Ok(ldap.clone());
+        }
+        let mut ldap = self.connect().await?;
+        if let (Some(dn), Some(password)) = (&self.settings.bind_dn, &self.settings.bind_password) {
+            let password = password.expose().unwrap_or_default();
+            let bound = ldap.with_timeout(self.timeout()).simple_bind(dn, password).await.map_err(told)?;
+            if bound.rc != SUCCESS {
+                return Err(format!("settings.manager.ldap.bindDn is not let in: {}", bound.rc));
+            }
+        }
+        Ok(kept.insert(ldap).clone())
+    }
+
+    /// Searches, once more where the connection that was kept is of no use any more.
+    async fn search(&self, base: &str, filter: &str) -> Result<Vec<SearchEntry>, String> {
+        let mut again = true;
+        loop {
+            let mut ldap = self.searcher().await?;
+            let found =
+                ldap.with_timeout(self.timeout()).search(base, Scope::Subtree, filter, vec!["1.1"]).await;
+            let error = match found.and_then(ldap3::SearchResult::success) {
+                Ok((entries, _)) => {
+                    // Some are references to other directories, which are not asked.
+                    let entries =
+                        entries.into_iter().filter(|entry| !entry.is_ref() && !entry.is_intermediate());
+                    return Ok(entries.map(SearchEntry::construct).collect());
+                }
+                Err(error) => error,
+            };
+            if matches!(error, LdapError::LdapResult { .. }) || !again {
+                return Err(told(error));
+            }
+            *self.searching.lock().await = None;
+            again = false;
+        }
+    }
+
+    /// Where a user is. Whoever cannot be told from somebody else is nobody.
+    async fn place_of(&self, user: &str) -> Result<Option<String>, String> {
+        let filter = filled(&self.settings.user_filter, user, "");
+        let mut found = self.search(&self.settings.user_base, &filter).await?;
+        if found.len() > 1 {
+            tracing::warn!("settings.manager.ldap.userFilter finds {} entries for one name", found.len());
+            return Ok(None);
+        }
+        Ok(found.pop().map(|entry| entry.dn))
+    }
+
+    async fn groups_of(&self, user: &str, dn: &str) -> Result<Vec<String>, String> {
+        let Some(base) = &self.settings.group_base else { return Ok(Vec::new()) };
+        let filter = filled(&self.settings.group_filter, user, dn);
+        let found = self.search(base, &filter).await?;
+        let becomes = self
+            .settings
+            .groups
+            .iter()
+            .filter(|wanted| found.iter().any(|entry| is_same(&entry.dn, &wanted.dn)));
+        let mut groups: Vec<String> = becomes.map(|wanted| wanted.group.clone()).collect();
+        groups.dedup();
+        Ok(groups)
+    }
+
+    async fn user_at(&self, user: &str, dn: &str) -> Result<Option<DirectoryUser>, String> {
+        let groups = self.groups_of(user, dn).await?;
+        Ok((!groups.is_empty()).then(|| DirectoryUser { name: user.to_owned(), groups }))
+    }
+
+    /// Whether this is the password of whoever is there.
+    async fn binds(&self, dn: &str, password: &str) -> Result<bool, String> {
+        let Ok(_one_of_few) = self.checks.acquire().await else { return Ok(false) };
+        let mut ldap = self.connect().await?;
+        let bound = ldap.with_timeout(self.timeout()).simple_bind(dn, password).await.map_err(told)?;
+        // It has said what it was asked for, whether it hears this or not.
+        let _ = ldap.unbind().await;
+        match bound.rc {
+            SUCCESS => Ok(true),
+            INVALID_CREDENTIALS => Ok(false),
+            // Locked, expired and so on: the directory does not let them in.
+            code => {
+                tracing::info!(code, "the directory does not let a user in");
+                Ok(false)
+            }
+        }
+    }
+}
+
+impl Directory for LdapDirectory {
+    fn check<'a>(&'a self, user: &'a str, password: &'a str) -> Found<'a> {
+        Box::pin(async move {
+            let Some(dn) = self.place_of(user).await? else { return Ok(None) };
+            if password.is_empty() || !self.binds(&dn, password).await? {
+                return Ok(None);
+            }
+            self.user_at(user, &dn).await
+        })
+    }
+
+    fn find<'a>(&'a self, user: &'a str) -> Found<'a> {
+        Box::pin(async move {
+            let Some(dn) = self.place_of(user).await? else { return Ok(None) };
+            self.user_at(user, &dn).await
+        })
+    }
+}
+
+/// A filter with a name and a place in it, which cannot become a part of the filter (RFC 4515).
+fn filled(filter: &str, user: &str, dn: &str) -> String {
+    let mut filled = String::with_capacity(filter.len() + user.len() + dn.len());
+    let mut rest = filter;
+    while let Some(at) = rest.find('{') {
+        let (before, from) = rest.split_at(at);
+        filled.push_str(before);
+        let known = [("{user}", user), ("{dn}", dn)];
+        let Some((name, value)) = known.into_iter().find(|(name, _)| from.starts_with(name)) else {
+            filled.push('{');
+            rest = &from[1..];
+            continue;
+        };
+        filled.push_str(&ldap_escape(value));
+        rest = &from[name.len()..];
+    }
+    filled.push_str(rest);
+    filled
+}
+
+/// Names of places differ in case and in spaces around their parts.
+fn is_same(one: &str, other: &str) -> bool {
+    let parts = |text: &str| text.split(',').map(|part| part.trim().to_lowercase()).collect::<Vec<_>>();
+    parts(one) == parts(other)
+}
+
+fn is_here(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// What went wrong. Nothing of what was sent is in it.
+fn told(error: LdapError) -> String {
+    match error {
+        LdapError::LdapResult { result } => format!("it answered {}", result.rc),
+        LdapError::Timeout { .. } => "no answer in time".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_become_a_part_of_the_filter() {
+        for (user, expected) in [
+            ("ann", "(&(uid=ann)(cn={x}))"),
+            ("*", "(&(uid=\\2a)(cn={x}))"),
+            ("a)(uid=*", "(&(uid=a\\29\\28uid=\\2a)(cn={x}))"),
+            ("{dn}", "(&(uid={dn})(cn={x}))"),
+            ("a\\2a", "(&(uid=a\\5c2a)(cn={x}))"),
+        ] {
+            assert_eq!(filled("(&(uid={user})(cn={x}))", user, "cn=secret"), expected);
+        }
+    }
+
+    #[test]
+    fn places_are_compared_without_case_and_spaces() {
+        assert!(is_same("cn=Ops, ou=Groups,dc=example", "CN=ops,ou=groups,dc=Example"));
+        assert!(!is_same("cn=ops,dc=example", "cn=ops,dc=example,dc=com"));
+    }
+
+    #[test]
+    fn wrong_settings_are_told_where_they_are() {
+        let check = |change: serde_json::Value| {
+            let mut settings = serde_json::json!({
+                "url": "ldap://localhost:389", "userBase": "dc=a",
+                "groups": [{ "dn": "cn=a", "group": "a" }],
+            });
+            for (key, value) in change.as_object().unwrap() {
+                settings[key] = value.clone();
+            }
+            LdapDirectory::new(serde_json::from_value(settings).unwrap()).err().map(|problem| problem.path)
+        };
+        let path = |key: &str| Some(format!("settings.manager.ldap.{key}"));
+        for (change, expected) in [
+            (serde_json::json!({}), None),
+            (serde_json::json!({ "url": "http://a" }), path("url")),
+            (serde_json::json!({ "url": "ldap://me:secret@a" }), path("url")),
+            (serde_json::json!({ "url": "ldap://ldap.example.com" }), path("startTls")),
+            (serde_json::json!({ "url": "ldaps://ldap.example.com", "startTls": true }), path("startTls")),
+            (serde_json::json!({ "url": "ldap://ldap.example.com", "startTls": true }), None),
+            (serde_json::json!({ "url": "ldap://[::1]:389" }), None),
+            (serde_json::json!({ "bindDn": "cn=a" }), path("bindPassword")),
+            (serde_json::json!({ "userFilter": "(uid=ann)" }), path("userFilter")),
+            (serde_json::json!({ "userFilter": "(uid={user}" }), path("userFilter")),
+            (serde_json::json!({ "caFile": "/nowhere.pem" }), path("caFile")),
+        ] {
+            assert_eq!(check(change.clone()), expected, "{change}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The token endpoint (RFC 6749, 3.2).
+
+use std::net::SocketAddr;
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{ConnectInfo, State},
+    http::HeaderMap,
+    response::{IntoResponse, Response},
+};
+use model::oauth_client::GrantType;
+use store::assets::TokenOwner;
+
+use super::{Server, authenticate, form, respond};
+use crate::{
+    AuthorizationServer, LogIn,
+    clients::Client,
+    error::{OauthError, not_stored},
+    form::Form,
+    issue::{Grant, Issued, scopes},
+    secret,
+};
+
+pub async fn token(
+    State(server): Server,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    respond(answer(&server, from, &headers, &body).await)
+}
+
+async fn answer(
+    server: &AuthorizationServer,
+    from: SocketAddr,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Response, OauthError> {
+    let form = form(headers, body)?;
+    let client = authenticate::client(server, headers, &form).await?;
+    let named = form.needs("grant_type")?;
+    let known = GrantType::ALL.into_iter().find(|grant| grant.wire_name() == named);
+    let grant = known.filter(|grant| server.settings().grants.contains(grant)).ok_or_else(|| {
+        OauthError::new("unsupported_grant_type", "this way to a token does not exist here")
+    })?;
+    if !client.may(grant) {
+        return Err(OauthError::new("unauthorized_client", "the client may not take this way to a token"));
+    }
+    let issued = match grant {
+        GrantType::ClientCredentials => client_credentials(server, &client, &form).await?,
+        GrantType::Password => password(server, &client, &form, from).await?,
+        GrantType::RefreshToken => refresh(server, &client, &form).await?,
+    };
+    Ok(not_stored(Json(issued).into_response()))
+}
+
+async fn client_credentials(
+    server: &AuthorizationServer,
+    client: &Client,
+    form: &Form,
+) -> Result<Issued, OauthError> {
+    let scope = scopes(client, form.get("scope"))?;
+    let grant = Grant { client, user: None, scope: &scope, family: secret::id()?, may_refresh: false };
+    server.issue(grant).await
+}
+
+async fn password(
+    server: &AuthorizationServer,
+    client: &Client,
+    form: &Form,
+    from: SocketAddr,
+) -> Result<Issued, OauthError> {
+    let (user, password) = (form.needs("username")?, form.needs("password")?);
+    let scope = scopes(client, form.get("scope"))?;
+    let wrong = || OauthError::invalid_grant("the user or the password is wrong");
+    let person = match server.house.log_in(user, password, from.ip()).await? {
+        LogIn::Known(person) => person,
+        LogIn::Wrong => return Err(wrong()),
+        LogIn::Wait => return Err(OauthError::invalid_grant("too many passwords were wrong; wait a while")),
+        LogIn::MustChangePassword => {
+            return Err(OauthError::invalid_grant("the password has to be changed first"));
+        }
+    };
+    let grant =
+        Grant { client, user: Some(&person), scope: &scope, family: secret::id()?, may_refresh: true };
+    server.issue(grant).await
+}
+
+/// Each refresh token is good for once. Whoever shows one again has stolen it, or was stolen from: then all tokens that
+/// came from the same authorization end.
+async fn refresh(server: &AuthorizationServer, client: &Client, form: &Form) -> Result<Issued, OauthError> {
+    let wrong = || OauthError::invalid_grant("the refresh token is not known, or is over");
+    let hash = secret::hash(form.needs("refresh_token")?);
+    let token = server.store.token(&hash).await?.filter(|token| token.kind == "refresh").ok_or_else(wrong)?;
+    if token.client != client.doc.id {
+        return Err(wrong());
+    }
+    let now = server.house.now();
+    if token.revoked_at.is_some() || token.expires_at.is_some_and(|at| at <= now) {
+        return Err(wrong());
+    }
+    if token.used_at.is_some() {
+        server.stolen(&token.family, &client.doc.id).await?;
+        return Err(wrong());
+    }
+    // The user may be gone, or somebody else of that name.
+    let person = token.user.as_deref().and_then(|user| server.house.person(user));
+    let Some(person) = person.filter(|person| token.document_subject().as_deref() == Some(&*person.id))
+    else {
+        server.revoke(TokenOwner::Family(&token.family)).await?;
+        return Err(wrong());
+    };
+    let whole: Vec<String> = token.scope.split_ascii_whitespace().map(str::to_owned).collect();
+    let scope = match form.get("scope") {
+        None => whole.clone(),
+        Some(text) => {
+            let asked: Vec<String> = text.split_ascii_whitespace().map(str::to_owned).collect();
+            if asked.iter().any(|scope| !whole.contains(scope)) {
+                return Err(OauthError::new("invalid_scope", "a scope was not granted before"));
+            }
+            asked
+        }
+    };
+    let grant =
+        Grant { client, user: Some(&person), scope: &scope, family: token.family.clone(), may_refresh: true };
+    match server.issue_from(grant, Some(&token)).await? {
+        Some(issued) => Ok(issued),
+        None => {
+            server.stolen(&token.family, &client.doc.id).await?;
+            Err(wrong())
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Making tokens: what they say, how long they count, and what is kept of them.
+
+use model::oauth_client::{GrantType, TokenFormat};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use store::assets::{OauthToken, TokenOwner};
+
+use crate::{
+    AuthorizationServer, Live, Person, ServerError, clients::Client, error::OauthError, micros, secret,
+};
+
+/// So that tokens are recognised where they should not be.
+const ACCESS: &str = "gwa_";
+const REFRESH: &str = "gwr_";
+
+/// What is granted.
+pub struct Grant<'a> {
+    pub client: &'a Client,
+    /// `None` when the client acts for itself.
+    pub user: Option<&'a Person>,
+    pub scope: &'a [String],
+    /// All tokens that come from one authorization.
+    pub family: String,
+    pub may_refresh: bool,
+}
+
+/// What the client gets (RFC 6749, 5.1).
+#[derive(Serialize)]
+pub struct Issued {
+    access_token: String,
+    token_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_in: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
+    scope: String,
+}
+
+/// The scopes that are asked for, when the client may. Nothing is granted that nobody asked for.
+pub fn scopes(client: &Client, asked: Option<&str>) -> Result<Vec<String>, OauthError> {
+    let mut scopes: Vec<String> = Vec::new();
+    for scope in asked.unwrap_or_default().split(' ').filter(|scope| !scope.is_empty()) {
+        if !client.doc.scopes.iter().any(|known| known == scope) {
+            return Err(OauthError::new("invalid_scope", "the client may not ask for one of the scopes"));
+        }
+        if !scopes.iter().any(|known| known == scope) {
+            scopes.push(scope.to_owned());
+        }
+    }
+    Ok(scopes)
+}
+
+impl AuthorizationServer {
+    /// Issues tokens.
+    pub(crate) async fn issue(&self, grant: Grant<'_>) -> Result<Issued, OauthError> {
+        let issued = self.issue_from(grant, None).await?;
+        issued.ok_or_else(|| OauthError::invalid_grant("what was allowed has been revoked"))
+    }
+
+    /// The same in exchange for a refresh token; `None` when it was used before, or everything of its family is revoked.
+    pub(crate) async fn issue_from(
+        &self,
+        grant: Grant<'_>,
+        from: Option<&OauthToken>,
+    ) -> Result<Option<Issued>, OauthError> {
+        let doc = &grant.client.doc;
+        let now = self.house.now();
+        let lifetime = doc.access_token_lifetime.unwrap_or(self.settings.access_token_lifetime).get();
+        let scope = grant.scope.join(" ");
+        let id = secret::id()?;
+        let expires_at = lifetime.map(|lifetime| now.saturating_add(micros(lifetime)));
+        let access_token = match doc.token_format.unwrap_or(self.settings.token_format) {
+            TokenFormat::Opaque => format!("{ACCESS}{}", secret::random()?),
+            TokenFormat::Jwt => {
+                let live = Live::new(&doc.id, &scope, grant.user.map(|user| &*user.name), now, expires_at);
+                let mut claims = self.claims(&live, grant.user.map(|user| &*user.id));
+                claims.insert("jti".into(), id.as_str().into());
+                let signing = self.keys.signing()?;
+                signing.sign("at+jwt", &Value::Object(claims)).ok_or(ServerError::Randomness)?
+            }
+        };
+        let row = |hash, id, kind: &str, expires_at, document| OauthToken {
+            hash,
+            id,
+            kind: kind.to_owned(),
+            family: grant.family.clone(),
+            client: doc.id.clone(),
+            application: grant.client.application.to_string(),
+            user: grant.user.map(|user| user.name.clone()),
+            scope: scope.clone(),
+            issued_at: now,
+            expires_at,
+            used_at: None,
+            revoked_at: None,
+            number: 0,
+            document,
+        };
+        let subject = grant.user.map(|user| user.id.as_str());
+        let document = json!({ "sub": subject }).to_string();
+        let mut rows = vec![row(secret::hash(&access_token), id, "access", expires_at, document)];
+        let mut refresh_token = None;
+        let left = match from {
+            // How often it is still possible, if there is a limit.
+            Some(before) => before.document_left().map(|left| left.saturating_sub(1)),
+            None => doc.refresh_limit.or(self.settings.refresh_limit).map(|limit| u64::from(limit.get())),
+        };
+        let allowed = doc.grant_types.contains(&GrantType::RefreshToken)
+            && self.settings.grants.contains(&GrantType::RefreshToken);
+        if grant.may_refresh && allowed && left != Some(0) {
+            let token = format!("{REFRESH}{}", secret::random()?);
+            let lifetime = doc.refresh_token_lifetime.unwrap_or(self.settings.refresh_token_lifetime).get();
+            let expires_at = lifetime.map(|lifetime| now.saturating_add(micros(lifetime)));
+            let document = json!({ "sub": subject, "left": left }).to_string();
+            let mut refresh = row(secret::hash(&token), secret::id()?, "refresh", expires_at, document);
+            // A narrower access token does not make the rest of what was allowed narrower.
+            if let Some(before) = from {
+                refresh.scope.clone_from(&before.scope);
+            }
+            rows.push(refresh);
+            refresh_token = Some(token);
+        }
+        let used = from.map(|before| (before.hash.as_str(), now));
+        if !self.store.put_tokens(&rows, used).await? {
+            return Ok(None);
+        }
+        // Whoever gets a token may use it at once.
+        self.index.catch_up(&self.store, now).await?;
+        Ok(Some(Issued {
+            access_token,
+            token_type: "Bearer",
+            expires_in: lifetime.map(|lifetime| lifetime.as_secs()),
+            refresh_token,
+            scope,
+        }))
+    }
+
+    /// Claims of an access token (RFC 9068, 2.2), also for those that say nothing themselves.
+    pub fn claims(&self, token: &Live, subject: Option<&str>) -> Map<String, Value> {
+        let audience = self.settings.audience.as_ref().unwrap_or(&self.settings.issuer);
+        let mut claims = Map::new();
+        claims.insert("iss".into(), self.settings.issuer.as_str().into());
+        claims.insert("aud".into(), audience.as_str().into());
+        claims.insert("sub".into(), subject.or(token.user.as_deref()).unwrap_or(&token.client).into());
+        claims.insert("client_id".into(), (*token.client).into());
+        if let Some(user) = &token.user {
+            claims.insert("username".into(), (**user).into());
+        }
+        if !token.scope.is_empty() {
+            claims.insert("scope".into(), (*token.scope).into());
+        }
+        claims.insert("iat".into(), token.issued_at.into());
+        if let Some(expires_at) = token.expires_at {
+            claims.insert("exp".into(), expires_at.into());
+        }
+        claims
+    }
+
+    /// A refresh token was shown a second time.
+    pub(crate) async fn stolen(&self, family: &str, client: &str) -> Result<(), OauthError> {
+        tracing::warn!(
+            client,
+            "a refresh token was shown again; what came from the same authorization is revoked"
+        );
+        self.revoke(TokenOwner::Family(family)).await?;
+        Ok(())
+    }
+}

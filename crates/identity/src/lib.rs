@@ -1,0 +1,208 @@
+//! The internal authorization server: OAuth 2.0 for the applications of the gateway. Tokens are kept
+//! in the store by their hashes, and all that count in the memory of each node.
+//!
+//! Who users are, how keys are encrypted and who listens to changes of keys is left to others ([`House`]).
+
+mod clients;
+mod error;
+mod form;
+mod http;
+mod index;
+mod issue;
+mod keys;
+mod secret;
+
+use std::{
+    net::IpAddr,
+    pin::Pin,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use model::{ConfigDoc, oauth_client::AuthorizationServerSettings};
+use store::{
+    StoreError,
+    assets::{OauthStore, TokenOwner},
+};
+use tokio::{sync::Notify, task::JoinHandle};
+
+pub use http::router;
+pub use index::{Index, Live};
+
+use clients::{Client, Clients};
+use keys::KeyRing;
+
+/// What takes a while.
+pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Somebody who can log in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    pub name: String,
+    /// Stays when the user is renamed, and is never given to somebody else.
+    pub id: String,
+}
+
+/// What came of a name and a password.
+#[derive(Debug)]
+pub enum LogIn {
+    Known(Box<Person>),
+    Wrong,
+    /// Too many were wrong.
+    Wait,
+    /// The password has to be changed first.
+    MustChangePassword,
+}
+
+/// What is around the server.
+pub trait House: Send + Sync {
+    /// Microseconds since 1970.
+    fn now(&self) -> u64;
+    /// Encrypts the private part of a key.
+    fn seal<'a>(&'a self, id: &'a str, clear: &'a str) -> Later<'a, Result<String, String>>;
+    fn open<'a>(&'a self, id: &'a str, sealed: &'a str) -> Later<'a, Result<String, String>>;
+    /// A user by the name, who can log in now.
+    fn person(&self, user: &str) -> Option<Person>;
+    fn log_in<'a>(
+        &'a self,
+        user: &'a str,
+        password: &'a str,
+        address: IpAddr,
+    ) -> Later<'a, Result<LogIn, StoreError>>;
+}
+
+/// Hears of the public keys before anything is signed with a new one: a JWK Set.
+pub type OnKeys = Box<dyn Fn(&str) + Send + Sync>;
+
+/// Why something could not be done, by no fault of the client.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    #[error("a signing key cannot be used: {0}")]
+    Key(String),
+    #[error("there is no randomness")]
+    Randomness,
+}
+
+/// The authorization server of a node.
+pub struct AuthorizationServer {
+    settings: AuthorizationServerSettings,
+    store: OauthStore,
+    house: Box<dyn House>,
+    keys: KeyRing,
+    clients: RwLock<Arc<Clients>>,
+    pub index: Arc<Index>,
+    look: Notify,
+}
+
+/// Nodes that hear nothing look this often.
+const SLOW_POLL: Duration = Duration::from_secs(5);
+/// Soonest after a failure.
+const RETRY: Duration = Duration::from_millis(500);
+
+impl AuthorizationServer {
+    /// Reads keys and tokens; makes a key where there is none.
+    pub async fn open(
+        settings: AuthorizationServerSettings,
+        store: OauthStore,
+        house: Box<dyn House>,
+        on_keys: OnKeys,
+        is_shared: bool,
+    ) -> Result<Arc<Self>, ServerError> {
+        let keys = KeyRing::new(settings.signing_algorithm, on_keys);
+        keys.open(&store, &*house, settings.key_overlap.get()).await?;
+        let index = Arc::new(Index::new(is_shared));
+        index.catch_up(&store, house.now()).await?;
+        Ok(Arc::new(Self {
+            settings,
+            store,
+            house,
+            keys,
+            clients: RwLock::default(),
+            index,
+            look: Notify::new(),
+        }))
+    }
+
+    /// Takes over the clients of a configuration that is served.
+    pub fn take(&self, config: &ConfigDoc) {
+        *self.clients.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Clients::of(config));
+    }
+
+    fn client(&self, id: &str) -> Option<Arc<Client>> {
+        self.clients.read().unwrap_or_else(PoisonError::into_inner).get(id)
+    }
+
+    pub fn settings(&self) -> &AuthorizationServerSettings {
+        &self.settings
+    }
+
+    /// Has the index look for what other nodes have done.
+    pub fn look(&self) {
+        self.look.notify_one();
+    }
+
+    /// Follows what becomes of tokens and keys, here and elsewhere, and deletes what has expired.
+    pub fn follow(self: &Arc<Self>) -> JoinHandle<()> {
+        let server = Arc::clone(self);
+        tokio::spawn(async move {
+            let mut changes = server.store.follow();
+            let mut cleaned = server.house.now();
+            loop {
+                changes.borrow_and_update();
+                let now = server.house.now();
+                if let Err(error) = server.follow_once(now).await {
+                    tracing::warn!(%error, "what became of tokens could not be read");
+                    tokio::time::sleep(RETRY).await;
+                    continue;
+                }
+                if now.saturating_sub(cleaned) >= micros(server.settings.clean_up_every.get()) {
+                    cleaned = now;
+                    if let Err(error) = server.clean_up().await {
+                        tracing::warn!(%error, "expired tokens could not be deleted");
+                    }
+                }
+                tokio::select! {
+                    changed = changes.changed() => if changed.is_err() { return },
+                    () = server.look.notified() => {}
+                    () = tokio::time::sleep(SLOW_POLL) => {}
+                }
+            }
+        })
+    }
+
+    async fn follow_once(&self, now: u64) -> Result<(), ServerError> {
+        // Whoever waits for this pass finds the key, too, that the token it has was signed with.
+        self.keys.load(&self.store, &*self.house).await?;
+        Ok(self.index.catch_up(&self.store, now).await?)
+    }
+
+    /// Deletes expired tokens; says how many.
+    pub async fn clean_up(&self) -> Result<u64, ServerError> {
+        let now = self.house.now();
+        self.index.forget_expired(now / 1_000_000);
+        Ok(self.store.clean_up(now).await?)
+    }
+
+    /// Signs with a new key from now on. The one before goes on being published for a while.
+    pub async fn rotate_key(&self) -> Result<String, ServerError> {
+        self.keys.add(&self.store, &*self.house, self.settings.key_overlap.get(), false).await?;
+        Ok(self.keys.signing()?.id().to_owned())
+    }
+
+    /// Revokes tokens, here at once and elsewhere as soon as they hear of it; says how many.
+    pub async fn revoke(&self, owner: TokenOwner<'_>) -> Result<u64, ServerError> {
+        let revoked = self.store.revoke(owner, self.house.now()).await?;
+        self.index.catch_up(&self.store, self.house.now()).await?;
+        Ok(revoked)
+    }
+
+    pub fn store(&self) -> &OauthStore {
+        &self.store
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,111 @@
+//! What the internal authorization server gets from the manager: users, the vault, the clock.
+
+use std::{
+    net::IpAddr,
+    sync::{Arc, Weak},
+};
+
+use identity::{AuthorizationServer, House, Later, LogIn, OnKeys, Person, ServerError};
+use model::{UserDoc, oauth_client::AuthorizationServerSettings};
+use store::StoreError;
+
+use crate::{
+    ChangeError, Manager,
+    access::{Checked, Credentials},
+    kind,
+};
+
+/// What the private part of a signing key belongs to.
+const SIGNING_KEY: &str = "signing key";
+
+impl Manager {
+    /// Opens the internal authorization server; the admin API knows it from now on.
+    pub async fn open_authorization_server(
+        self: &Arc<Self>,
+        settings: AuthorizationServerSettings,
+        on_keys: OnKeys,
+    ) -> Result<Arc<AuthorizationServer>, ServerError> {
+        let house = Box::new(Home(Arc::downgrade(self)));
+        let store = self.store.oauth();
+        let server =
+            AuthorizationServer::open(settings, store, house, on_keys, self.store.is_shared()).await?;
+        let _ = self.oauth.set(Arc::clone(&server));
+        Ok(server)
+    }
+
+    fn person(&self, user: &str) -> Option<Person> {
+        let assets = self.assets();
+        let held = assets.get(kind("user")?, user).filter(|held| held.parsed.name == user)?;
+        let doc = held.parsed.typed.downcast_ref::<UserDoc>().filter(|user| !user.locked)?;
+        Some(Person { name: doc.name.clone(), id: held.id.clone() })
+    }
+
+    async fn log_in(&self, user: &str, password: &str, address: IpAddr) -> Result<LogIn, ChangeError> {
+        let credentials = Credentials::Password { user: user.to_owned(), password: password.to_owned() };
+        Ok(match self.check(&credentials, address).await? {
+            Checked::Known(who) if who.must_change_password => LogIn::MustChangePassword,
+            Checked::Known(who) => match self.person(&who.user) {
+                Some(person) => LogIn::Known(Box::new(person)),
+                None => LogIn::Wrong,
+            },
+            Checked::Wrong => {
+                self.record_failed_login(user, address).await;
+                LogIn::Wrong
+            }
+            Checked::Wait => LogIn::Wait,
+            Checked::Away => return Err(ChangeError::Busy),
+        })
+    }
+}
+
+/// The manager, unless it is gone.
+struct Home(Weak<Manager>);
+
+impl House for Home {
+    fn now(&self) -> u64 {
+        self.0.upgrade().map_or(0, |manager| manager.now())
+    }
+
+    fn seal<'a>(&'a self, id: &'a str, clear: &'a str) -> Later<'a, Result<String, String>> {
+        Box::pin(async move {
+            let manager = self.0.upgrade().ok_or("the manager is gone")?;
+            let vault = Arc::clone(&manager.assets().vault);
+            let prepared = vault.prepare(&manager.store, manager.now()).await;
+            prepared.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+            vault.seal([SIGNING_KEY, id, ""], clear).map_err(|error| error.to_string())
+        })
+    }
+
+    fn open<'a>(&'a self, id: &'a str, sealed: &'a str) -> Later<'a, Result<String, String>> {
+        Box::pin(async move {
+            let manager = self.0.upgrade().ok_or("the manager is gone")?;
+            let vault = Arc::clone(&manager.assets().vault);
+            if !vault.knows(sealed) {
+                // Another node has made the data key.
+                vault.load(&manager.store).await.map_err(|error| error.to_string())?;
+            }
+            vault.open([SIGNING_KEY, id, ""], sealed).map_err(|error| error.to_string())
+        })
+    }
+
+    fn person(&self, user: &str) -> Option<Person> {
+        self.0.upgrade()?.person(user)
+    }
+
+    fn log_in<'a>(
+        &'a self,
+        user: &'a str,
+        password: &'a str,
+        address: IpAddr,
+    ) -> Later<'a, Result<LogIn, StoreError>> {
+        Box::pin(async move {
+            let Some(manager) = self.0.upgrade() else { return Ok(LogIn::Wait) };
+            match manager.log_in(user, password, address).await {
+                Ok(found) => Ok(found),
+                Err(ChangeError::Store(error)) => Err(error),
+                // Nothing else can go wrong where nothing is changed.
+                Err(_) => Ok(LogIn::Wait),
+            }
+        })
+    }
+}

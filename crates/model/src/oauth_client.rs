@@ -1,0 +1,242 @@
+//! Clients of the internal authorization server: what applications show that they are who they say.
+
+use std::{fmt, net::SocketAddr, num::NonZeroU32, str::FromStr};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde_json::Value;
+
+use crate::{Duration, authorization_server::TokenAlgorithm};
+
+/// The internal authorization server (OAuth 2.0). Its clients are in `oauthClients` of applications;
+/// users have their passwords of the manager. It needs the manager.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AuthorizationServerSettings {
+    /// URL that tokens name as `iss`, and under which clients reach the server: https, or http on loopback. The paths of
+    /// the server begin with the path of this URL.
+    pub issuer: String,
+    /// IP address and port that the server listens on, without TLS: publish it as an API of the gateway, or put TLS in
+    /// front.
+    #[serde(default = "default_address")]
+    #[schemars(with = "String")]
+    pub address: SocketAddr,
+    /// Claim `aud` of access tokens. Default: the issuer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audience: Option<String>,
+    /// What access tokens are like. Clients may say otherwise.
+    #[serde(default)]
+    pub token_format: TokenFormat,
+    /// What JSON Web Tokens are signed with: any but HS256, HS384 and HS512.
+    #[serde(default = "default_algorithm")]
+    pub signing_algorithm: TokenAlgorithm,
+    /// How long a retired signing key goes on being published. At least as long as a token lasts.
+    #[serde(default = "default_overlap")]
+    pub key_overlap: Duration,
+    /// How long an access token counts, or `never` for no end, which is for opaque tokens only.
+    #[serde(default = "default_access")]
+    pub access_token_lifetime: TokenLifetime,
+    /// How long a refresh token counts, or `never` for no end. Each refresh gives a new one.
+    #[serde(default = "default_refresh")]
+    pub refresh_token_lifetime: TokenLifetime,
+    /// How often what a user has allowed may be refreshed. Default: without limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_limit: Option<NonZeroU32>,
+    /// Ways to a token that are open. A client has to be allowed them, too. Default: all but `password`.
+    #[serde(default = "default_grants")]
+    pub grants: Vec<GrantType>,
+    /// How often expired tokens are deleted.
+    #[serde(default = "default_clean_up")]
+    pub clean_up_every: Duration,
+}
+
+fn default_address() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 9082))
+}
+
+fn default_algorithm() -> TokenAlgorithm {
+    TokenAlgorithm::RS256
+}
+
+fn default_overlap() -> Duration {
+    Duration::from_secs(86_400)
+}
+
+fn default_access() -> TokenLifetime {
+    TokenLifetime::For(Duration::from_secs(3_600))
+}
+
+fn default_refresh() -> TokenLifetime {
+    TokenLifetime::For(Duration::from_secs(30 * 86_400))
+}
+
+fn default_grants() -> Vec<GrantType> {
+    GrantType::ALL.into_iter().filter(|grant| *grant != GrantType::Password).collect()
+}
+
+fn default_clean_up() -> Duration {
+    Duration::from_secs(3_600)
+}
+
+/// What access tokens are like.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum TokenFormat {
+    /// Random text that says nothing. Only the gateway, and whoever asks it, knows what it stands for.
+    #[default]
+    Opaque,
+    /// A signed JSON Web Token (RFC 9068), which everybody with the public key can read and verify.
+    Jwt,
+}
+
+/// A way to a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum GrantType {
+    /// The client acts for itself.
+    ClientCredentials,
+    /// A refresh token gives new tokens.
+    RefreshToken,
+    /// The client passes a user's password on. It sees it: only for old clients of one's own.
+    Password,
+}
+
+impl GrantType {
+    pub const ALL: [Self; 3] = [Self::ClientCredentials, Self::RefreshToken, Self::Password];
+
+    /// As requests name it in `grant_type`.
+    pub fn wire_name(self) -> &'static str {
+        match self {
+            Self::ClientCredentials => "client_credentials",
+            Self::RefreshToken => "refresh_token",
+            Self::Password => "password",
+        }
+    }
+}
+
+/// How long a token counts: a length of time, or `never` for no end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenLifetime {
+    For(Duration),
+    /// It never expires.
+    Never,
+}
+
+impl TokenLifetime {
+    /// `None` for no end.
+    pub fn get(self) -> Option<std::time::Duration> {
+        match self {
+            Self::For(duration) => Some(duration.get()),
+            Self::Never => None,
+        }
+    }
+}
+
+impl fmt::Display for TokenLifetime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::For(duration) => duration.fmt(f),
+            Self::Never => f.write_str("never"),
+        }
+    }
+}
+
+impl FromStr for TokenLifetime {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "never" => Ok(Self::Never),
+            text => text.parse().map(Self::For).map_err(|problem: String| format!("{problem}, or never")),
+        }
+    }
+}
+
+impl Serialize for TokenLifetime {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for TokenLifetime {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+impl JsonSchema for TokenLifetime {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "TokenLifetime".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "pattern": "^([0-9]+(ms|s|m|h|d|w)|never)$",
+            "description": "A number with a unit: ms, s, m, h, d or w; or `never` for no end.",
+            "examples": ["1h", "never"],
+        })
+    }
+}
+
+/// A client of the internal authorization server, by which an application gets tokens. A token that it gets identifies
+/// the application, for rules of type `oauth2Token`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OauthClientDoc {
+    /// Client id, unique among all applications: letters, digits and `-._~`.
+    pub id: String,
+    /// How the client proves who it is.
+    #[serde(default)]
+    pub authentication: ClientAuthentication,
+    /// Secrets, as hashes. Two live ones allow a rotation without interruption.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<ClientSecretDoc>,
+    /// JWK Set with the public keys of a client with `privateKeyJwt`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<Value>,
+    /// Ways to a token that it may take.
+    #[serde(default = "default_client_grants")]
+    pub grant_types: Vec<GrantType>,
+    /// Scopes that it may ask for. A token has those that were asked for, and no others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
+    /// Instead of what the settings say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_format: Option<TokenFormat>,
+    /// Instead of what the settings say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_token_lifetime: Option<TokenLifetime>,
+    /// Instead of what the settings say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_token_lifetime: Option<TokenLifetime>,
+    /// Instead of what the settings say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_limit: Option<NonZeroU32>,
+}
+
+fn default_client_grants() -> Vec<GrantType> {
+    vec![GrantType::ClientCredentials]
+}
+
+/// How a client proves who it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ClientAuthentication {
+    /// With one of its secrets, in `Authorization: Basic` or in the form.
+    #[default]
+    ClientSecret,
+    /// With a JSON Web Token that it signs (RFC 7523).
+    PrivateKeyJwt,
+}
+
+/// A secret of a client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ClientSecretDoc {
+    /// `sha256:` and 64 hexadecimal digits of a long random text, as `gatewright key` prints it.
+    pub hash: String,
+    /// RFC 3339 time after which the secret is refused. Default: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+}
