@@ -176,7 +176,7 @@ function objectType(cx: Context, schema: Json, indent: string, depth: number): s
 }
 
 function method(cx: Context, endpoint: Endpoint, taken: Set<string>): string {
-  const words = identifier(endpoint.operationId ?? `${endpoint.method} ${endpoint.path}`);
+  const words = identifier(endpoint.operationId ?? `${endpoint.method.toLowerCase()} ${endpoint.path}`);
   const name = free(`${words[0]?.toLowerCase()}${words.slice(1)}`, taken);
   const own = endpoint.parameters.filter((one) => one.in !== 'cookie');
   const names = new Map<Parameter, string>();

@@ -6,6 +6,8 @@ const SCHEMES = ['https:', 'http:', 'mailto:', 'tel:'];
 export function linkTo(href: string): string | undefined {
   const wanted = href.trim();
   if (wanted.startsWith('#')) return wanted;
+  // Browsers take it for `/`, and with it a path for another host.
+  if (wanted.includes('\\')) return undefined;
   try {
     // Somewhere else than where pages are: what has no scheme of its own gets that one.
     const url = new URL(wanted, 'relative://portal/');
