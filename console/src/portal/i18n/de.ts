@@ -117,6 +117,13 @@ export const de: Record<PortalKey, string> = {
   'keys.title': 'API-Schlüssel',
   'keys.unused': 'Nie benutzt',
   'keys.used': 'Zuletzt benutzt {when}',
+  'life.blocked': 'Gesperrt',
+  'life.blockedText': 'Niemand kann diese API zurzeit aufrufen.',
+  'life.deprecated': 'Veraltet',
+  'life.deprecatedText':
+    'Diese API wird abgeschaltet. Neue Abonnements gibt es nicht; nehmen Sie eine andere Version oder API.',
+  'life.preReleased': 'Vorabversion',
+  'life.retires': 'Abgeschaltet wird sie am {day}.',
   'login.about': 'Melden Sie sich an, um APIs zu abonnieren und Ihre Anwendungen zu verwalten.',
   'login.new': 'Neu hier?',
   'login.title': 'Anmelden',

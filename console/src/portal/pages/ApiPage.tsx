@@ -8,6 +8,7 @@ import { ProblemBox } from '../../parts/ProblemBox';
 import { type ApiDetail, apiQuery } from '../api/portal';
 import { type PortalKey, usePortalTexts } from '../i18n';
 import { apiPath, useAddress, useGo } from '../links';
+import { LifeBadge, LifeNote } from '../parts/Life';
 import { NotFound } from '../parts/NotFound';
 import { Head, Page } from '../parts/Page';
 import { Stars } from '../parts/Stars';
@@ -78,6 +79,7 @@ function Api({ api }: { api: ApiDetail }) {
         badge={
           <>
             <Version api={api} />
+            <LifeBadge api={api} />
             {api.visibility === 'restricted' && (
               <Badge variant="light" color="orange" tt="none">
                 {p('api.restricted')}
@@ -118,6 +120,7 @@ function Api({ api }: { api: ApiDetail }) {
           </Downloads>
         )}
       </Head>
+      <LifeNote api={api} />
       <Tabs value={current} onChange={open} keepMounted={false}>
         <Tabs.List mb="xl" style={{ overflowX: 'auto', flexWrap: 'nowrap' }}>
           {tabs.map((tab) => (

@@ -4,6 +4,7 @@ import type { ApiSummary } from '../api/portal';
 import { usePortalTexts } from '../i18n';
 import { apiPath, Link } from '../links';
 import classes from './ApiCard.module.css';
+import { LifeBadge } from './Life';
 import { Stars } from './Stars';
 
 export function ApiCards({ apis }: { apis: ApiSummary[] }) {
@@ -47,6 +48,7 @@ function ApiCard({ api }: { api: ApiSummary }) {
       <Group justify="space-between" gap="xs">
         <Stars rating={api.rating} />
         <Group gap={6}>
+          <LifeBadge api={api} />
           {api.visibility === 'restricted' && (
             <Badge variant="light" color="orange" tt="none">
               {p('api.restricted')}

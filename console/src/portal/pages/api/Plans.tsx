@@ -6,6 +6,7 @@ import { useState } from 'react';
 import { type ApiDetail, applicationsQuery, type Plan } from '../../api/portal';
 import { usePortalTexts } from '../../i18n';
 import { apiPath, applicationPath, Link } from '../../links';
+import { takesSubscriptions } from '../../parts/Life';
 import { limitsOf } from '../../parts/limits';
 import { SubscriptionState } from '../../parts/SubscriptionState';
 import { useUser } from '../../visitor';
@@ -91,7 +92,7 @@ function PlanCard({ api, plan, onWanted }: { api: ApiDetail; plan: Plan; onWante
           {p('plans.signIn')}
         </Button>
       ) : (
-        <Button onClick={onWanted} aria-label={label}>
+        <Button onClick={onWanted} aria-label={label} disabled={!takesSubscriptions(api)}>
           {p(plan.approval ? 'plans.ask' : 'plans.subscribe')}
         </Button>
       )}
