@@ -230,7 +230,8 @@ test('an API is rated and commented on, and comments are text', async () => {
   const { page } = at;
   await enter(page, 'ann');
   await page.goto(`${gateway.admin}/portal/apis/Orders%3A1.0?tab=discussion`);
-  await page.getByRole('radio', { name: '4 of 5 stars' }).dispatchEvent('click');
+  await page.getByRole('radio', { name: '4 of 5 stars' }).focus();
+  await page.keyboard.press('Enter');
   await page.getByRole('img', { name: '4 / 5, 1 rating' }).waitFor();
   await page.getByLabel('Your comment').fill('Works <b>well</b>');
   await page.getByRole('button', { name: 'Send comment' }).click();
