@@ -45,7 +45,7 @@ test('the look is changed with a preview, and the portal has it', async () => {
   const { page } = at;
   await page.goto(`${gateway.admin}/console/portal?tab=look`);
   await page.getByLabel('Headline').fill('Ahoy, builders');
-  await page.getByLabel('Colour').fill('#a21caf');
+  await page.getByLabel('Colour', { exact: true }).fill('#a21caf');
   await page.getByRole('heading', { name: 'Ahoy, builders' }).waitFor();
   await accessible(page, 'look');
   await picture(page, 'portal-look');

@@ -112,7 +112,7 @@ test('somebody signs up, is approved, subscribes, takes a key and makes the firs
   await trial.getByRole('button', { name: 'Send request' }).click();
   const answer = trial.getByRole('status', { name: 'Answer' });
   await answer.getByText('200').waitFor();
-  await answer.getByText('"/orders/v1/orders/7"').waitFor();
+  await answer.getByText('"path": "/orders/7"').waitFor();
   await accessible(page, 'try');
   await picture(page, 'portal-try');
 });

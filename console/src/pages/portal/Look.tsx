@@ -3,7 +3,6 @@ import {
   Anchor,
   Box,
   Button,
-  ColorInput,
   FileInput,
   Group,
   Select,
@@ -23,6 +22,7 @@ import { Problem } from '../../api/problem';
 import { ProblemBox } from '../../parts/ProblemBox';
 import { ReviewChange } from '../../parts/ReviewChange';
 import { isObject, text } from '../apis/spec';
+import { isColor } from '../../portal/brand';
 import { LookPreview } from './LookPreview';
 import { usePortalAdminTexts } from './texts';
 
@@ -76,14 +76,24 @@ function LookForm({ base }: { base: Asset | null }) {
           onChange={(event) => setSpec(withOne(spec, 'title', event.currentTarget.value))}
         />
         <Group align="flex-start">
-          <ColorInput
+          <TextInput
             flex="1 1 180px"
             label={p('look.color')}
             description={p('look.colorHelp')}
-            format="hex"
+            placeholder="#1f6feb"
             value={text(colors.primary) ?? ''}
-            onChange={(value) => setSpec(withText(spec, 'colors', 'primary', value))}
-            popoverProps={{ withinPortal: false }}
+            onChange={(event) =>
+              setSpec(withText(spec, 'colors', 'primary', event.currentTarget.value.trim()))
+            }
+            rightSection={
+              <input
+                type="color"
+                aria-label={p('look.colorPick')}
+                value={isColor(text(colors.primary)) ? text(colors.primary) : '#3b44bf'}
+                onChange={(event) => setSpec(withText(spec, 'colors', 'primary', event.currentTarget.value))}
+                style={{ width: 24, height: 24, padding: 0, border: 0, background: 'none' }}
+              />
+            }
           />
           <FileInput
             flex="1 1 180px"

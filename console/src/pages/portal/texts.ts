@@ -19,6 +19,7 @@ const en = {
   'approvals.wants': 'wants {api} by {plan}',
   'look.color': 'Colour',
   'look.colorHelp': 'Buttons, links and highlights. It is made darker or lighter where it could not be read.',
+  'look.colorPick': 'Pick a colour',
   'look.feedback': 'Ratings and comments',
   'look.footer': 'Foot of every page',
   'look.gateway': 'Where consumers reach the gateway',
@@ -77,6 +78,7 @@ const de: Record<Key, string> = {
   'look.color': 'Farbe',
   'look.colorHelp':
     'Schaltflächen, Links und Hervorhebungen. Sie wird dunkler oder heller, wo sie nicht zu lesen wäre.',
+  'look.colorPick': 'Farbe wählen',
   'look.feedback': 'Bewertungen und Kommentare',
   'look.footer': 'Fuß jeder Seite',
   'look.gateway': 'Wo Konsumenten das Gateway erreichen',

@@ -1,22 +1,14 @@
 /** Draws a chart over time with ECharts, in the colours of the page. */
 import { useComputedColorScheme } from '@mantine/core';
 import { BarChart, LineChart } from 'echarts/charts';
-import { AriaComponent, GridComponent, LegendComponent, TooltipComponent } from 'echarts/components';
+import { GridComponent, LegendComponent, TooltipComponent } from 'echarts/components';
 import { type ECharts, init, use as withParts } from 'echarts/core';
 import { CanvasRenderer } from 'echarts/renderers';
 import { useEffect, useRef } from 'react';
 import { useTexts } from '../../i18n';
 import type { ChartProps, Series } from './Chart';
 
-withParts([
-  BarChart,
-  LineChart,
-  GridComponent,
-  TooltipComponent,
-  LegendComponent,
-  AriaComponent,
-  CanvasRenderer,
-]);
+withParts([BarChart, LineChart, GridComponent, TooltipComponent, LegendComponent, CanvasRenderer]);
 
 const TONES: Record<Series['tone'], string> = {
   primary: '--mantine-primary-color-filled',
@@ -73,7 +65,6 @@ export default function TimeChart({
       typeof value === 'number' ? `${number(value)}${unit === undefined ? '' : ` ${unit}`}` : '–';
     chart.current?.setOption(
       {
-        aria: { enabled: true },
         animation: !window.matchMedia('(prefers-reduced-motion: reduce)').matches,
         textStyle: { fontFamily: 'inherit' },
         color: series.map(({ tone }) => colour(from, TONES[tone])),
