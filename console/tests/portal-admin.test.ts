@@ -97,7 +97,7 @@ test('dashboards say what requests add up to, and are saved', { timeout: 150_000
   await page.reload();
   const charts = page.getByRole('img', { name: 'Traffic' }).locator('canvas');
   await charts.waitFor();
-  await page.getByText('Orders:1.0').waitFor();
+  await page.getByRole('main').getByText('Orders:1.0').first().waitFor();
   await page.locator('.mantine-Skeleton-root').first().waitFor({ state: 'detached' });
   await accessible(page, 'dashboards');
   await picture(page, 'dashboards');
