@@ -108,7 +108,13 @@ export default function TimeChart({
           data: values,
           ...(kind === 'bar'
             ? { type: 'bar', stack: 'all', barMaxWidth: 28 }
-            : { type: 'line', showSymbol: times.length < 3, smooth: 0.2, lineStyle: { width: 2 } }),
+            : {
+                type: 'line',
+                showSymbol: values.includes(null),
+                symbolSize: 5,
+                smooth: 0.2,
+                lineStyle: { width: 2 },
+              }),
         })),
       },
       { notMerge: true },
