@@ -15,6 +15,8 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     manifest: true,
     chunkSizeWarningLimit: 900,
+    // The console, and the developer portal, which is served under /portal/ and has its files from here.
+    rolldownOptions: { input: ['index.html', 'portal.html'] },
   },
   server: { proxy: { '/api': manager } },
   test: { include: ['src/**/*.test.ts', 'src/**/*.test.tsx'] },

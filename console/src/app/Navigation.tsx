@@ -8,7 +8,9 @@ import {
   IconArrowsSplit,
   IconAt,
   IconBell,
+  IconChartBar,
   IconFileCheck,
+  IconFileText,
   IconHeartbeat,
   IconKey,
   IconLink,
@@ -18,12 +20,15 @@ import {
   type IconProps,
   IconShieldLock,
   IconTemplate,
+  IconTicket,
   IconUsers,
   IconUsersGroup,
+  IconWorld,
 } from '@tabler/icons-react';
 import { Link, useLocation } from '@tanstack/react-router';
 import type { ComponentType } from 'react';
 import { useTexts } from '../i18n';
+import { usePortalRights } from '../pages/portal/rights';
 import { useMaySeeRequests } from '../pages/requests/rights';
 import { useKinds, useKindTexts } from '../parts/kinds';
 import { MAY, useMay } from '../session/session';
@@ -43,17 +48,21 @@ const ICONS: Record<string, ComponentType<IconProps>> = {
   groups: IconUsersGroup,
   teams: IconAffiliate,
   teamRules: IconListCheck,
+  plans: IconTicket,
+  subscriptions: IconTicket,
+  apiDocuments: IconFileText,
 };
 
 /** Kinds that have a place of their own in the navigation. */
 const ADMINISTRATION = ['users', 'groups', 'teams', 'teamRules'];
-const ELSEWHERE = ['apis', ...ADMINISTRATION];
+const ELSEWHERE = ['apis', 'portals', ...ADMINISTRATION];
 const FIRST = ['applications', 'upstreams', 'policies', 'policyTemplates', 'aliases'];
 
 export function Navigation() {
   const { t } = useTexts();
   const kinds = useKinds().map((kind) => kind.list);
   const maySeeRequests = useMaySeeRequests();
+  const portal = usePortalRights();
   const mayUsers = useMay(MAY.users);
   const mayAdministration = useMay(MAY.administration);
   const rest = kinds.filter((list) => !ELSEWHERE.includes(list) && !FIRST.includes(list));
@@ -63,6 +72,8 @@ export function Navigation() {
       <Stack gap={2}>
         <Item to="/apis" label={t('nav.apis')} icon={IconApi} />
         {maySeeRequests && <Item to="/requests" label={t('nav.requests')} icon={IconActivity} />}
+        {maySeeRequests && <Item to="/dashboards" label={t('nav.dashboards')} icon={IconChartBar} />}
+        {portal.any && <Item to="/portal" label={t('nav.portal')} icon={IconWorld} />}
         <Heading text={t('nav.configuration')} />
         {configuration.map((list) => (
           <KindItem key={list} list={list} />

@@ -175,6 +175,32 @@ const status = createRoute({
   ),
 });
 
+const portal = createRoute({
+  getParentRoute: () => root,
+  path: '/portal',
+  validateSearch: (search): { tab?: string | undefined } => ({ tab: text(search.tab) }),
+  component: lazyRouteComponent(
+    patient(() => import('../pages/portal/PortalPage')),
+    'PortalPage',
+  ),
+});
+
+const dashboards = createRoute({
+  getParentRoute: () => root,
+  path: '/dashboards',
+  validateSearch: (
+    search,
+  ): { hours?: number | undefined; api?: string | undefined; application?: string | undefined } => ({
+    hours: typeof search.hours === 'number' ? search.hours : undefined,
+    api: text(search.api),
+    application: text(search.application),
+  }),
+  component: lazyRouteComponent(
+    patient(() => import('../pages/dashboards/DashboardPage')),
+    'DashboardPage',
+  ),
+});
+
 export const router = createRouter({
   routeTree: root.addChildren([
     start,
@@ -190,6 +216,8 @@ export const router = createRouter({
     account,
     audit,
     status,
+    portal,
+    dashboards,
   ]),
   basepath: import.meta.env.BASE_URL.replace(/\/$/, ''),
   defaultPreload: 'intent',

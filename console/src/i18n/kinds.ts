@@ -48,6 +48,22 @@ export const KIND_TEXTS: Record<Locale, Record<string, KindText>> = {
       many: 'Secrets',
       about: 'A value that is kept encrypted, and that other assets refer to.',
     },
+    plans: {
+      one: 'Plan',
+      many: 'Plans',
+      about: 'How much of an API a subscription may use: rate and quota.',
+    },
+    subscriptions: {
+      one: 'Subscription',
+      many: 'Subscriptions',
+      about: 'An application may call an API by a plan.',
+    },
+    apiDocuments: {
+      one: 'API document',
+      many: 'API documents',
+      about: 'Something to read about an API in the developer portal: a text, a link or a file.',
+    },
+    portals: { one: 'Portal', many: 'Portals', about: 'How the developer portal looks.' },
     teams: { one: 'Team', many: 'Teams', about: 'Users who look after the same assets.' },
     teamRules: {
       one: 'Team rule',
@@ -101,6 +117,22 @@ export const KIND_TEXTS: Record<Locale, Record<string, KindText>> = {
       many: 'Geheimnisse',
       about: 'Ein Wert, der verschlüsselt aufbewahrt wird und auf den andere Assets verweisen.',
     },
+    plans: {
+      one: 'Plan',
+      many: 'Pläne',
+      about: 'Wie viel ein Abonnement von einer API nutzen darf: Rate und Kontingent.',
+    },
+    subscriptions: {
+      one: 'Abonnement',
+      many: 'Abonnements',
+      about: 'Eine Anwendung darf eine API nach einem Plan aufrufen.',
+    },
+    apiDocuments: {
+      one: 'API-Dokument',
+      many: 'API-Dokumente',
+      about: 'Etwas zu lesen über eine API im Entwicklerportal: ein Text, ein Link oder eine Datei.',
+    },
+    portals: { one: 'Portal', many: 'Portale', about: 'Wie das Entwicklerportal aussieht.' },
     teams: { one: 'Team', many: 'Teams', about: 'Benutzer, die sich um dieselben Assets kümmern.' },
     teamRules: {
       one: 'Teamregel',

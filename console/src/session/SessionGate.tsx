@@ -10,6 +10,7 @@ import { sessionQuery } from '../api/session';
 import { useTexts } from '../i18n';
 import { ProblemBox } from '../parts/ProblemBox';
 import { ConnectionBar } from './ConnectionBar';
+import { ConsumersElsewhere } from './ConsumersElsewhere';
 import { LoginForm } from './LoginForm';
 import { MustChangePassword } from './MustChangePassword';
 import { SessionContext } from './session';
@@ -67,7 +68,7 @@ export function SessionGate({ children }: { children: ReactNode }) {
   return (
     <SessionContext value={who}>
       <ConnectionBar />
-      {children}
+      <ConsumersElsewhere>{children}</ConsumersElsewhere>
       <Modal
         opened={expired}
         onClose={leave}

@@ -1,5 +1,5 @@
-//! The console: files that were built from `console/` and are in the program, served beside the admin API. What they
-//! show comes from that API; nothing here knows who asks.
+//! The console and the developer portal: files that were built from `console/` and are in the program, served beside the
+//! admin API. What they show comes from that API; nothing here knows who asks.
 
 use std::io::Read;
 
@@ -33,6 +33,9 @@ struct File {
 /// The page that every address of the console begins with.
 const PAGE: &str = "index.html";
 
+/// The page that every address of the portal begins with. The files that it needs are under `/console/files/`.
+const PORTAL_PAGE: &str = "portal.html";
+
 /// Where files are whose names change with what is in them.
 const FILES_UNDER: &str = "files/";
 
@@ -55,7 +58,7 @@ const NOT_BUILT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\
     <p>It was built without it. Run <code>make console</code>, which needs Node.js 20.19 or newer, and build again.</p>\
     <p>The admin API is there all the same, under <code>/api/v1</code>.</p></html>";
 
-/// Adds the console to the routes of the admin API.
+/// Adds the console and the portal to the routes of the admin API.
 pub(crate) fn beside(api: Router) -> Router {
     api.layer(middleware::from_fn(without_dialog))
         .route("/", get(|| async { Redirect::temporary("/console/") }))
@@ -65,6 +68,13 @@ pub(crate) fn beside(api: Router) -> Router {
             "/console/{*name}",
             get(|Path(name): Path<String>, headers: HeaderMap| async move { answer(&name, &headers) }),
         )
+        .route("/portal", get(|| async { Redirect::temporary("/portal/") }))
+        .route("/portal/", get(portal))
+        .route("/portal/{*name}", get(portal))
+}
+
+async fn portal(headers: HeaderMap) -> Response {
+    answer(PORTAL_PAGE, &headers)
 }
 
 /// A browser that is told `Basic` asks for the password in a window of its own and hands the answer to the page only
@@ -162,6 +172,7 @@ mod tests {
     static BUILT: &[File] = &[
         File { name: "files/app-1a2b.js", tag: "\"1\"", gzip: b"gz", brotli: b"br" },
         File { name: PAGE, tag: "\"2\"", gzip: GZIP, brotli: b"page" },
+        File { name: PORTAL_PAGE, tag: "\"3\"", gzip: GZIP, brotli: b"portal" },
     ];
 
     fn ask(files: &'static [File], name: &str, headers: &[(HeaderName, &'static str)]) -> Response {
@@ -194,6 +205,14 @@ mod tests {
             assert_eq!(header(&response, CONTENT_TYPE), "text/html; charset=utf-8", "{name}");
         }
         assert_eq!(ask(BUILT, "files/app-old.js", &[]).status(), StatusCode::NOT_FOUND);
+    }
+
+    #[test]
+    fn the_portal_is_a_page_of_its_own() {
+        let page = ask(BUILT, PORTAL_PAGE, &[]);
+        assert_eq!(header(&page, ETAG), "\"3\"");
+        assert_eq!(header(&page, CACHE_CONTROL), "no-cache");
+        assert_eq!(header(&page, CONTENT_TYPE), "text/html; charset=utf-8");
     }
 
     #[test]

@@ -31,6 +31,15 @@ export function summaryOf(list: string, { spec }: Asset): Summary {
           .map(({ type }) => text(type))
           .filter((type) => type !== undefined),
       };
+    case 'plans':
+      return { text: text(spec.displayName) ?? about, tags: spec.approval === true ? ['approval'] : [] };
+    case 'subscriptions':
+      return {
+        text: [text(spec.application), text(spec.api)].filter(Boolean).join(' → '),
+        tags: [text(spec.plan), text(spec.state)].filter((tag) => tag !== undefined),
+      };
+    case 'apiDocuments':
+      return { text: text(spec.title) ?? about, tags: [text(spec.api)].filter((api) => api !== undefined) };
     case 'aliases':
       return { text: text(spec.value) ?? about, tags: [] };
     case 'listeners':
