@@ -276,6 +276,10 @@ impl Node for ThisNode {
         })
     }
 
+    fn url_for_clients(&self, host: &str) -> Option<String> {
+        Some(OwnListener::of(&*self.0.upgrade()?).ok()?.url(host))
+    }
+
     fn answer(&self, request: Request) -> Answering<'_> {
         Box::pin(async move {
             let Some(inner) = self.0.upgrade() else { return ops::stopping() };

@@ -24,6 +24,8 @@ pub(crate) struct OwnListener {
     pub name: String,
     address: SocketAddr,
     tls: bool,
+    /// It listens at all addresses of this machine.
+    everywhere: bool,
 }
 
 impl OwnListener {
@@ -39,13 +41,23 @@ impl OwnListener {
         };
         let bound = server.listeners().into_iter().filter(|listener| speaks_plainly(&listener.name));
         let listener = bound.min_by_key(|listener| listener.tls).ok_or(NONE)?;
+        let everywhere = listener.address.ip().is_unspecified();
         let ip = match listener.address.ip() {
             IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
             IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
             ip => ip,
         };
         let address = SocketAddr::new(ip, listener.address.port());
-        Ok(Self { name: listener.name, address, tls: listener.tls })
+        Ok(Self { name: listener.name, address, tls: listener.tls, everywhere })
+    }
+
+    /// Its URL, for somebody who reaches this machine by that name.
+    pub(crate) fn url(&self, host: &str) -> String {
+        let scheme = if self.tls { "https" } else { "http" };
+        match self.everywhere && !host.is_empty() {
+            true => format!("{scheme}://{host}:{}", self.address.port()),
+            false => format!("{scheme}://{}", self.address),
+        }
     }
 
     /// Sends a request, and reads so much of its answer; says whether there was more.

@@ -46,6 +46,10 @@ pub trait Node: Send + Sync + 'static {
     /// whether there was more.
     fn call(&self, request: Request<Bytes>, most: usize) -> Called<'_>;
 
+    /// The URL at which clients reach the gateway, for somebody who reaches this machine by that name; `None` when it
+    /// takes no requests of clients.
+    fn url_for_clients(&self, host: &str) -> Option<String>;
+
     /// Answers a question about itself, whose path is as on its operations listener. Whoever asks may do so.
     fn answer(&self, request: Request) -> Answering<'_>;
 

@@ -114,13 +114,14 @@ pub struct PortalDoc {
     /// Colours by what they are for, such as `primary`, each `#` and six hexadecimal digits.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub colors: BTreeMap<String, String>,
-    /// Texts by where they stand, such as `welcome` and `footer`, in Markdown.
+    /// Texts by where they stand: `headline` and `welcome` on the first page, `footer` on all, in Markdown.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub texts: BTreeMap<String, String>,
     /// Pages of your own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pages: Vec<PortalPage>,
-    /// Where consumers reach the gateway, such as `https://api.example.com`, for samples. Default: where the portal is.
+    /// Where consumers reach the gateway, such as `https://api.example.com`, for samples. Default: a
+    /// listener of the gateway.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway_url: Option<String>,
     /// Whether people may sign up by themselves.

@@ -158,6 +158,7 @@ async fn everybody_sees_the_apis_that_are_for_them_and_no_others() {
         (&json!("Shop APIs"), &json!("off"), &Value::Null)
     );
     assert_eq!(expect(&ann.get("/portal").await, 200)["user"], "ann");
+    assert_eq!(look["gatewayUrl"], format!("http://{}", gw.address()), "samples lead to the gateway");
     assert_eq!(expect(&admin.send_as_it_is(open("/portal/pages/terms")).await, 200)["markdown"], "# Be kind");
 }
 

@@ -2,7 +2,12 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use axum::{Extension, Json, extract::State, routing};
+use axum::{
+    Extension, Json,
+    extract::State,
+    http::{HeaderMap, header::HOST, uri::Authority},
+    routing,
+};
 use model::portal::SignUp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -47,7 +52,7 @@ struct PortalView {
     texts: BTreeMap<String, String>,
     /// Pages for the menu.
     pages: Vec<PortalPageLink>,
-    /// Where consumers reach the gateway. Missing: where the portal is.
+    /// Where consumers reach the gateway. Missing when it takes no requests.
     #[serde(skip_serializing_if = "Option::is_none")]
     gateway_url: Option<String>,
     sign_up: SignUp,
@@ -80,8 +85,14 @@ struct PortalPageView {
 async fn show(
     State(manager): State<Arc<Manager>>,
     Extension(Visitor(who)): Extension<Visitor>,
+    headers: HeaderMap,
 ) -> Json<PortalView> {
     let doc = portal(&manager.assets());
+    let gateway_url = doc.gateway_url.or_else(|| {
+        let authority = headers.get(HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
+        let host = authority.as_ref().map_or("", Authority::host);
+        manager.node()?.url_for_clients(host)
+    });
     let pages = doc.pages.into_iter().map(|page| PortalPageLink { slug: page.slug, title: page.title });
     Json(PortalView {
         title: doc.title.unwrap_or_else(|| "Developer portal".to_owned()),
@@ -89,7 +100,7 @@ async fn show(
         colors: doc.colors,
         texts: doc.texts,
         pages: pages.collect(),
-        gateway_url: doc.gateway_url,
+        gateway_url,
         sign_up: doc.sign_up,
         try_it: doc.try_it,
         feedback: doc.feedback,
