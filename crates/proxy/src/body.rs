@@ -18,6 +18,7 @@ use crate::{
     downstream::ClientBody,
     finish::Finish,
     forward::UpstreamBody,
+    headers,
     mirror::{Copied, Tee},
     patience::{Patience, Ticker},
 };
@@ -60,9 +61,20 @@ impl Inbound {
             Self::Http1(Some(body)) => body.poll_frame(cx),
             Self::Given(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Given(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Self::Http2(body) => {
-                Pin::new(body).poll_frame(cx).map(|frame| frame.map(|f| f.map_err(|_| &reason::CLIENT_GONE)))
-            }
+            Self::Http2(body) => Pin::new(body).poll_frame(cx).map(|frame| {
+                frame.map(|frame| {
+                    let mut frame = frame.map_err(|_| &reason::CLIENT_GONE)?;
+                    match frame.trailers_mut() {
+                        // As over HTTP/1: an upstream could understand another message.
+                        Some(trailers) if trailers.keys().any(headers::is_framing) => {
+                            return Err(&reason::AMBIGUOUS_LENGTH);
+                        }
+                        Some(trailers) => headers::strip_trailers(trailers),
+                        None => {}
+                    }
+                    Ok(frame)
+                })
+            }),
         }
     }
 

@@ -18,7 +18,7 @@ use crate::{
     body::{BrokenOff, RequestBody},
     forward::Outgoing,
     h1::{Counted, Io},
-    headers::Kind,
+    headers::{Kind, strip_trailers},
     patience::Patience,
     worker::LocalExec,
 };
@@ -105,8 +105,13 @@ impl H2Body {
     pub fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
         match Pin::new(&mut self.incoming).poll_frame(cx) {
             Poll::Ready(Some(Err(_))) => Poll::Ready(Some(Err(BrokenOff(&reason::UPSTREAM_CUT_SHORT)))),
-            Poll::Ready(frame) => {
+            Poll::Ready(mut frame) => {
                 self.patience.reset();
+                if let Some(Ok(frame)) = &mut frame
+                    && let Some(trailers) = frame.trailers_mut()
+                {
+                    strip_trailers(trailers);
+                }
                 Poll::Ready(frame.map(|f| f.map_err(|_| BrokenOff(&reason::UPSTREAM_CUT_SHORT))))
             }
             Poll::Pending => self.patience.poll(cx).map(|()| Some(Err(BrokenOff(&reason::UPSTREAM_STALLED)))),

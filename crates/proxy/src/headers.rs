@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use engine::{Client, HeaderText, Headers};
 use http::{
-    HeaderName, HeaderValue,
-    header::{CONNECTION, FORWARDED, HOST},
+    HeaderMap, HeaderName, HeaderValue,
+    header::{CONNECTION, CONTENT_LENGTH, FORWARDED, HOST, TRANSFER_ENCODING},
 };
 
 pub static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -54,6 +54,20 @@ impl Kind {
 
 pub fn is_hop_by_hop(name: impl AsRef<[u8]>) -> bool {
     Kind::of(name.as_ref()) == Kind::HopByHop
+}
+
+/// Says where a message ends or whom it is for, which has to be known before its body: as a trailer it comes too late.
+pub fn is_framing(name: &HeaderName) -> bool {
+    name == CONTENT_LENGTH || name == HOST || name == TRANSFER_ENCODING
+}
+
+/// Takes away trailers that belong to one connection or come too late.
+pub fn strip_trailers(trailers: &mut HeaderMap) {
+    let goes = |name: &&HeaderName| is_framing(name) || is_hop_by_hop(name.as_str());
+    let names: Vec<HeaderName> = trailers.keys().filter(goes).cloned().collect();
+    for name in names {
+        trailers.remove(name);
+    }
 }
 
 /// Which headers that matter between hops a request has. One look at each name instead of a search for each of them:

@@ -41,7 +41,7 @@ pub use self::{
     template::Template,
     variable::Variable,
     xml::NotEvaluated,
-    xsd::Xsd,
+    xsd::{Xsd, XsdDocument},
 };
 
 /// Namespaces of XPath expressions: prefix → URI.

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use testkit::{Gateway, Upstream, api, wait::soon};
+use serde_json::json;
+use testkit::{Config, Gateway, Upstream, api, wait::soon};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -127,6 +128,19 @@ impl Frames {
                 Ok(0) | Err(_) => return None,
             }
         }
+    }
+
+    /// Reads on until a stream is answered or reset, whatever comes on others.
+    async fn outcome_of(&mut self, stream: u32) -> Outcome {
+        while let Some(frame) = self.next().await {
+            match frame.kind {
+                GOAWAY => break,
+                RST_STREAM if frame.stream == stream => return Outcome::Stream(frame.payload[3].into()),
+                HEADERS if frame.stream == stream => return Outcome::Answered,
+                _ => {}
+            }
+        }
+        Outcome::Connection(None)
     }
 
     /// Reads on until something is decided.
@@ -317,6 +331,108 @@ async fn what_breaks_a_request_is_never_sent_upstream() {
         assert_eq!(upstream.count(), 0, "{what}: {outcome:?}");
     }
     assert_eq!(gw.http2().await.send("/a").await.status(), 200);
+}
+
+#[tokio::test]
+async fn what_breaks_a_stream_leaves_the_others_alone() {
+    let upstream = Upstream::echo().start().await;
+    let gw = Gateway::serving(api("/a", &upstream)).await;
+    for (what, bytes) in [
+        ("a header of the connection", head(END_STREAM, 3, &[&GET[..], &[("connection", "close")]].concat())),
+        (
+            "more than was announced",
+            [
+                head(0, 3, &[&POST[..], &[("content-length", "1")]].concat()),
+                frame(DATA, END_STREAM, 3, b"xyz"),
+            ]
+            .concat(),
+        ),
+        (
+            "a window that grows beyond its end",
+            [head(0, 3, &POST), frame(WINDOW_UPDATE, 0, 3, &[0x7f, 0xff, 0xff, 0xff])].concat(),
+        ),
+        (
+            "trailers that frame the message",
+            [head(0, 3, &POST), head(END_STREAM, 3, &[("content-length", "0")])].concat(),
+        ),
+    ] {
+        let mut frames = Frames::open(&gw).await;
+        frames.send(&head(0, 1, &POST)).await;
+        frames.send(&bytes).await;
+        let broken = frames.outcome_of(3).await;
+        assert_ne!(broken, Outcome::Connection(None), "{what}");
+        let before = upstream.count();
+        frames.send(&frame(DATA, END_STREAM, 1, b"the rest")).await;
+        assert_eq!(frames.outcome_of(1).await, Outcome::Answered, "{what}: a stream that was open");
+        frames.send(&head(END_STREAM, 5, &GET)).await;
+        assert_eq!(frames.outcome_of(5).await, Outcome::Answered, "{what}: a stream that came later");
+        assert_eq!(upstream.count(), before + 2, "{what}");
+    }
+}
+
+/// Trailers that no upstream may see, whatever it speaks: it could take them for those of the message itself.
+const BAD_TRAILERS: [(&str, &str); 12] = [
+    (":path", "/b"),
+    (":status", "200"),
+    (":authority", "b"),
+    ("content-length", "7"),
+    ("transfer-encoding", "chunked"),
+    ("host", "b"),
+    ("connection", "x-sum"),
+    ("keep-alive", "timeout=1"),
+    ("te", "trailers"),
+    ("trailer", "x"),
+    ("upgrade", "h2c"),
+    ("proxy-authorization", "Basic eDp5"),
+];
+
+#[tokio::test]
+async fn trailers_carry_nothing_upstream_that_frames_or_routes_a_message() {
+    for protocol in ["http1", "http2"] {
+        let upstream = if protocol == "http2" { Upstream::echo().http2() } else { Upstream::echo() };
+        let upstream = upstream.start().await;
+        let doc = json!({ "endpoints": [{ "url": upstream.url() }], "protocol": protocol });
+        let gw = Gateway::serving(Config::from(api("/a", "up")).upstream("up", doc)).await;
+        let begin = [head(0, 1, &POST), frame(DATA, 0, 1, b"x")].concat();
+        // First that they pass at all.
+        let mut frames = Frames::open(&gw).await;
+        frames.send(&[&begin[..], &head(END_STREAM, 1, &[("x-sum", "1")])].concat()).await;
+        assert_eq!(frames.outcome().await, Outcome::Answered);
+        assert_eq!(upstream.last().trailers["x-sum"], "1", "{protocol}");
+        for bad in BAD_TRAILERS {
+            let mut frames = Frames::open(&gw).await;
+            frames.send(&[&begin[..], &head(END_STREAM, 1, &[("x-sum", "1"), bad])].concat()).await;
+            let outcome = frames.outcome().await;
+            assert_ne!(outcome, Outcome::Connection(Some(NO_ERROR)), "{bad:?}");
+            // The same from a client that speaks HTTP/1, where a name with a colon is none.
+            let (name, value) = bad;
+            let answer = gw
+                .raw(&format!(
+                    "POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n\
+                     1\r\nx\r\n0\r\nx-sum: 1\r\n{name}: {value}\r\n\r\n"
+                ))
+                .await;
+            assert!(!answer.is_empty(), "{bad:?}");
+        }
+        for seen in upstream.seen() {
+            let names: Vec<_> = seen.trailers.keys().map(|name| name.as_str()).collect();
+            assert_eq!(names, ["x-sum"], "{protocol}");
+            assert!(seen.path == "/" && seen.header("proxy-authorization").is_empty(), "{seen:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn trailers_that_frame_a_message_make_it_none() {
+    let upstream = Upstream::echo().start().await;
+    let gw = Gateway::serving(api("/a", &upstream)).await;
+    for name in ["content-length", "host"] {
+        let mut frames = Frames::open(&gw).await;
+        frames.send(&head(0, 1, &POST)).await;
+        frames.send(&head(END_STREAM, 1, &[(name, "1")])).await;
+        frames.outcome().await;
+        assert_eq!(upstream.count(), 0, "{name}");
+    }
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ use plan::{RequestPlan, ResponsePlan};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use xml::{ValidateSpecificationXmlSchema, XmlSchemas};
+use xml::{ValidateSpecificationXmlInclude, ValidateSpecificationXmlSchema, XmlSchemas};
 
 use crate::multipart::Limits;
 
@@ -75,6 +75,10 @@ pub struct ValidateSpecification {
     /// compared with them when they are successful.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     xml_schemas: Vec<ValidateSpecificationXmlSchema>,
+    /// Files that these schemas may include, and that included ones may include in turn. `schemaLocation` is relative to
+    /// the file that it is in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    xml_includes: Vec<ValidateSpecificationXmlInclude>,
     /// Check responses of the upstream too: their headers, content type and body, as switched on above. Responses
     /// with a status that the definition does not declare pass.
     #[serde(default)]
@@ -134,7 +138,7 @@ impl Policy for ValidateSpecification {
     const STAGE: Stage = Stage::RequestProcessing;
     const REASONS: &'static [&'static Reason] = &[&REQUEST, &MEDIA_TYPE, &RESPONSE];
     const POSTURE: &'static str = "Everything that the client sends is taken for wrong until it fits. Depth, number of checks and patterns are bounded: a value that costs too much to check is refused. Answers name places and what was expected there, never what was sent.";
-    const FILES: &'static [&'static str] = &["xmlSchemas[].file"];
+    const FILES: &'static [&'static str] = &["xmlSchemas[].file", "xmlIncludes[].file"];
     const EXAMPLE: &'static str = "mode: block\nunknownQueryParameters: refuse\nresponse: false\n";
 
     fn compile(self, cx: &mut CompileCx<'_>) -> Result<Compiled, Diagnostic> {
@@ -154,7 +158,11 @@ impl Policy for ValidateSpecification {
                 Diagnostic::error("xmlSchemas", "found schemas, but `body` is off").help("add `body: true`")
             );
         }
-        let [xml_requests, xml_responses] = XmlSchemas::compile(&self.xml_schemas, cx)?;
+        if self.xml_schemas.is_empty() && !self.xml_includes.is_empty() {
+            return Err(Diagnostic::error("xmlIncludes", "found files to include, but no `xmlSchemas`")
+                .help("name the schema that includes them in `xmlSchemas`"));
+        }
+        let [xml_requests, xml_responses] = XmlSchemas::compile(&self.xml_schemas, &self.xml_includes, cx)?;
         let mut warnings = Vec::new();
         let types = cx.content_types();
         let (mut requests, mut responses) = (None, None);

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use engine::{CompileCx, Headers, Payload, language::Xsd};
+use engine::{
+    CompileCx, Headers, Payload,
+    language::{Xsd, XsdDocument},
+};
 use model::{Diagnostic, settings::ContentTypes};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -20,8 +23,8 @@ const LARGEST: usize = 1 << 20;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ValidateSpecificationXmlSchema {
-    /// File with the schema, XSD 1.0 in one document: `include` and `import` are not followed. Relative paths are relative
-    /// to the configuration.
+    /// File with the schema, XSD 1.0 with one namespace. What it includes has to be in `xmlIncludes`; `import`, `redefine`
+    /// and `override` are not supported. Relative paths are relative to the configuration.
     file: String,
     /// Bodies that it is for, such as `application/vnd.order+xml` or `text/*`. Default: all XML. Of several schemas that
     /// fit, the one with the closest content type counts, and among these the first.
@@ -30,6 +33,15 @@ pub struct ValidateSpecificationXmlSchema {
     /// Messages that it is for.
     #[serde(default)]
     messages: ValidateSpecificationMessages,
+}
+
+/// A document that XML Schemas include.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ValidateSpecificationXmlInclude {
+    /// File with the document, of the same namespace as the schema and with the same `elementFormDefault` and other
+    /// defaults. Relative paths are relative to the configuration.
+    file: String,
 }
 
 /// Messages that an XML Schema is for.
@@ -53,8 +65,16 @@ impl XmlSchemas {
     /// Those for requests, and those for responses.
     pub fn compile(
         docs: &[ValidateSpecificationXmlSchema],
+        includes: &[ValidateSpecificationXmlInclude],
         cx: &CompileCx<'_>,
     ) -> Result<[Self; 2], Diagnostic> {
+        let mut included = Vec::new();
+        for (index, doc) in includes.iter().enumerate() {
+            if let Some(bytes) = cx.file(&format!("xmlIncludes[{index}].file"), &doc.file)? {
+                included.push((&doc.file, bytes));
+            }
+        }
+        let included: Vec<_> = included.iter().map(|(name, bytes)| XsdDocument { name, bytes }).collect();
         let (mut requests, mut responses) = (Self::default(), Self::default());
         for (index, doc) in docs.iter().enumerate() {
             let at = |key: &str| format!("xmlSchemas[{index}].{key}");
@@ -63,7 +83,9 @@ impl XmlSchemas {
                 return Err(Diagnostic::error(at("contentType"), problem));
             }
             let Some(bytes) = cx.file(&at("file"), &doc.file)? else { continue };
-            let schema = Arc::new(Xsd::compile(&bytes).map_err(|problem| problem.under(&at("file")))?);
+            let schema = XsdDocument { name: &doc.file, bytes: &bytes };
+            let schema = Xsd::compile(schema, &included).map_err(|problem| problem.under(&at("file")))?;
+            let schema = Arc::new(schema);
             let range = doc.content_type.as_ref().map(|range| range.to_ascii_lowercase());
             if doc.messages != ValidateSpecificationMessages::Responses {
                 requests.0.push((range.clone(), Arc::clone(&schema)));

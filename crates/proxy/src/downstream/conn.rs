@@ -175,9 +175,12 @@ impl ClientStream {
         self.body_held
     }
 
-    /// The answer has begun, so that there is nothing left to invite.
-    pub fn forget_continue(&mut self) {
-        self.go_ahead = b"";
+    /// The answer begins, so that there is nothing left to invite. What is left of an invitation that is half written
+    /// has to go in front of the answer, or the client would take both for one line.
+    #[must_use]
+    pub fn forget_continue(&mut self) -> &'static [u8] {
+        let rest = std::mem::take(&mut self.go_ahead);
+        if rest.len() < CONTINUE.len() { rest } else { b"" }
     }
 
     /// Looks whether the client has gone while its request is being answered. What it sends meanwhile is kept.
@@ -269,6 +272,8 @@ impl ClientBody {
         inner.body = Decoder::of_request(framing);
         inner.flaw = None;
         inner.go_ahead = b"";
+        // What was half written has gone out in front of the answer before.
+        inner.interim_open = false;
         if inner.body.is_done() {
             return None;
         }
@@ -298,5 +303,37 @@ impl ClientBody {
 impl Drop for ClientBody {
     fn drop(&mut self) {
         self.0.borrow_mut().body_held = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stream() -> SharedStream {
+        Rc::new(RefCell::new(ClientStream::new(ClientIo::Taken)))
+    }
+
+    #[test]
+    fn an_invitation_that_is_half_written_is_finished_in_front_of_the_answer() {
+        for (written, rest) in [(0, &b""[..]), (1, &CONTINUE[1..]), (24, b"\n"), (CONTINUE.len(), b"")] {
+            let stream = stream();
+            let body = ClientBody::begin(&stream, Framing::Length(5), true).unwrap();
+            let mut inner = stream.borrow_mut();
+            inner.go_ahead.advance(written);
+            assert_eq!(inner.forget_continue(), rest, "{written} bytes of it are out");
+            assert_eq!(inner.forget_continue(), b"", "it goes out once");
+            drop(inner);
+            drop(body);
+        }
+    }
+
+    #[test]
+    fn an_interim_answer_of_one_request_holds_up_no_invitation_of_the_next() {
+        let stream = stream();
+        // It was half sent when the answer came, which took the rest of it along.
+        stream.borrow_mut().interim_open = true;
+        let _body = ClientBody::begin(&stream, Framing::Length(5), true);
+        assert!(!stream.borrow().interim_open);
     }
 }

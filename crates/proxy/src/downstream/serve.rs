@@ -152,10 +152,13 @@ impl Http1<'_> {
         };
         let Some(mut reply) = reply else { return false };
         let tunnel = reply.tunnel.take();
+        // Also when the connection ends: a body that is still read must not invite in the middle of the answer.
+        let invitation = self.stream.borrow_mut().forget_continue();
         let close = !keep_alive || self.is_ending() || !self.can_go_on();
         let patience = Patience::new(&self.worker.ticker, self.limits.body_timeout.get());
         let date = self.worker.date();
         let mut out = self.worker.take_buffer();
+        out.extend_from_slice(invitation);
         self.info.interim.take_into(&mut out);
         let mut writer = Writer::new(out, reply, asked, close, date.as_bytes(), patience);
         let close = close || writer.closes();
@@ -194,7 +197,6 @@ impl Http1<'_> {
     /// Whether the body is at its end, or will be read to it.
     fn can_go_on(&self) -> bool {
         let mut stream = self.stream.borrow_mut();
-        stream.forget_continue();
         stream.body_is_held() || stream.skip_body()
     }
 

@@ -2,14 +2,14 @@
 //! stop. Chunks are read strictly, since a proxy that is lenient about them is how requests are smuggled.
 
 use bytes::{Bytes, BytesMut};
-use http::{
-    HeaderMap, HeaderName, HeaderValue,
-    header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING},
-};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use memchr::memchr;
 
 use super::encode::Framing;
-use crate::{downstream::split_field, headers::is_hop_by_hop};
+use crate::{
+    downstream::split_field,
+    headers::{is_framing, is_hop_by_hop},
+};
 
 /// What the buffer held next.
 #[derive(Debug)]
@@ -169,7 +169,7 @@ impl Decoder {
                 let (name, value) = split_field(line).map_err(|_| Flaw::Invalid)?;
                 let name = HeaderName::from_bytes(name).map_err(|_| Flaw::Invalid)?;
                 let value = HeaderValue::from_bytes(value).map_err(|_| Flaw::Invalid)?;
-                let framing = name == CONTENT_LENGTH || name == HOST || name == TRANSFER_ENCODING;
+                let framing = is_framing(&name);
                 if framing && self.refuses_late_framing {
                     return Err(Flaw::LateFraming);
                 }

@@ -164,9 +164,15 @@ const ORDER_XSD: &str = "<xs:schema xmlns:xs='http://www.w3.org/2001/XMLSchema'>
     <xs:attribute name='id' type='xs:int' use='required'/></xs:complexType></xs:element></xs:schema>";
 const FAULT_XSD: &str = "<xs:schema xmlns:xs='http://www.w3.org/2001/XMLSchema'><xs:element name='fault' type='xs:string'/></xs:schema>";
 
+const SHOP_XSD: &str = "<xs:schema xmlns:xs='http://www.w3.org/2001/XMLSchema'><xs:include schemaLocation='order.xsd'/></xs:schema>";
+
 fn with_schemas(definition: &str, config: &str) -> Result<Served, model::Diagnostics> {
-    let files =
-        [("order.xsd", ORDER_XSD.as_bytes()), ("fault.xsd", FAULT_XSD.as_bytes()), ("no.xsd", &b"<a/>"[..])];
+    let files = [
+        ("order.xsd", ORDER_XSD.as_bytes()),
+        ("fault.xsd", FAULT_XSD.as_bytes()),
+        ("shop.xsd", SHOP_XSD.as_bytes()),
+        ("no.xsd", &b"<a/>"[..]),
+    ];
     try_serve_with(definition, &format!("[{{type: validateSpecification, config: {config}}}]"), "", &files)
 }
 
@@ -208,6 +214,16 @@ fn xml_is_compared_with_the_schemas_that_the_policy_names() {
 }
 
 #[test]
+fn an_xml_schema_includes_files_that_the_policy_names() {
+    let served =
+        with_schemas("", "{xmlSchemas: [{file: shop.xsd}], xmlIncludes: [{file: order.xsd}]}").unwrap();
+    for (body, passes) in [("<order id='7'/>", true), ("<order id='x'/>", false)] {
+        let found = verdict(&served, "POST /orders", "content-type: text/xml", body);
+        assert_eq!(found == "passes", passes, "{body}: {found}");
+    }
+}
+
+#[test]
 fn xml_schemas_are_for_one_direction_if_wanted_and_come_beside_the_definition() {
     let one =
         with_schemas("", "{response: true, xmlSchemas: [{file: order.xsd, messages: responses}]}").unwrap();
@@ -223,6 +239,9 @@ fn xml_schemas_are_for_one_direction_if_wanted_and_come_beside_the_definition() 
     for (config, path) in [
         ("{xmlSchemas: [{file: order.xsd}, {file: no.xsd}]}", "xmlSchemas[1].file"),
         ("{xmlSchemas: [{file: none.xsd}]}", "xmlSchemas[0].file"),
+        ("{xmlSchemas: [{file: shop.xsd}]}", "xmlSchemas[0].file"),
+        ("{xmlSchemas: [{file: shop.xsd}], xmlIncludes: [{file: none.xsd}]}", "xmlIncludes[0].file"),
+        ("{xmlIncludes: [{file: order.xsd}]}", "xmlIncludes"),
         ("{xmlSchemas: [{file: order.xsd, contentType: xml}]}", "xmlSchemas[0].contentType"),
         ("{body: false, xmlSchemas: [{file: order.xsd}]}", "xmlSchemas"),
     ] {
