@@ -70,7 +70,7 @@ impl<'a> Der<'a> {
         let (&tag, rest) = self.0.split_first().ok_or_else(damaged)?;
         let (&first, rest) = rest.split_first().ok_or_else(damaged)?;
         let (length, rest) = match first {
-            0..0x80 => (usize::from(first), rest),
+            0..=0x7f => (usize::from(first), rest),
             0x81..=0x84 => {
                 let (length, rest) = rest.split_at_checked(usize::from(first & 0x7f)).ok_or_else(damaged)?;
                 (length.iter().fold(0, |sum, byte| (sum << 8) | usize::from(*byte)), rest)
