@@ -57,7 +57,7 @@ pub(super) fn paths(config: &mut ConfigDoc, directory: &Path) {
 }
 
 /// Files with certificates and keys: replacing one is a change of the configuration.
-pub(super) fn certificate_files(config: &ConfigDoc) -> Vec<PathBuf> {
+pub(crate) fn certificate_files(config: &ConfigDoc) -> Vec<PathBuf> {
     let listeners = config.listeners.iter().filter_map(|l| l.tls.as_ref()).flat_map(|tls| {
         let files = tls.certificates.iter().flat_map(|c| [&c.certificate_file, &c.key_file]);
         files.chain(&tls.client_ca_file)
