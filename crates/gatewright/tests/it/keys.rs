@@ -1,5 +1,5 @@
 //! Keystores and truststores: made by OpenSSL, opened with their passwords, used by listeners, upstreams and signatures,
-//! replaced while the gateway runs, and told of before they expire.
+//! replaced while the gateway runs, listed and measured.
 
 use std::{path::Path, process::Command, time::Duration};
 
@@ -115,7 +115,7 @@ async fn stores_in_files_serve_upstreams_that_ask_for_a_certificate() {
             tls["key"] = key;
         }
         let doc = json!({ "endpoints": [{ "url": upstream.url() }], "tls": tls });
-        let config = Config::from(api("/a", &upstream))
+        let config = Config::from(api("/a", "up"))
             .upstream("up", doc)
             .file("own.pem", format!("{}{}", own.certificate, own.key))
             .file("ours.pem", authority.pem())
@@ -129,7 +129,7 @@ async fn stores_in_files_serve_upstreams_that_ask_for_a_certificate() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_ends_soon_is_told_of_and_measured() {
+async fn certificates_are_listed_and_what_is_left_of_them_is_measured() {
     let authority = Authority::new();
     let own = authority.issue(&["a.example"]);
     let upstream = Upstream::text("ok").start().await;
