@@ -27,7 +27,8 @@ mod url_aliases;
 use std::{collections::HashMap, sync::Arc};
 
 use model::{
-    ApiDoc, ConfigDoc, Diagnostic, Diagnostics, Operation, Secret, settings::ContentTypes, source::Sources,
+    ApiDoc, ConfigDoc, Diagnostic, Diagnostics, KeyEntry, KeyRef, Operation, Secret, settings::ContentTypes,
+    source::Sources,
 };
 
 pub use shape::ApiShape;
@@ -143,6 +144,11 @@ impl<'a> CompileCx<'a> {
                     .help("write `${env:NAME}` or `${file:/path}`, and put the value there")
             }),
         }
+    }
+
+    /// A key of a keystore. Where a configuration is checked without an API, there is none.
+    pub fn key(&self, path: &str, wanted: &KeyRef) -> Result<Option<&KeyEntry>, Diagnostic> {
+        self.api.and_then(|api| api.key(wanted)).transpose().map_err(|problem| problem.under(path))
     }
 
     /// What is in a file that the policy's configuration names, under a key that is in `Policy::FILES`. Where a

@@ -25,6 +25,7 @@ use tokio::{
 use crate::{
     Explanation, Source,
     alerts::{self, Desk, Opening},
+    certificates::{Certificates, Inventory},
     collector::{self, Collected, Outputs},
     config::{self, Loaded},
     explain,
@@ -147,6 +148,7 @@ pub(crate) struct Inner {
     /// `None` once it is stopping.
     desk: Mutex<Option<Desk>>,
     pub(crate) alerts: Alerts,
+    pub(crate) certificates: Certificates,
     pub alert_counts: Arc<alerts::Counts>,
     pub reloads_failed: AtomicU64,
 }
@@ -244,6 +246,7 @@ impl Gateway {
             local,
             desk: Mutex::new(Some(desk)),
             alerts,
+            certificates: Certificates::default(),
             alert_counts,
             reloads_failed: AtomicU64::new(0),
         });
@@ -413,6 +416,7 @@ impl Inner {
         for warning in &warnings {
             tracing::warn!("{warning}");
         }
+        self.certificates.take(Inventory::of(&loaded.input.config));
         let status = Status {
             revision,
             since_ms: self.clock.now().millis(),
@@ -506,6 +510,7 @@ impl Inner {
         let server = self.server()?;
         let (connections, requests_in_progress) = server.load();
         let snapshot = server.snapshot();
+        let inventory = self.certificates.list();
         let gauges = metrics::Gauges {
             revision: snapshot.revision,
             connections,
@@ -514,6 +519,8 @@ impl Inner {
             events_dropped: self.collected.dropped.load(Relaxed) + self.collected.lost.load(Relaxed),
             reloads_failed: self.reloads_failed.load(Relaxed),
             alerts: &self.alert_counts,
+            now: self.clock.now(),
+            certificates: &inventory.certificates,
         };
         Some(metrics::render(&snapshot, &gauges))
     }
@@ -532,6 +539,7 @@ async fn keep_time(inner: Arc<Inner>) {
         let snapshot = server.snapshot();
         drop(server);
         snapshot.look(inner.clock.now());
+        inner.certificates.look(inner.clock.now(), &inner.alerts);
     }
 }
 

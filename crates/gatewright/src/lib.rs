@@ -9,6 +9,7 @@ pub mod config;
 
 mod admin_tls;
 mod alerts;
+mod certificates;
 mod client;
 mod collector;
 mod console;

@@ -6,15 +6,15 @@ use std::{
 };
 
 use engine::{
-    Snapshot,
+    Snapshot, Timestamp,
     authorization_server::KeyStatus,
     stats::{LATENCY_BOUNDS_US, Totals},
 };
 
-use crate::alerts::Counts;
+use crate::{alerts::Counts, certificates::Certificate};
 
 /// What the gateway knows about itself, beside the counters of its APIs.
-pub struct Gauges<'a> {
+pub(crate) struct Gauges<'a> {
     pub revision: u64,
     pub connections: u32,
     pub requests_in_progress: u32,
@@ -22,6 +22,8 @@ pub struct Gauges<'a> {
     pub events_dropped: u64,
     pub reloads_failed: u64,
     pub alerts: &'a Counts,
+    pub now: Timestamp,
+    pub certificates: &'a [Certificate],
 }
 
 /// Name, help, and where the value is found.
@@ -31,7 +33,7 @@ type Counter = (&'static str, &'static str, fn(&Totals) -> u64);
 type OfKeys = (&'static str, &'static str, &'static str, fn(&KeyStatus) -> u64);
 
 /// All metrics as text.
-pub fn render(snapshot: &Snapshot, gauges: &Gauges<'_>) -> String {
+pub(crate) fn render(snapshot: &Snapshot, gauges: &Gauges<'_>) -> String {
     let mut out = String::with_capacity(4_096);
     // Writing to a String cannot fail.
     let _ = write_all(&mut out, snapshot, gauges);
@@ -100,6 +102,7 @@ fn write_all(out: &mut String, snapshot: &Snapshot, gauges: &Gauges<'_>) -> Resu
     endpoints(out, snapshot)?;
     authorization_servers(out, snapshot)?;
     address_lock(out, snapshot)?;
+    certificates(out, gauges)?;
     let singles: [(&str, &str, &str, u64); 8] = [
         (
             "gatewright_config_revision",
@@ -188,6 +191,32 @@ fn authorization_servers(out: &mut String, snapshot: &Snapshot) -> Result {
         head(out, name, kind, help)?;
         for server in servers {
             writeln!(out, "{name}{{server=\"{}\"}} {}", escape(&server.name), value(&server.keys.status()))?;
+        }
+    }
+    Ok(())
+}
+
+fn certificates(out: &mut String, gauges: &Gauges<'_>) -> Result {
+    if gauges.certificates.is_empty() {
+        return Ok(());
+    }
+    let name = "gatewright_certificate_expiry_seconds";
+    head(out, name, "gauge", "Seconds until a certificate expires; negative when it has.")?;
+    let now = i64::try_from(gauges.now.seconds()).unwrap_or(i64::MAX);
+    // The same certificate may be in a place twice.
+    let mut seen = std::collections::BTreeSet::new();
+    for one in gauges.certificates {
+        let labels = format!(
+            "kind=\"{}\",name=\"{}\",alias=\"{}\",subject=\"{}\",fingerprint=\"{}\"",
+            one.kind,
+            escape(&one.name),
+            escape(one.alias.as_deref().unwrap_or_default()),
+            escape(&one.subject),
+            one.fingerprint
+        );
+        if !seen.contains(&labels) {
+            writeln!(out, "{name}{{{labels}}} {}", one.expires - now)?;
+            seen.insert(labels);
         }
     }
     Ok(())

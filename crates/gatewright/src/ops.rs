@@ -49,6 +49,7 @@ pub fn router(inner: Arc<Inner>) -> Router {
         .route("/apis/{name}/{version}/cache/purge", post(purge))
         .route("/lockedAddresses", get(locked).delete(release_all))
         .route("/lockedAddresses/{address}", delete(release))
+        .route("/certificates", get(certificates))
         .route("/explain", get(latest).post(dry_run))
         .route("/explain/{id}", get(explain))
         .route("/events", get(events))
@@ -179,6 +180,7 @@ async fn status(State(inner): Gateway) -> Response {
         "applications": snapshot.applications.list.len(),
         "upstreams": upstreams,
         "authorizationServers": token_keys::status(&snapshot, now),
+        "keyMaterial": &*inner.certificates.list(),
         "connections": connections,
         "requestsInProgress": requests,
     }))
@@ -245,6 +247,11 @@ async fn purge(State(inner): Gateway, Path((name, version)): Path<(String, Strin
         }
         None => problem(StatusCode::NOT_FOUND, "no_such_api", "There is no API of this name and version."),
     }
+}
+
+/// Keystores and truststores, and every certificate with when it ends.
+async fn certificates(State(inner): Gateway) -> Response {
+    Json(&*inner.certificates.list()).into_response()
 }
 
 /// Addresses that are locked, with when that ends.

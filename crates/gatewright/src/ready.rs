@@ -140,7 +140,7 @@ pub(crate) fn prepare(
                 (path, upstream.doc.tls.clone(), upstream.doc.protocol)
             })
             .collect();
-        TlsContexts::build(&snapshot.listeners, &upstreams)
+        TlsContexts::build(&snapshot.listeners, &upstreams, &loaded.input.config.key_material)
     };
     let (snapshot, mut warnings) = match compiled {
         Ok(compiled) => compiled,
@@ -155,7 +155,8 @@ pub(crate) fn prepare(
                 .filter(|(_, doc)| doc.endpoints.iter().any(|e| e.url.starts_with("https://")))
                 .map(|(place, doc)| (format!("upstreams[{place}]"), doc.tls.clone(), doc.protocol))
                 .collect();
-            if let Err(more) = TlsContexts::build(&loaded.input.config.listeners, &upstreams) {
+            let config = &loaded.input.config;
+            if let Err(more) = TlsContexts::build(&config.listeners, &upstreams, &config.key_material) {
                 problems.0.extend(more.0);
             }
             if let Err(more) = destinations {

@@ -16,6 +16,9 @@ use crate::{
     vault::Vault,
 };
 
+/// Kinds with something in them that is encrypted.
+pub(crate) const SEALED: [&str; 3] = ["secret", "keystore", "truststore"];
+
 /// An asset.
 #[derive(Debug)]
 pub struct Held {
@@ -170,7 +173,7 @@ impl Assets {
 
     /// Whether something was encrypted under a key that was not there when keys were read.
     pub(crate) fn has_unknown_keys(&self) -> bool {
-        let secrets = kind("secret").into_iter().flat_map(|kind| self.list(kind));
+        let secrets = SEALED.iter().filter_map(|name| kind(name)).flat_map(|kind| self.list(kind));
         secrets.filter_map(|held| held.sealed.as_ref()).any(|sealed| !self.vault.knows(sealed))
     }
 
@@ -187,6 +190,14 @@ impl Assets {
         self.vault
             .open(held.bound_to(), sealed)
             .map_err(|error| format!("the secret `{name}` cannot be read: {error}"))
+    }
+
+    /// What is in a keystore or truststore; nothing when it is in a file.
+    pub fn content(&self, kind_name: &str, name: &str) -> Option<Result<String, String>> {
+        let held = self.get(kind(kind_name)?, name).filter(|held| held.parsed.name == name)?;
+        let sealed = held.sealed.as_ref()?;
+        let opened = self.vault.open(held.bound_to(), sealed);
+        Some(opened.map_err(|error| format!("its content cannot be read: {error}")))
     }
 
     /// Adds them to a configuration, kind by kind, by name.

@@ -11,7 +11,7 @@ use crate::{Assets, Held, kind};
 
 /// Keys of documents whose values are names of assets, and of which kind. A value that is no such name is something else,
 /// such as a URL.
-const KEYS: [(&str, &str); 15] = [
+const KEYS: [(&str, &str); 18] = [
     ("server", "authorizationServer"),
     ("servers", "authorizationServer"),
     ("upstream", "upstream"),
@@ -25,6 +25,9 @@ const KEYS: [(&str, &str); 15] = [
     ("plan", "plan"),
     ("plans", "plan"),
     ("wantedPlan", "plan"),
+    ("keystore", "keystore"),
+    ("truststore", "truststore"),
+    ("clientTruststore", "truststore"),
     ("groups", "group"),
     ("teams", "team"),
 ];

@@ -21,6 +21,7 @@ use tokio::{
 use crate::{
     Assets, ChangeError, Changed, Condition, Directory, Edit, Held, Node, Prepared, Privilege, Who, Write,
     access::{Access, Checked, Credentials, Sources, password},
+    assets::SEALED,
     authorize,
     change::{Worked, work_out, work_out_one},
     definitions, keep, kind,
@@ -323,7 +324,7 @@ impl Manager {
 
     /// Sees to it that secrets can be encrypted; that they cannot is told where one is.
     async fn make_room_for_secrets(&self, edits: &[Edit]) -> Result<(), ChangeError> {
-        if edits.iter().any(|edit| edit.kind.name == "secret") {
+        if edits.iter().any(|edit| SEALED.contains(&edit.kind.name)) {
             let vault = Arc::clone(&self.assets().vault);
             // Why it is not possible is said by whoever encrypts.
             let _ = vault.prepare(&self.store, self.now()).await.map_err(ChangeError::Store)?;

@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use crate::{
     AliasDoc, ApiDoc, ApiDocumentDoc, ApplicationDoc, AuthorizationServerDoc, DestinationDoc,
-    GlobalPolicyDoc, GroupDoc, ListenerDoc, PlanDoc, PolicyDoc, PolicyFiles, PolicyTemplateDoc, PortalDoc,
-    SecretDoc, Settings, SubscriptionDoc, TeamDoc, TeamRuleDoc, UpstreamDoc, UrlAliasDoc, UserDoc,
-    secret::ResolvedSecrets,
+    GlobalPolicyDoc, GroupDoc, KeyMaterial, KeystoreDoc, ListenerDoc, PlanDoc, PolicyDoc, PolicyFiles,
+    PolicyTemplateDoc, PortalDoc, SecretDoc, Settings, SubscriptionDoc, TeamDoc, TeamRuleDoc, TruststoreDoc,
+    UpstreamDoc, UrlAliasDoc, UserDoc, secret::ResolvedSecrets,
 };
 
 /// Configuration of a gateway: one file, or a folder of files that are added up.
@@ -76,6 +76,12 @@ pub struct ConfigDoc {
     /// Secrets that the manager keeps. They are for `gatewright apply`; in the file of a node there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<SecretDoc>,
+    /// Private keys with their certificates.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub keystores: Vec<KeystoreDoc>,
+    /// Certificates of those who are trusted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub truststores: Vec<TruststoreDoc>,
     /// What holds for the whole gateway. Only one file of a folder may have it.
     pub settings: Settings,
     /// What the policies' references to secrets stand for, once they have been read.
@@ -84,6 +90,9 @@ pub struct ConfigDoc {
     /// What is in the files that policies name.
     #[serde(skip)]
     pub files: PolicyFiles,
+    /// What is in keystores and truststores.
+    #[serde(skip)]
+    pub key_material: KeyMaterial,
 }
 
 /// A policy, of whatever level.

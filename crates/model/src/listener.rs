@@ -6,6 +6,8 @@ use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::KeyRef;
+
 /// An address that clients connect to. HTTP/1.1 and HTTP/2 are both served, with and without TLS.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -32,8 +34,11 @@ pub struct ListenerDoc {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TlsDoc {
     /// Chosen by the name that the client asks for (SNI); the first one answers when no name fits.
-    #[schemars(length(min = 1))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub certificates: Vec<CertificateDoc>,
+    /// Keys of keystores with their certificates, chosen in the same way, after `certificates`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<KeyRef>,
     /// Oldest protocol version accepted.
     #[serde(default)]
     pub min_version: TlsVersion,
@@ -43,6 +48,9 @@ pub struct TlsDoc {
     /// PEM file of the authorities that client certificates are verified against.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_ca_file: Option<String>,
+    /// Truststore with these authorities, instead of a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_truststore: Option<String>,
 }
 
 /// A certificate chain and its private key, both PEM files. Replaced files are taken up without a restart.

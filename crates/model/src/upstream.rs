@@ -5,7 +5,7 @@ use std::num::{NonZeroU16, NonZeroU32};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Duration, Percent};
+use crate::{Duration, KeyRef, Percent};
 
 /// A native service behind one or more APIs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -154,6 +154,12 @@ pub struct UpstreamTls {
     /// PEM file with the key of that certificate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_file: Option<String>,
+    /// Truststore with the authorities to trust, instead of `caFile`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub truststore: Option<String>,
+    /// Key of a keystore with the gateway's client certificate, instead of `certificateFile` and `keyFile`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyRef>,
     /// Name expected in the certificate. Default: the host of the endpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_name: Option<String>,
@@ -161,7 +167,15 @@ pub struct UpstreamTls {
 
 impl Default for UpstreamTls {
     fn default() -> Self {
-        Self { verify: true, ca_file: None, certificate_file: None, key_file: None, server_name: None }
+        Self {
+            verify: true,
+            ca_file: None,
+            certificate_file: None,
+            key_file: None,
+            truststore: None,
+            key: None,
+            server_name: None,
+        }
     }
 }
 

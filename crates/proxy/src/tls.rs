@@ -8,7 +8,7 @@ use std::{
 };
 
 use model::{
-    Diagnostic, Diagnostics, ListenerDoc, TlsDoc,
+    Diagnostic, Diagnostics, KeyEntry, KeyMaterial, ListenerDoc, TlsDoc,
     listener::{CertificateDoc, ClientCertificate, TlsVersion},
     upstream::{UpstreamProtocol, UpstreamTls},
 };
@@ -33,12 +33,13 @@ impl TlsContexts {
     pub fn build(
         listeners: &[ListenerDoc],
         upstreams: &[(String, UpstreamTls, UpstreamProtocol)],
+        material: &KeyMaterial,
     ) -> Result<Self, Diagnostics> {
         let mut contexts = Self::default();
         let mut problems = Diagnostics::default();
         for (index, listener) in listeners.iter().enumerate() {
             let Some(tls) = &listener.tls else { continue };
-            match server_config(tls) {
+            match server_config(tls, material) {
                 Ok(config) => {
                     contexts.listeners.insert(listener.name.clone(), Arc::new(config));
                 }
@@ -52,7 +53,7 @@ impl TlsContexts {
                 if contexts.upstreams.contains_key(&key) {
                     continue;
                 }
-                match client_config(tls, protocol) {
+                match client_config(tls, protocol, material) {
                     Ok(config) => {
                         contexts.upstreams.insert(key, Arc::new(config));
                     }
@@ -89,7 +90,8 @@ fn key(tls: &UpstreamTls, protocol: UpstreamProtocol) -> (UpstreamTls, UpstreamP
 /// With everything at its default.
 fn usual_config(protocol: UpstreamProtocol) -> Option<Arc<ClientConfig>> {
     static KNOWN: [OnceLock<Option<Arc<ClientConfig>>>; 3] = [const { OnceLock::new() }; 3];
-    let make = || client_config(&UpstreamTls::default(), protocol).ok().map(Arc::new);
+    let make =
+        || client_config(&UpstreamTls::default(), protocol, &KeyMaterial::default()).ok().map(Arc::new);
     KNOWN[protocol as usize].get_or_init(make).clone()
 }
 
@@ -98,14 +100,22 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::clone(PROVIDER.get_or_init(|| Arc::new(aws_lc_rs::default_provider())))
 }
 
-/// What a server without HTTP/2 accepts connections with.
+/// What a server without HTTP/2 accepts connections with. It is there before keystores are: its certificates are in files.
 pub fn http1_server(tls: &TlsDoc) -> Result<Arc<ServerConfig>, Diagnostic> {
-    let mut config = server_config(tls)?;
+    for (key, is_there) in
+        [("keys", !tls.keys.is_empty()), ("clientTruststore", tls.client_truststore.is_some())]
+    {
+        if is_there {
+            return Err(Diagnostic::error(key, "keystores and truststores cannot be used here")
+                .help("name files in `certificates` and `clientCaFile`"));
+        }
+    }
+    let mut config = server_config(tls, &KeyMaterial::default())?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }
 
-fn server_config(tls: &TlsDoc) -> Result<ServerConfig, Diagnostic> {
+fn server_config(tls: &TlsDoc, material: &KeyMaterial) -> Result<ServerConfig, Diagnostic> {
     let versions: &[_] = match tls.min_version {
         TlsVersion::V1_2 => &[&rustls::version::TLS13, &rustls::version::TLS12],
         TlsVersion::V1_3 => &[&rustls::version::TLS13],
@@ -113,11 +123,21 @@ fn server_config(tls: &TlsDoc) -> Result<ServerConfig, Diagnostic> {
     let builder = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(versions)
         .map_err(|error| Diagnostic::error("minVersion", error.to_string()))?;
-    let builder = match (tls.client_certificate, &tls.client_ca_file) {
+    let (key, authorities) = match (&tls.client_ca_file, &tls.client_truststore) {
+        (Some(_), Some(_)) => {
+            return Err(Diagnostic::error(
+                "clientTruststore",
+                "found beside `clientCaFile`, expected one of them",
+            ));
+        }
+        (None, Some(_)) => ("clientTruststore", tls.client_truststore.as_ref()),
+        (file, None) => ("clientCaFile", file.as_ref()),
+    };
+    let builder = match (tls.client_certificate, authorities) {
         (ClientCertificate::None, None) => builder.with_no_client_auth(),
         (ClientCertificate::None, Some(_)) => {
             return Err(Diagnostic::error(
-                "clientCaFile",
+                key,
                 "has no effect without `clientCertificate: requested` or `required`",
             ));
         }
@@ -126,23 +146,25 @@ fn server_config(tls: &TlsDoc) -> Result<ServerConfig, Diagnostic> {
                 "clientCaFile",
                 "missing, but client certificates are to be verified",
             )
-            .help("name a PEM file with the authorities to trust"));
+            .help("name a PEM file with the authorities to trust, or a truststore in `clientTruststore`"));
         }
-        (wanted, Some(file)) => {
-            let roots = Arc::new(root_store("clientCaFile", file)?);
+        (wanted, Some(name)) => {
+            let roots = Arc::new(match key {
+                "clientTruststore" => roots_of(key, name, material)?,
+                _ => root_store(key, name)?,
+            });
             let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider());
             let verifier = if wanted == ClientCertificate::Requested {
                 verifier.allow_unauthenticated()
             } else {
                 verifier
             };
-            let verifier = verifier
-                .build()
-                .map_err(|error| Diagnostic::error("clientCaFile", format!("{file}: {error}")))?;
+            let verifier =
+                verifier.build().map_err(|error| Diagnostic::error(key, format!("{name}: {error}")))?;
             builder.with_client_cert_verifier(verifier)
         }
     };
-    let resolver = ByName::build(&tls.certificates)?;
+    let resolver = ByName::build(tls, material)?;
     let mut config = builder.with_cert_resolver(Arc::new(resolver));
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     if let Ok(ticketer) = aws_lc_rs::Ticketer::new() {
@@ -161,10 +183,17 @@ struct ByName {
 }
 
 impl ByName {
-    fn build(certificates: &[CertificateDoc]) -> Result<Self, Diagnostic> {
+    fn build(tls: &TlsDoc, material: &KeyMaterial) -> Result<Self, Diagnostic> {
         let (mut exact, mut wildcard, mut first) = (HashMap::new(), HashMap::new(), None);
-        for (index, doc) in certificates.iter().enumerate() {
-            let certified = certified_key(doc).map_err(|p| p.under(&format!("certificates[{index}]")))?;
+        let files = tls.certificates.iter().enumerate().map(|(index, doc)| {
+            certified_key(doc).map_err(|problem| problem.under(&format!("certificates[{index}]")))
+        });
+        let keys = tls.keys.iter().enumerate().map(|(index, wanted)| {
+            let certified = material.key(wanted).and_then(certified_entry);
+            certified.map_err(|problem| problem.under(&format!("keys[{index}]")))
+        });
+        for certified in files.chain(keys) {
+            let certified = certified?;
             for name in names_in(&certified) {
                 match name.strip_prefix("*.") {
                     Some(rest) => wildcard.entry(rest.to_owned()).or_insert_with(|| Arc::clone(&certified)),
@@ -173,8 +202,9 @@ impl ByName {
             }
             first.get_or_insert(certified);
         }
-        let first =
-            first.ok_or_else(|| Diagnostic::error("certificates", "expected at least one certificate"))?;
+        let first = first.ok_or_else(|| {
+            Diagnostic::error("certificates", "expected at least one certificate, here or in `keys`")
+        })?;
         Ok(Self { exact, wildcard, first })
     }
 }
@@ -202,6 +232,35 @@ fn certified_key(doc: &CertificateDoc) -> Result<Arc<CertifiedKey>, Diagnostic> 
     Ok(Arc::new(certified))
 }
 
+/// A key of a keystore. That it belongs to its certificate was seen when the keystore was read.
+fn certified_entry(entry: &KeyEntry) -> Result<Arc<CertifiedKey>, Diagnostic> {
+    let (chain, key) = der_of(entry)?;
+    let key = aws_lc_rs::sign::any_supported_type(&key)
+        .map_err(|error| Diagnostic::error("alias", format!("the key `{}`: {error}", entry.alias)))?;
+    Ok(Arc::new(CertifiedKey::new(chain, key)))
+}
+
+fn der_of(entry: &KeyEntry) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), Diagnostic> {
+    let chain = entry.chain.iter().map(|der| CertificateDer::from(der.clone())).collect();
+    let key = PrivateKeyDer::try_from(entry.key.clone())
+        .map_err(|error| Diagnostic::error("alias", format!("the key `{}`: {error}", entry.alias)))?;
+    Ok((chain, key))
+}
+
+fn roots_of(key: &str, name: &str, material: &KeyMaterial) -> Result<RootCertStore, Diagnostic> {
+    let mut store = RootCertStore::empty();
+    let authorities = material.authorities(key, name)?;
+    let (added, _) =
+        store.add_parsable_certificates(authorities.iter().map(|der| CertificateDer::from(der.as_slice())));
+    if added == 0 {
+        return Err(Diagnostic::error(
+            key,
+            format!("{name}: none of its certificates can be used as an authority"),
+        ));
+    }
+    Ok(store)
+}
+
 /// What policies may ask about the certificate of a client. It was verified in the handshake.
 pub fn client_certificate(der: &CertificateDer<'_>) -> engine::identifiers::ClientCertificate {
     use x509_parser::prelude::{FromDer, X509Certificate};
@@ -223,22 +282,43 @@ fn names_in(certified: &CertifiedKey) -> Vec<String> {
     dns.collect()
 }
 
-fn client_config(tls: &UpstreamTls, protocol: UpstreamProtocol) -> Result<ClientConfig, Diagnostic> {
+fn client_config(
+    tls: &UpstreamTls,
+    protocol: UpstreamProtocol,
+    material: &KeyMaterial,
+) -> Result<ClientConfig, Diagnostic> {
     let builder = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(|error| Diagnostic::error("", error.to_string()))?;
     let builder = if tls.verify {
-        let roots = match &tls.ca_file {
-            Some(file) => root_store("caFile", file)?,
-            None => system_roots(),
+        let roots = match (&tls.ca_file, &tls.truststore) {
+            (Some(_), Some(_)) => {
+                return Err(Diagnostic::error("truststore", "found beside `caFile`, expected one of them"));
+            }
+            (Some(file), None) => root_store("caFile", file)?,
+            (None, Some(name)) => roots_of("truststore", name, material)?,
+            (None, None) => system_roots(),
         };
         builder.with_root_certificates(roots)
     } else {
         builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate))
     };
-    let mut config = match (&tls.certificate_file, &tls.key_file) {
-        (None, None) => builder.with_no_client_auth(),
-        (Some(certificate), Some(key)) => builder
+    let mut config = match (&tls.certificate_file, &tls.key_file, &tls.key) {
+        (None, None, None) => builder.with_no_client_auth(),
+        (None, None, Some(wanted)) => {
+            let (chain, key) =
+                material.key(wanted).and_then(der_of).map_err(|problem| problem.under("key"))?;
+            builder
+                .with_client_auth_cert(chain, key)
+                .map_err(|error| Diagnostic::error("key", format!("{}: {error}", wanted.keystore)))?
+        }
+        (_, _, Some(_)) => {
+            return Err(Diagnostic::error(
+                "key",
+                "found beside `certificateFile` and `keyFile`, expected one of them",
+            ));
+        }
+        (Some(certificate), Some(key), None) => builder
             .with_client_auth_cert(chain("certificateFile", certificate)?, private_key("keyFile", key)?)
             .map_err(|error| Diagnostic::error("keyFile", format!("{key}: {error}")))?,
         _ => return Err(Diagnostic::error("", "`certificateFile` and `keyFile` are needed together")),

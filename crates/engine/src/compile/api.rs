@@ -101,6 +101,7 @@ fn shared_fingerprint(
     // A secret that was exchanged is a change, too.
     config.resolved_secrets.hash(&mut hasher);
     config.files.hash(&mut hasher);
+    config.key_material.hash(&mut hasher);
     environment.workers.hash(&mut hasher);
     hasher.finish()
 }

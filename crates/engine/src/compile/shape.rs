@@ -9,7 +9,8 @@ use std::{
 };
 
 use model::{
-    ConfigDoc, DestinationDoc, Diagnostic, Operation, PolicyFiles, Secret, UpstreamDoc,
+    ConfigDoc, DestinationDoc, Diagnostic, KeyEntry, KeyMaterial, KeyRef, Operation, PolicyFiles, Secret,
+    UpstreamDoc,
     diagnostic::nearest,
     secret::ResolvedSecrets,
     source::{Documents, Sources},
@@ -35,6 +36,7 @@ pub struct ApiShape<'a> {
     scopes: Vec<(&'a str, Vec<u32>)>,
     language: LanguageCx,
     files: Option<&'a PolicyFiles>,
+    keys: Option<&'a KeyMaterial>,
     documents: OnceCell<Documents>,
     shared: RefCell<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
 }
@@ -47,10 +49,20 @@ impl<'a> ApiShape<'a> {
         config: &'a ConfigDoc,
     ) -> Self {
         let (upstreams, secrets) = (&*config.upstreams, Some(&config.resolved_secrets));
-        let files = Some(&config.files);
+        let (files, keys) = (Some(&config.files), Some(&config.key_material));
         let language = super::aliases::language(&config.aliases);
         let destinations = &*config.destinations;
-        Self { operations, sources, upstreams, destinations, secrets, language, files, ..Self::default() }
+        Self {
+            operations,
+            sources,
+            upstreams,
+            destinations,
+            secrets,
+            language,
+            files,
+            keys,
+            ..Self::default()
+        }
     }
 
     /// The same with the name of the API and its scopes.
@@ -109,6 +121,10 @@ impl<'a> ApiShape<'a> {
 
     pub(crate) fn secret(&self, secret: &Secret) -> Option<&'a str> {
         self.secrets?.get(secret)
+    }
+
+    pub(crate) fn key(&self, wanted: &KeyRef) -> Option<Result<&'a KeyEntry, Diagnostic>> {
+        self.keys.map(|keys| keys.key(wanted))
     }
 
     pub(crate) fn file(&self, name: &str) -> Option<&'a Arc<[u8]>> {

@@ -351,6 +351,16 @@ fn print_status(status: &Value) {
             ));
         }
     }
+    for store in status["keyMaterial"]["stores"].as_array().into_iter().flatten() {
+        if store["loaded"] == false {
+            let why = text(&store["problem"]);
+            print(format_args!("{:<9} {:<12} not loaded: {why}", text(&store["kind"]), text(&store["name"])));
+        }
+    }
+    for one in status["keyMaterial"]["certificates"].as_array().into_iter().flatten() {
+        let (name, until) = (text(&one["name"]), text(&one["notAfter"]));
+        print(format_args!("expires   {until} {} in {} {name}", text(&one["subject"]), text(&one["kind"])));
+    }
     print_nodes(&status["manager"]);
     for warning in configuration["warnings"].as_array().into_iter().flatten() {
         print(format_args!("warning   {}", diagnostic(warning)));

@@ -202,6 +202,8 @@ fn read_file(path: &Path, in_folder: bool, read: &mut Read) -> Result<(), Diagno
     append(entries, "destinations", file, &mut read.config.destinations, document.destinations);
     append(entries, "urlAliases", file, &mut read.config.url_aliases, document.url_aliases);
     append(entries, "secrets", file, &mut read.config.secrets, document.secrets);
+    append(entries, "keystores", file, &mut read.config.keystores, document.keystores);
+    append(entries, "truststores", file, &mut read.config.truststores, document.truststores);
     append(entries, "plans", file, &mut read.config.plans, document.plans);
     append(entries, "subscriptions", file, &mut read.config.subscriptions, document.subscriptions);
     append(entries, "apiDocuments", file, &mut read.config.api_documents, document.api_documents);

@@ -2,6 +2,7 @@
 
 pub mod definitions;
 mod files;
+mod key_material;
 pub(crate) mod references;
 pub(crate) mod resolve;
 
@@ -92,6 +93,7 @@ async fn load_whole(
     origins.retain("apis", &served);
     resolve::paths(&mut config, &directory);
     resolve::secrets(&mut config, secrets, assets, &mut problems);
+    key_material::open(&mut config, assets, &mut problems);
     files.append(&mut resolve::policy_files(&mut config, &directory, &mut problems));
     if config.listeners.is_empty() {
         config.listeners.push(default_listener());

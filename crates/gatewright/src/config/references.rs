@@ -69,15 +69,15 @@ pub(crate) fn allows_url(allowed: &[String], url: &str) -> bool {
 }
 
 /// Kinds that name files themselves: certificates and their keys.
-const WITH_FILES: [&str; 3] = ["listener", "upstream", "authorizationServer"];
+const WITH_FILES: [&str; 5] = ["listener", "upstream", "authorizationServer", "keystore", "truststore"];
 
-/// What is under `certificateFile`, `keyFile` and so on.
+/// What is under `certificateFile`, `keyFile`, `file` and so on.
 fn own_files(value: &Value, path: &str, found: &mut Vec<(String, String)>) {
     match value {
         Value::Object(object) => {
             for (key, value) in object {
                 match value {
-                    Value::String(name) if key.ends_with("File") => {
+                    Value::String(name) if key == "file" || key.ends_with("File") => {
                         found.push((join(path, key), name.clone()));
                     }
                     _ => own_files(value, &join(path, key), found),

@@ -49,13 +49,15 @@ pub(super) fn paths(config: &mut ConfigDoc, directory: &Path) {
             .flatten()
             .for_each(absolute);
     }
+    config.keystores.iter_mut().flat_map(|store| &mut store.file).for_each(absolute);
+    config.truststores.iter_mut().flat_map(|store| &mut store.file).for_each(absolute);
     config.settings.manager.ldap.iter_mut().flat_map(|ldap| &mut ldap.ca_file).for_each(absolute);
     config.settings.data_directory.iter_mut().for_each(absolute);
     config.settings.access_log.path.iter_mut().filter(|path| *path != "stdout").for_each(absolute);
 }
 
 /// Files with certificates and keys: replacing one is a change of the configuration.
-pub(super) fn certificate_files(config: &ConfigDoc) -> Vec<PathBuf> {
+pub(crate) fn certificate_files(config: &ConfigDoc) -> Vec<PathBuf> {
     let listeners = config.listeners.iter().filter_map(|l| l.tls.as_ref()).flat_map(|tls| {
         let files = tls.certificates.iter().flat_map(|c| [&c.certificate_file, &c.key_file]);
         files.chain(&tls.client_ca_file)
@@ -73,7 +75,9 @@ pub(super) fn certificate_files(config: &ConfigDoc) -> Vec<PathBuf> {
             [&server.certificate_file, &tls.ca_file, &tls.certificate_file, &tls.key_file]
         })
         .flatten();
-    listeners.chain(upstreams).chain(servers).map(PathBuf::from).collect()
+    let stores = config.keystores.iter().flat_map(|store| &store.file);
+    let stores = stores.chain(config.truststores.iter().flat_map(|store| &store.file));
+    listeners.chain(upstreams).chain(servers).chain(stores).map(PathBuf::from).collect()
 }
 
 /// Largest file that a policy may name.
@@ -234,6 +238,17 @@ pub(super) fn secrets_in_files(config: &ConfigDoc, problems: &mut Diagnostics) {
             Diagnostic::error("secrets", "are kept by the manager, not in a file of a node").help(help),
         );
     }
+    let keystores =
+        config.keystores.iter().enumerate().map(|(index, store)| ("keystores", index, &store.content));
+    let others =
+        config.truststores.iter().enumerate().map(|(index, store)| ("truststores", index, &store.content));
+    for (list, index, content) in keystores.chain(others) {
+        if content.is_some() {
+            let path = format!("{list}[{index}].content");
+            let problem = Diagnostic::error(path, "is kept by the manager, not in a file of a node");
+            problems.push(problem.help("name a `file`, or give this document to `gatewright apply`"));
+        }
+    }
     let mut kept: Vec<(String, Secret)> = written_references(config)
         .into_iter()
         .filter_map(|(path, reference)| Some((path, serde_json::from_value(reference.into()).ok()?)))
@@ -276,6 +291,15 @@ fn written_references(config: &ConfigDoc) -> Vec<(String, String)> {
     }
     for (index, server) in config.authorization_servers.iter().enumerate() {
         of(serde_json::to_value(server).ok(), format!("authorizationServers[{index}]"));
+    }
+    let passwords =
+        config.keystores.iter().enumerate().map(|(index, store)| ("keystores", index, &store.password));
+    let others =
+        config.truststores.iter().enumerate().map(|(index, store)| ("truststores", index, &store.password));
+    for (list, index, password) in passwords.chain(others) {
+        if password.is_some() {
+            of(serde_json::to_value(password).ok(), format!("{list}[{index}].password"));
+        }
     }
     for (index, application) in config.applications.iter().enumerate() {
         if !application.signing_keys.is_empty() {

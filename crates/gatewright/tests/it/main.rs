@@ -31,6 +31,7 @@ mod http2;
 mod http2_frames;
 mod identity;
 mod interim;
+mod keys;
 mod limits;
 mod logging;
 mod manager;

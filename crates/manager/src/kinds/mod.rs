@@ -7,6 +7,7 @@ mod application;
 mod authorization_server;
 mod destination;
 mod group;
+mod key_material;
 mod listener;
 mod plan;
 mod policy;
@@ -21,15 +22,17 @@ mod user;
 
 use model::{
     AliasDoc, ApiDoc, ApiDocumentDoc, ApplicationDoc, AuthorizationServerDoc, DestinationDoc,
-    GlobalPolicyDoc, GroupDoc, ListenerDoc, PlanDoc, PolicyTemplateDoc, PortalDoc, SecretDoc,
-    SubscriptionDoc, TeamDoc, TeamRuleDoc, UpstreamDoc, UrlAliasDoc, UserDoc,
+    GlobalPolicyDoc, GroupDoc, KeystoreDoc, ListenerDoc, PlanDoc, PolicyTemplateDoc, PortalDoc, SecretDoc,
+    SubscriptionDoc, TeamDoc, TeamRuleDoc, TruststoreDoc, UpstreamDoc, UrlAliasDoc, UserDoc,
 };
 
 use crate::Kind;
 
 /// All kinds, in the order in which one refers to another: what comes first stands by itself.
-pub static KINDS: [Kind; 19] = [
+pub static KINDS: [Kind; 21] = [
     Kind::of::<SecretDoc>(),
+    Kind::of::<KeystoreDoc>(),
+    Kind::of::<TruststoreDoc>(),
     Kind::of::<AliasDoc>(),
     Kind::of::<ListenerDoc>(),
     Kind::of::<UpstreamDoc>(),

@@ -41,6 +41,14 @@ pub(super) const ROUTES: &[Route] = &[
     )
     .answers_content(200, Content::AnyJson),
     get(
+        "/gateway/certificates",
+        "listCertificates",
+        "Keystores and truststores of the node that answers, and every certificate with when it expires.",
+        LOCKS,
+        || routing::get(ask),
+    )
+    .answers_content(200, Content::AnyJson),
+    get(
         "/gateway/lockedAddresses",
         "listLockedAddresses",
         "Addresses that the node that answers has locked because they failed to authenticate.",

@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use base64ct::{Base64, Encoding};
 use engine::{
     Clock, CompileCx, Exchange, Needs, Outcome, Rejection, Timestamp, Verdict,
     language::{Escape, LanguageCx, Template},
@@ -162,6 +163,11 @@ impl Mint {
     }
 }
 
+/// PKCS#8 in DER as PEM.
+pub fn pem_of(der: &[u8]) -> String {
+    format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", Base64::encode_string(der))
+}
+
 fn pem(key: Result<EncodingKey, jsonwebtoken::errors::Error>) -> Result<EncodingKey, Diagnostic> {
     key.map_err(|_| {
         Diagnostic::error("key", "expected a private key of this algorithm as PEM")
@@ -229,7 +235,6 @@ impl Claim {
 #[cfg(test)]
 mod tests {
     use aws_lc_rs::{encoding::AsDer, rsa, signature};
-    use base64ct::{Base64, Encoding};
     use engine::{compile::Environment, state::StateRegistry};
     use jsonwebtoken::{DecodingKey, Validation, decode, decode_header};
     use serde_json::json;

@@ -16,7 +16,7 @@ use engine::{
 use http::{HeaderName, HeaderValue, StatusCode, header::AUTHORIZATION};
 pub use jwt::OutboundJwtAlgorithm;
 use jwt::{JwtDoc, Mint};
-use model::{Diagnostic, Secret};
+use model::{Diagnostic, KeyRef, Secret};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -105,8 +105,12 @@ pub enum OutboundAuthentication {
         /// How it is signed.
         algorithm: OutboundJwtAlgorithm,
         /// `${env:NAME}` or `${file:/path}`. For RS256 and ES256 a private key as PEM (PKCS#8), for HS256 at least 32
-        /// bytes.
-        key: Secret,
+        /// bytes. Either this or `signingKey`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<Secret>,
+        /// Key of a keystore, for RS256 and ES256.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        signing_key: Option<KeyRef>,
         /// Claim `kid` of the header, by which the upstream finds the public key.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         key_id: Option<String>,
@@ -196,8 +200,29 @@ impl Policy for OutboundAuthentication {
                     AwsSigner::compile(access_key_id, secret, token, region, service, unsigned_payload)?;
                 Shows::Signature { signer: SignerRef(Arc::new(signer)), looks_at_body: !unsigned_payload }
             }
-            Self::Jwt { issuer, subject, audience, claims, time_to_live, algorithm, key, key_id, header } => {
-                let key = Some(cx.secret("key", &key)?).filter(|_| cx.api().is_some());
+            Self::Jwt {
+                issuer,
+                subject,
+                audience,
+                claims,
+                time_to_live,
+                algorithm,
+                key,
+                signing_key,
+                key_id,
+                header,
+            } => {
+                let key = match (key, signing_key) {
+                    (Some(key), None) => Some(cx.secret("key", &key)?).filter(|_| cx.api().is_some()),
+                    (None, Some(_)) if algorithm == OutboundJwtAlgorithm::Hs256 => {
+                        return Err(Diagnostic::error("signingKey", "a keystore has no key for HS256")
+                            .help("name the secret in `key`"));
+                    }
+                    (None, Some(wanted)) => {
+                        cx.key("signingKey", &wanted)?.map(|found| jwt::pem_of(&found.key))
+                    }
+                    _ => return Err(Diagnostic::error("key", "expected either `key` or `signingKey`")),
+                };
                 let header = header_name(&header)?;
                 let registered =
                     [("iss", "issuer", issuer), ("sub", "subject", subject), ("aud", "audience", audience)];

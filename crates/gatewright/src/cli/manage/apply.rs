@@ -7,8 +7,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use base64ct::{Base64, Encoding};
 use clap::Args;
-use model::{ClearText, ConfigDoc, Secret};
+use model::{ClearText, ConfigDoc, Secret, secret::SecretSource};
 use serde_json::Value;
 
 use super::{Outcome, Output, Target, diff, print, query, show};
@@ -137,6 +138,26 @@ fn read_secrets(config: &mut ConfigDoc) -> Result<(), String> {
         let Ok(reference) = serde_json::from_value::<Secret>(value.expose().into()) else { continue };
         let text = read_here(&reference).map_err(|problem| format!("secret {}: {problem}", secret.name))?;
         secret.value = Some(ClearText::new(text));
+    }
+    let keystores = config.keystores.iter_mut().map(|store| (&store.name, &mut store.content));
+    let truststores = config.truststores.iter_mut().map(|store| (&store.name, &mut store.content));
+    for (name, content) in keystores.chain(truststores) {
+        let Some(written) = content.as_ref().map(ClearText::expose) else { continue };
+        match SecretSource::of(written) {
+            Some(SecretSource::File(path)) => {
+                let read = std::fs::read(path).map_err(|error| format!("{name}: {path}: {error}"))?;
+                // PEM goes as it is, PKCS#12 as base64.
+                let text =
+                    String::from_utf8(read).unwrap_or_else(|binary| Base64::encode_string(binary.as_bytes()));
+                *content = Some(ClearText::new(text));
+            }
+            Some(SecretSource::Env(_)) => {
+                let reference: Secret = serde_json::from_value(written.into()).map_err(|e| e.to_string())?;
+                let text = read_here(&reference).map_err(|problem| format!("{name}: {problem}"))?;
+                *content = Some(ClearText::new(text));
+            }
+            _ => {}
+        }
     }
     Ok(())
 }
