@@ -317,6 +317,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/keystores/{name}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The versions of a keystore, newest first. */
+        get: operations["getKeystoreHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/truststores/{name}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The versions of a truststore, newest first. */
+        get: operations["getTruststoreHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/aliases/{name}/history": {
         parameters: {
             query?: never;
@@ -1063,6 +1097,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/gateway/certificates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Keystores and truststores of the node that answers, and every certificate with when it expires.
+         * @description Needs the privilege `Manage security configurations`.
+         */
+        get: operations["listCertificates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/gateway/lockedAddresses": {
         parameters: {
             query?: never;
@@ -1246,6 +1300,48 @@ export interface paths {
          * @description Needs the privilege `Manage aliases`.
          */
         post: operations["createSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/keystores": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A page of keystores. */
+        get: operations["listKeystores"];
+        put?: never;
+        /**
+         * Makes a keystore.
+         * @description Needs the privilege `Manage security configurations`.
+         */
+        post: operations["createKeystore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/truststores": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A page of truststores. */
+        get: operations["listTruststores"];
+        put?: never;
+        /**
+         * Makes a truststore.
+         * @description Needs the privilege `Manage security configurations`.
+         */
+        post: operations["createTruststore"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1657,6 +1753,64 @@ export interface paths {
          * @description Needs the privilege `Manage aliases`.
          */
         patch: operations["patchSecret"];
+        trace?: never;
+    };
+    "/keystores/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A keystore. */
+        get: operations["getKeystore"];
+        /**
+         * Replaces a keystore, or makes it.
+         * @description Needs the privilege `Manage security configurations`.
+         */
+        put: operations["putKeystore"];
+        post?: never;
+        /**
+         * Deletes a keystore.
+         * @description Needs the privilege `Manage security configurations`.
+         */
+        delete: operations["deleteKeystore"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes keys of a keystore.
+         * @description Needs the privilege `Manage security configurations`.
+         */
+        patch: operations["patchKeystore"];
+        trace?: never;
+    };
+    "/truststores/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A truststore. */
+        get: operations["getTruststore"];
+        /**
+         * Replaces a truststore, or makes it.
+         * @description Needs the privilege `Manage security configurations`.
+         */
+        put: operations["putTruststore"];
+        post?: never;
+        /**
+         * Deletes a truststore.
+         * @description Needs the privilege `Manage security configurations`.
+         */
+        delete: operations["deleteTruststore"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes keys of a truststore.
+         * @description Needs the privilege `Manage security configurations`.
+         */
+        patch: operations["patchTruststore"];
         trace?: never;
     };
     "/aliases/{name}": {
@@ -3313,6 +3467,8 @@ export interface components {
         };
         ConfigurationSet: {
             secrets?: components["schemas"]["SecretDoc"][];
+            keystores?: components["schemas"]["KeystoreDoc"][];
+            truststores?: components["schemas"]["TruststoreDoc"][];
             aliases?: components["schemas"]["AliasDoc"][];
             listeners?: components["schemas"]["ListenerDoc"][];
             upstreams?: components["schemas"]["UpstreamDoc"][];
@@ -3686,6 +3842,13 @@ export interface components {
             title: string;
             version: string;
         };
+        /** @description A key in a keystore. */
+        KeyRef: {
+            /** @description Name of the keystore. */
+            keystore: string;
+            /** @description Alias of the key. Default: the only one that is there. */
+            alias?: string | null;
+        };
         /** @description An API key, without its text. */
         KeyView: {
             /** @description The beginning of its hash. Missing where the configuration refers to the key itself. */
@@ -3707,6 +3870,50 @@ export interface components {
             /** @description Those of this node. */
             masterKeys: string[];
             used: components["schemas"]["UsedKey"][];
+        };
+        /** @description A keystore, with what there is to know about it. */
+        KeystoreAsset: {
+            /** @constant */
+            kind: "keystore";
+            /**
+             * Format: uuid
+             * @description Stays when the asset is renamed.
+             */
+            id: string;
+            name: string;
+            /** @description The revision that changed it last. */
+            revision: number;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            changedAt: string;
+            spec: components["schemas"]["KeystoreDoc"];
+            warnings?: components["schemas"]["Diagnostic"][];
+        };
+        KeystoreAssets: {
+            items: components["schemas"]["KeystoreAsset"][];
+            /** @description How many there are on all pages. */
+            total: number;
+            /** @description `after` of the next page. */
+            next: string | null;
+            revision: number;
+        };
+        /** @description Private keys with their certificate chains, for listeners, upstreams and signatures. Made from PEM or PKCS#12. */
+        KeystoreDoc: {
+            /** @description Unique name. */
+            name: string;
+            /** @description What the keys are for, for people. */
+            description?: string | null;
+            /**
+             * @description The keystore itself: PEM with one private key and its chain, or the base64 of a PKCS#12 file; at most 64 KiB. It
+             *     can be written and not be read, and is encrypted in the store; without it, the content stays as it is. For assets
+             *     only.
+             */
+            content?: components["schemas"]["ClearText"] | null;
+            /** @description The same in a file of the node. A replaced file is taken up without a restart. */
+            file?: string | null;
+            /** @description Password of a PKCS#12 file. With a wrong one, the keystore is kept and not loaded. */
+            password?: components["schemas"]["Secret"] | null;
         };
         /** @description A kind of asset. */
         KindView: {
@@ -4405,13 +4612,16 @@ export interface components {
             colors?: {
                 [key: string]: string;
             };
-            /** @description Texts by where they stand, such as `welcome` and `footer`, in Markdown. */
+            /** @description Texts by where they stand: `headline` and `welcome` on the first page, `footer` on all, in Markdown. */
             texts?: {
                 [key: string]: string;
             };
             /** @description Pages of your own. */
             pages?: components["schemas"]["PortalPage"][];
-            /** @description Where consumers reach the gateway, such as `https://api.example.com`, for samples. Default: where the portal is. */
+            /**
+             * @description Where consumers reach the gateway, such as `https://api.example.com`, for samples. Default: a
+             *     listener of the gateway.
+             */
             gatewayUrl?: string | null;
             /** @description Whether people may sign up by themselves. */
             signUp?: components["schemas"]["SignUp"];
@@ -4462,7 +4672,7 @@ export interface components {
             };
             /** @description Pages for the menu. */
             pages: components["schemas"]["PortalPageLink"][];
-            /** @description Where consumers reach the gateway. Missing: where the portal is. */
+            /** @description Where consumers reach the gateway. Missing when it takes no requests. */
             gatewayUrl?: string | null;
             signUp: components["schemas"]["SignUp"];
             /** @description Requests can be sent from the portal. */
@@ -4927,7 +5137,9 @@ export interface components {
         /** @description TLS on a listener. */
         TlsDoc: {
             /** @description Chosen by the name that the client asks for (SNI); the first one answers when no name fits. */
-            certificates: components["schemas"]["CertificateDoc"][];
+            certificates?: components["schemas"]["CertificateDoc"][];
+            /** @description Keys of keystores with their certificates, chosen in the same way, after `certificates`. */
+            keys?: components["schemas"]["KeyRef"][];
             /**
              * @description Oldest protocol version accepted.
              * @default 1.2
@@ -4940,6 +5152,8 @@ export interface components {
             clientCertificate: components["schemas"]["ClientCertificate"];
             /** @description PEM file of the authorities that client certificates are verified against. */
             clientCaFile?: string | null;
+            /** @description Truststore with these authorities, instead of a file. */
+            clientTruststore?: string | null;
         };
         /**
          * @description Oldest TLS version accepted.
@@ -5069,6 +5283,49 @@ export interface components {
              * @description From connecting to the last byte of the body that was read.
              */
             millis: number;
+        };
+        /** @description A truststore, with what there is to know about it. */
+        TruststoreAsset: {
+            /** @constant */
+            kind: "truststore";
+            /**
+             * Format: uuid
+             * @description Stays when the asset is renamed.
+             */
+            id: string;
+            name: string;
+            /** @description The revision that changed it last. */
+            revision: number;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            changedAt: string;
+            spec: components["schemas"]["TruststoreDoc"];
+            warnings?: components["schemas"]["Diagnostic"][];
+        };
+        TruststoreAssets: {
+            items: components["schemas"]["TruststoreAsset"][];
+            /** @description How many there are on all pages. */
+            total: number;
+            /** @description `after` of the next page. */
+            next: string | null;
+            revision: number;
+        };
+        /** @description Certificates of authorities that are trusted, for listeners and upstreams. Made from PEM or PKCS#12. */
+        TruststoreDoc: {
+            /** @description Unique name. */
+            name: string;
+            /** @description Who is trusted, for people. */
+            description?: string | null;
+            /**
+             * @description The certificates: PEM, or the base64 of a PKCS#12 file; at most 64 KiB. It can be written and not be read, and is
+             *     encrypted in the store; without it, the content stays as it is. For assets only.
+             */
+            content?: components["schemas"]["ClearText"] | null;
+            /** @description The same in a file of the node. A replaced file is taken up without a restart. */
+            file?: string | null;
+            /** @description Password of a PKCS#12 file. With a wrong one, the truststore is kept and not loaded. */
+            password?: components["schemas"]["Secret"] | null;
         };
         /** @description What came back. */
         TryAnswer: {
@@ -5219,6 +5476,10 @@ export interface components {
             certificateFile?: string | null;
             /** @description PEM file with the key of that certificate. */
             keyFile?: string | null;
+            /** @description Truststore with the authorities to trust, instead of `caFile`. */
+            truststore?: string | null;
+            /** @description Key of a keystore with the gateway's client certificate, instead of `certificateFile` and `keyFile`. */
+            key?: components["schemas"]["KeyRef"] | null;
             /** @description Name expected in the certificate. Default: the host of the endpoint. */
             serverName?: string | null;
         };
@@ -5909,6 +6170,52 @@ export interface operations {
         };
     };
     getSecretHistory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionViewList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getKeystoreHistory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionViewList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getTruststoreHistory: {
         parameters: {
             query?: never;
             header?: never;
@@ -7044,6 +7351,27 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    listCertificates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     listLockedAddresses: {
         parameters: {
             query?: never;
@@ -7389,6 +7717,148 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SecretAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listKeystores: {
+        parameters: {
+            query?: {
+                /** @description Words that all have to be somewhere in the asset, whatever the case. */
+                q?: string | null;
+                /** @description `tags=pets` for each key of the document; several with commas. */
+                filter?: string | null;
+                /** @description `name`, `changedAt` or `createdAt`, with `-` before it for the other direction. */
+                sort?: "name" | "-name" | "changedAt" | "-changedAt" | "createdAt" | "-createdAt";
+                /** @description Longest page. Default 100, at most 1000. */
+                limit?: number | null;
+                /** @description `next` of the page before. */
+                after?: string | null;
+                /** @description Keys of each asset that are wanted, with commas. Default: all. */
+                fields?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeystoreAssets"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createKeystore: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
+            };
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeystoreDoc"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            201: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeystoreAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listTruststores: {
+        parameters: {
+            query?: {
+                /** @description Words that all have to be somewhere in the asset, whatever the case. */
+                q?: string | null;
+                /** @description `tags=pets` for each key of the document; several with commas. */
+                filter?: string | null;
+                /** @description `name`, `changedAt` or `createdAt`, with `-` before it for the other direction. */
+                sort?: "name" | "-name" | "changedAt" | "-changedAt" | "createdAt" | "-createdAt";
+                /** @description Longest page. Default 100, at most 1000. */
+                limit?: number | null;
+                /** @description `next` of the page before. */
+                after?: string | null;
+                /** @description Keys of each asset that are wanted, with commas. Default: all. */
+                fields?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TruststoreAssets"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createTruststore: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
+            };
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TruststoreDoc"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            201: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TruststoreAsset"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -8814,6 +9284,300 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SecretAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getKeystore: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeystoreAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    putKeystore: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeystoreDoc"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeystoreAsset"];
+                };
+            };
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeystoreAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteKeystore: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    patchKeystore: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeystoreAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getTruststore: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TruststoreAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    putTruststore: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TruststoreDoc"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TruststoreAsset"];
+                };
+            };
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TruststoreAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteTruststore: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    patchTruststore: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TruststoreAsset"];
                 };
             };
             default: components["responses"]["Problem"];
