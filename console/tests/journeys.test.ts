@@ -364,6 +364,8 @@ test('requests are narrowed down by what one knows of them', async () => {
   await fetch(`${gateway.listener}/nowhere`);
   await logIn(page, gateway, 'Administrator', gateway.password);
   await page.getByRole('link', { name: 'Requests' }).click();
+  // The page before has a search of its own.
+  await page.getByRole('heading', { level: 1, name: 'Requests' }).waitFor();
   await page.getByRole('searchbox').fill('no_route');
   await page.getByRole('link', { name: /nowhere/ }).waitFor();
   await page.getByRole('link', { name: /Pets/ }).first().waitFor({ state: 'detached' });

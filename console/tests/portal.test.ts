@@ -337,6 +337,8 @@ test('the keyboard is enough to search and to copy a call', async () => {
   await page.keyboard.press('Tab');
   await page.keyboard.type('orders');
   await page.keyboard.press('Enter');
+  // The card is on the first page, too, which is about to go.
+  await page.getByRole('heading', { level: 1, name: 'APIs' }).waitFor();
   await card(page, 'Orders').focus();
   await page.keyboard.press('Enter');
   await page.getByRole('tab', { name: 'curl' }).focus();
