@@ -52,6 +52,8 @@ pub enum LogIn {
     Wait,
     /// The password has to be changed first.
     MustChangePassword,
+    /// Nobody can be asked who they are at the moment.
+    Away,
 }
 
 /// What is around the server.

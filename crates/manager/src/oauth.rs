@@ -53,7 +53,7 @@ impl Manager {
                 LogIn::Wrong
             }
             Checked::Wait => LogIn::Wait,
-            Checked::Away => return Err(ChangeError::Busy),
+            Checked::Away => LogIn::Away,
         })
     }
 }
@@ -99,12 +99,12 @@ impl House for Home {
         address: IpAddr,
     ) -> Later<'a, Result<LogIn, StoreError>> {
         Box::pin(async move {
-            let Some(manager) = self.0.upgrade() else { return Ok(LogIn::Wait) };
+            let Some(manager) = self.0.upgrade() else { return Ok(LogIn::Away) };
             match manager.log_in(user, password, address).await {
                 Ok(found) => Ok(found),
                 Err(ChangeError::Store(error)) => Err(error),
                 // Nothing else can go wrong where nothing is changed.
-                Err(_) => Ok(LogIn::Wait),
+                Err(_) => Ok(LogIn::Away),
             }
         })
     }

@@ -78,6 +78,9 @@ async fn password(
         LogIn::Known(person) => person,
         LogIn::Wrong => return Err(wrong()),
         LogIn::Wait => return Err(OauthError::invalid_grant("too many passwords were wrong; wait a while")),
+        LogIn::Away => {
+            return Err(OauthError::new("server_error", "nobody can be asked about users; try again later"));
+        }
         LogIn::MustChangePassword => {
             return Err(OauthError::invalid_grant("the password has to be changed first"));
         }
