@@ -120,11 +120,7 @@ impl Asked {
         }
     }
 
-    fn rest(
-        server: &AuthorizationServer,
-        form: &Form,
-        client: &Client,
-    ) -> Result<Rest, OauthError> {
+    fn rest(server: &AuthorizationServer, form: &Form, client: &Client) -> Result<Rest, OauthError> {
         match form.needs("response_type")? {
             "code" => {}
             _ => return Err(OauthError::new("unsupported_response_type", "expected `code`")),

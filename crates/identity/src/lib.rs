@@ -6,6 +6,7 @@
 mod authorization;
 mod clients;
 mod codes;
+mod devices;
 mod error;
 mod exchange;
 mod form;
@@ -37,6 +38,7 @@ pub use http::router;
 pub use index::{Index, Live};
 
 use clients::{Client, Clients};
+use devices::Pace;
 use keys::KeyRing;
 
 /// What takes a while.
@@ -106,6 +108,9 @@ pub struct AuthorizationServer {
     keys: KeyRing,
     clients: RwLock<Arc<Clients>>,
     pub index: Arc<Index>,
+    /// Wrong codes of devices that users have typed, and questions of devices.
+    guesses: Pace,
+    polls: Pace,
     look: Notify,
 }
 
@@ -134,6 +139,8 @@ impl AuthorizationServer {
             keys,
             clients: RwLock::default(),
             index,
+            guesses: Pace::default(),
+            polls: Pace::default(),
             look: Notify::new(),
         }))
     }

@@ -52,6 +52,9 @@ pub struct AuthorizationServerSettings {
     /// How long a code of the authorization endpoint counts: up to an hour. It is good for once.
     #[serde(default = "default_code")]
     pub authorization_code_lifetime: Duration,
+    /// How long a user has to type the code that a device shows: up to an hour.
+    #[serde(default = "default_code")]
+    pub device_code_lifetime: Duration,
     /// How long an ID token counts.
     #[serde(default = "default_id_token")]
     pub id_token_lifetime: Duration,
@@ -139,6 +142,8 @@ pub enum GrantType {
     ClientCredentials,
     /// A refresh token gives new tokens.
     RefreshToken,
+    /// A device without a browser shows a code, and a user who types it elsewhere allows it (RFC 8628).
+    DeviceCode,
     /// A token that was issued here, for one of the client's own (RFC 8693): for services that call other services on
     /// behalf of whoever called them.
     TokenExchange,
@@ -147,10 +152,11 @@ pub enum GrantType {
 }
 
 impl GrantType {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::AuthorizationCode,
         Self::ClientCredentials,
         Self::RefreshToken,
+        Self::DeviceCode,
         Self::TokenExchange,
         Self::Password,
     ];
@@ -161,6 +167,7 @@ impl GrantType {
             Self::AuthorizationCode => "authorization_code",
             Self::ClientCredentials => "client_credentials",
             Self::RefreshToken => "refresh_token",
+            Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
             Self::TokenExchange => "urn:ietf:params:oauth:grant-type:token-exchange",
             Self::Password => "password",
         }

@@ -65,6 +65,7 @@ fn check_settings(settings: &AuthorizationServerSettings, has_manager: bool, pro
     }
     for (path, lifetime, longest, text) in [
         (".authorizationCodeLifetime", settings.authorization_code_lifetime, HOUR, "1h"),
+        (".deviceCodeLifetime", settings.device_code_lifetime, HOUR, "1h"),
         (".idTokenLifetime", settings.id_token_lifetime, 24 * HOUR, "1d"),
         (".loginLifetime", settings.login_lifetime, 30 * 24 * HOUR, "30d"),
     ] {
@@ -125,7 +126,7 @@ fn redirect_problem(uri: &str) -> Option<&'static str> {
 }
 
 /// Ways to a token for clients that cannot prove who they are.
-const PUBLIC: [GrantType; 2] = [GrantType::AuthorizationCode, GrantType::RefreshToken];
+const PUBLIC: [GrantType; 3] = [GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::DeviceCode];
 
 /// Everything that is wrong with a client.
 fn of_client(client: &OauthClientDoc, settings: Option<&AuthorizationServerSettings>) -> Vec<Diagnostic> {
@@ -177,7 +178,7 @@ fn of_client(client: &OauthClientDoc, settings: Option<&AuthorizationServerSetti
             client.grant_types.iter().enumerate().filter(|(_, grant)| !PUBLIC.contains(grant))
         {
             let problem = format!(
-                "found `{}`, which is for clients that prove who they are; expected authorizationCode or refreshToken",
+                "found `{}`, which is for clients that prove who they are; expected authorizationCode, deviceCode or refreshToken",
                 grant.wire_name()
             );
             error(format!("grantTypes[{place}]"), problem);

@@ -43,6 +43,8 @@ fn config(upstream: &Upstream) -> Config {
                   "redirectUris": ["https://own.example/a", "https://own.example/b"] },
                 { "id": "strict", "secrets": secrets, "grantTypes": people, "requirePushedRequests": true,
                   "redirectUris": ["https://strict.example/back"] },
+                { "id": "tv", "name": "Television", "authentication": "none", "scopes": scopes,
+                  "grantTypes": ["deviceCode", "refreshToken"] },
                 { "id": "service", "secrets": secrets, "grantTypes": ["tokenExchange"], "scopes": scopes },
                 { "id": "robot", "secrets": secrets, "redirectUris": ["https://robot.example/back"] },
             ]}),
@@ -777,4 +779,90 @@ async fn a_service_exchanges_a_token_for_one_that_may_no_more_and_lasts_no_longe
     assert_eq!(gateway.issuer(revoke).await.status(), 200);
     assert_eq!(calls(&gateway, text(&given, "access_token")).await.reason(), "token_inactive");
     assert_eq!(expect(&exchange("service", &right).await, 400)["error"], "invalid_grant");
+}
+
+#[tokio::test]
+async fn a_device_shows_a_code_which_a_user_types_elsewhere() {
+    let gateway = started().await;
+    let begin = async || {
+        let begun = gateway.issuer(form("/device_authorization", "client_id=tv&scope=openid+read")).await;
+        expect(&begun, 200)
+    };
+    let codes = begin().await;
+    assert_eq!((&codes["interval"], &codes["expires_in"]), (&json!(5), &json!(600)));
+    let user_code = text(&codes, "user_code").to_owned();
+    let page = format!("/oauth/device?user_code={user_code}");
+    assert_eq!(text(&codes, "verification_uri_complete"), format!("http://localhost{page}"));
+    let poll = async |codes: &Value| {
+        gateway.advance(SECOND * 5);
+        let grant = "grant_type=urn:ietf:params:oauth:grant-type:device_code&client_id=tv";
+        gateway.issuer(form("/token", &format!("{grant}&device_code={}", text(codes, "device_code")))).await
+    };
+    let error = async |codes: &Value| expect(&poll(codes).await, 400)["error"].as_str().map(str::to_owned);
+    assert_eq!(error(&codes).await.as_deref(), Some("authorization_pending"));
+
+    let browser = Browser::new(&gateway);
+    let login = browser.send(get("/oauth/device")).await;
+    assert!(login.text().contains("type=\"password\"") && !login.text().contains("Television"));
+    let in_page =
+        browser.submit(&login, &format!("username=ada&password={}", PASSWORD.replace(' ', "+"))).await;
+    let form_page = browser.follow(&in_page).await;
+    assert!(form_page.text().contains("name=\"user_code\""), "{}", form_page.text());
+    let unknown = browser.send(get("/oauth/device?user_code=BBBB-BBBB")).await;
+    assert!(unknown.text().contains("role=\"alert\""));
+    // However somebody types it.
+    let typed = page.replace(&user_code, &user_code.to_lowercase().replace('-', "+"));
+    let asked = browser.send(get(&typed)).await;
+    assert!(asked.text().contains("<strong>Television</strong>") && asked.text().contains("read your"));
+    let forged = browser.send(form("/device?user_code=x", "decision=allow&csrf=x")).await;
+    assert!(forged.text().contains("role=\"alert\""));
+    assert_eq!(error(&codes).await.as_deref(), Some("authorization_pending"));
+    let done = browser.submit(&asked, "decision=allow").await;
+    assert!(done.text().contains("The device is connected"), "{}", done.text());
+    let again = browser.send(get(&typed)).await;
+    assert!(again.text().contains("role=\"alert\""), "the code is used up");
+
+    let issued = expect(&poll(&codes).await, 200);
+    assert_eq!(calls(&gateway, text(&issued, "access_token")).await.status(), 200);
+    let id = claims(&gateway, text(&issued, "id_token")).await;
+    assert_eq!(id["aud"], "tv");
+    assert_eq!(error(&codes).await.as_deref(), Some("invalid_grant"), "it is good for once");
+
+    let denied = begin().await;
+    let asked = browser.send(get(&format!("/oauth/device?user_code={}", text(&denied, "user_code")))).await;
+    browser.submit(&asked, "decision=deny").await;
+    assert_eq!(error(&denied).await.as_deref(), Some("access_denied"));
+
+    let hasty = begin().await;
+    assert_eq!(error(&hasty).await.as_deref(), Some("authorization_pending"));
+    let grant = "grant_type=urn:ietf:params:oauth:grant-type:device_code";
+    let fields = format!("{grant}&device_code={}", text(&hasty, "device_code"));
+    let soon = gateway.issuer(form("/token", &format!("{fields}&client_id=tv"))).await;
+    assert_eq!(expect(&soon, 400)["error"], "slow_down");
+    let foreign = gateway.issuer(form("/token", &fields).basic("shop", SECRET)).await;
+    assert_eq!(expect(&foreign, 400)["error"], "unauthorized_client");
+    gateway.advance(MINUTE * 10);
+    assert_eq!(error(&hasty).await.as_deref(), Some("expired_token"));
+    let none = gateway.issuer(form("/device_authorization", "client_id=shop").basic("shop", SECRET)).await;
+    assert_eq!(expect(&none, 400)["error"], "unauthorized_client");
+}
+
+#[tokio::test]
+async fn whoever_guesses_codes_of_devices_is_not_told_which_is_right() {
+    let gateway = started().await;
+    let browser = Browser::new(&gateway);
+    browser.code(&shop(""), "ada").await;
+    let begun = gateway.issuer(form("/device_authorization", "client_id=tv")).await;
+    let page = format!("/oauth/device?user_code={}", text(&expect(&begun, 200), "user_code"));
+    let is_told = async || browser.send(get(&page)).await.text().contains("Television");
+    for guess in 0..10 {
+        assert!(is_told().await, "after {guess} guesses");
+        browser.send(get(&format!("/oauth/device?user_code=BBBB-BBB{}", char::from(b'B' + guess)))).await;
+    }
+    assert!(!is_told().await);
+    gateway.advance(MINUTE * 9);
+    assert!(!is_told().await, "not so soon");
+    let bob = Browser::new(&gateway);
+    bob.code(&shop(""), "bob").await;
+    assert!(bob.send(get(&page)).await.text().contains("Television"), "others are not held up");
 }

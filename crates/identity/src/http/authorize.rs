@@ -9,17 +9,20 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::Response,
 };
-use store::assets::Consent;
 
-use super::{AUTHORIZE, CONSENT, LOGIN, Server, form, redirect, see};
+use super::{
+    AUTHORIZE, CONSENT, LOGIN, Server,
+    consenting::Consenting,
+    form, redirect, see,
+    sign_in::{SignIn, told},
+};
 use crate::{
-    AuthorizationServer, LogIn, ServerError,
+    AuthorizationServer, ServerError,
     authorization::{Asked, NoCode},
     error::OauthError,
     form::Form,
-    id_token::SCOPES,
-    login::{self, BROWSER, Login, csrf},
-    pages::{ConsentPage, LoginPage, MessagePage, ShownScope, Texts, origin, show, style},
+    login::{Login, csrf},
+    pages::Texts,
     secret,
 };
 
@@ -124,7 +127,10 @@ impl<'a> Step<'a> {
         let Some(login) = login else {
             return Ok(match asked.prompt.none {
                 true => redirect(&asked.target.refused("login_required", "nobody is logged in")),
-                false => self.login_page(&asked, StatusCode::OK, None, ""),
+                false => {
+                    let action = format!(".{LOGIN}?{}", self.query());
+                    self.sign_in(&asked, &action).page(StatusCode::OK, None, "")
+                }
             });
         };
         if asked.prompt.consent || !self.is_allowed(&asked, &login).await? {
@@ -182,27 +188,8 @@ impl<'a> Step<'a> {
         let Ok(form) = form(self.headers, body) else {
             return Ok(told(self.texts, "expected the form of the page"));
         };
-        let user = form.get("username").unwrap_or_default();
-        let page = |status, problem| Ok(self.login_page(&asked, status, Some(problem), user));
-        let browser = self.server.cookies().read(self.headers, BROWSER);
-        let is_ours =
-            browser.zip(form.get("csrf")).is_some_and(|(kept, sent)| secret::same(&csrf(kept), sent));
-        if !is_ours {
-            return page(StatusCode::BAD_REQUEST, self.texts.begin_again);
-        }
-        let address = self.server.address(from, self.headers);
-        let password = form.get("password").unwrap_or_default();
-        let found = self.server.house.log_in(user, password, address).await;
-        let person = match self.kept(found.map_err(Into::into), &asked)? {
-            LogIn::Known(person) => person,
-            LogIn::Wrong => return page(StatusCode::UNAUTHORIZED, self.texts.wrong),
-            LogIn::Wait => return page(StatusCode::TOO_MANY_REQUESTS, self.texts.wait),
-            LogIn::Away => return page(StatusCode::SERVICE_UNAVAILABLE, self.texts.away),
-            LogIn::MustChangePassword => return page(StatusCode::FORBIDDEN, self.texts.must_change),
-        };
-        // Whoever was logged in with this browser before is not any more.
-        self.kept(self.server.end_login(self.headers).await, &asked)?;
-        let login = self.kept(self.server.begin_login(&person).await, &asked)?;
+        let action = format!(".{LOGIN}?{}", self.query());
+        let cookies = self.sign_in(&asked, &action).attempt(from, &form).await.map_err(Box::new)?;
         // That the user should log in is done.
         let query = self.query.query(|name, value| match name {
             "max_age" => None,
@@ -214,12 +201,22 @@ impl<'a> Step<'a> {
             _ => Some(value.to_owned()),
         });
         let mut response = see(self.server, &format!("{AUTHORIZE}?{query}"));
-        let cookies = self.server.cookies();
-        let written = [cookies.write(login::LOGIN, &login.cookie), cookies.write(BROWSER, "")];
-        for cookie in written.into_iter().flatten() {
+        for cookie in cookies {
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }
         Ok(response)
+    }
+
+    fn sign_in<'s>(&'s self, asked: &'s Asked, action: &'s str) -> SignIn<'s> {
+        SignIn {
+            server: self.server,
+            headers: self.headers,
+            texts: self.texts,
+            client: asked.client.shown_name(),
+            action,
+            hint: asked.user_hint.as_deref().unwrap_or_default(),
+            target: Some(&asked.target.uri),
+        }
     }
 
     async fn consent(&self, body: &[u8]) -> Result<Response, Ended> {
@@ -234,20 +231,8 @@ impl<'a> Step<'a> {
             Some("deny") => return Ok(redirect(&asked.target.refused("access_denied", "the user said no"))),
             _ => return Ok(self.consent_page(&asked, &login)),
         }
-        let client = &asked.client.doc.id;
-        let before = self.server.store.consent(&login.person.id, client).await;
-        let before = self.kept(before.map_err(Into::into), &asked)?.map(|consent| consent.scope);
-        let mut scopes: Vec<&str> = before.as_deref().unwrap_or_default().split(' ').collect();
-        scopes.extend(asked.scope.iter().map(String::as_str));
-        scopes.sort_unstable();
-        scopes.dedup();
-        let consent = Consent {
-            user: login.person.id.clone(),
-            client: client.clone(),
-            scope: scopes.join(" ").trim().to_owned(),
-            granted_at: self.server.house.now(),
-        };
-        self.kept(self.server.store.put_consent(&consent).await.map_err(Into::into), &asked)?;
+        let allowed = self.consenting(&asked, &login, "").allow().await;
+        self.kept(allowed.map_err(Into::into), &asked)?;
         self.go_back(&asked, &login).await
     }
 
@@ -255,60 +240,19 @@ impl<'a> Step<'a> {
         self.query.query(|_, value| Some(value.to_owned()))
     }
 
-    fn login_page(&self, asked: &Asked, status: StatusCode, problem: Option<&str>, user: &str) -> Response {
-        let cookies = self.server.cookies();
-        let kept = cookies.read(self.headers, BROWSER).map(str::to_owned);
-        let new = kept.is_none();
-        let Some(browser) = kept.or_else(|| secret::random().ok()) else {
-            return told(self.texts, self.texts.away);
-        };
-        let page = LoginPage {
-            texts: self.texts,
-            style: style(),
-            client: asked.client.shown_name(),
-            action: &format!(".{LOGIN}?{}", self.query()),
-            csrf: &csrf(&browser),
-            user: if user.is_empty() { asked.user_hint.as_deref().unwrap_or_default() } else { user },
-            problem,
-        };
-        let mut response = show(status, &page, Some(&asked.target.uri));
-        if let Some(cookie) = cookies.write(BROWSER, &browser).filter(|_| new) {
-            response.headers_mut().append(header::SET_COOKIE, cookie);
-        }
-        response
-    }
-
     fn consent_page(&self, asked: &Asked, login: &Login) -> Response {
-        let clients = self.server.clients();
-        let words = [self.texts.openid, self.texts.profile, self.texts.email, self.texts.groups];
-        let own = |scope: &str| SCOPES.iter().position(|(name, _)| *name == scope).map(|place| words[place]);
-        let shown = |scope: &String| {
-            let text = own(scope).or_else(|| clients.meaning(scope));
-            ShownScope {
-                text: text.unwrap_or(scope).to_owned(),
-                name: text.filter(|_| own(scope).is_none()).map(|_| scope.clone()),
-            }
-        };
-        let mut scopes: Vec<_> = asked.scope.iter().map(shown).collect();
-        if scopes.is_empty() {
-            scopes.push(ShownScope { text: self.texts.nothing_else.to_owned(), name: None });
-        }
-        let page = ConsentPage {
-            texts: self.texts,
-            style: style(),
-            client: asked.client.shown_name(),
-            user: &login.person.name,
-            scopes: &scopes,
-            target: origin(&asked.target.uri),
-            action: &format!(".{CONSENT}?{}", self.query()),
-            csrf: &csrf(&login.cookie),
-        };
-        show(StatusCode::OK, &page, Some(&asked.target.uri))
+        self.consenting(asked, login, &format!(".{CONSENT}?{}", self.query())).show()
     }
-}
 
-/// The user is told; the browser goes nowhere.
-fn told(texts: &Texts, text: &str) -> Response {
-    let page = MessagePage { texts, style: style(), title: texts.cannot_go_on, text };
-    show(StatusCode::BAD_REQUEST, &page, None)
+    fn consenting<'s>(&'s self, asked: &'s Asked, login: &'s Login, action: &'s str) -> Consenting<'s> {
+        Consenting {
+            server: self.server,
+            texts: self.texts,
+            client: &asked.client,
+            scope: &asked.scope,
+            login,
+            action,
+            target: Some(&asked.target.uri),
+        }
+    }
 }

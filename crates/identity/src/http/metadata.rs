@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 
 use model::oauth_client::GrantType;
 
-use super::{AUTHORIZE, INTROSPECT, JWKS, LOGOUT, PAR, REVOKE, Server, TOKEN, USERINFO};
+use super::{
+    AUTHORIZE, DEVICE_AUTHORIZATION, INTROSPECT, JWKS, LOGOUT, PAR, REVOKE, Server, TOKEN, USERINFO,
+};
 use crate::id_token::SCOPES;
 
 const METHODS: [&str; 3] = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
@@ -54,6 +56,9 @@ pub async fn metadata(State(server): Server) -> Json<Value> {
         if let (Some(all), Value::Object(more)) = (document.as_object_mut(), more) {
             all.extend(more);
         }
+    }
+    if settings.grants.contains(&GrantType::DeviceCode) {
+        document["device_authorization_endpoint"] = json!(url(DEVICE_AUTHORIZATION));
     }
     for endpoint in ["token", "revocation", "introspection"] {
         // A public client proves nothing, and may ask about nothing.

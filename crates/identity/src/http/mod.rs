@@ -2,12 +2,15 @@
 
 mod authenticate;
 mod authorize;
+mod consenting;
 mod cors;
+mod device;
 mod introspect;
 mod logout;
 mod metadata;
 mod par;
 mod revoke;
+mod sign_in;
 mod token;
 mod userinfo;
 
@@ -42,6 +45,8 @@ const CONSENT: &str = "/consent";
 const LOGOUT: &str = "/logout";
 const USERINFO: &str = "/userinfo";
 const PAR: &str = "/par";
+const DEVICE_AUTHORIZATION: &str = "/device_authorization";
+const DEVICE: &str = "/device";
 const TOKEN: &str = "/token";
 const INTROSPECT: &str = "/introspect";
 const REVOKE: &str = "/revoke";
@@ -56,6 +61,7 @@ pub fn router(server: Arc<AuthorizationServer>) -> Router {
     let mut programs = Router::new()
         .route(&below(TOKEN), post(token::token))
         .route(&below(PAR), post(par::push))
+        .route(&below(DEVICE_AUTHORIZATION), post(device::authorize))
         .route(&below(INTROSPECT), post(introspect::introspect))
         .route(&below(REVOKE), post(revoke::revoke))
         .route(&below(USERINFO), get(userinfo::userinfo).post(userinfo::userinfo))
@@ -71,6 +77,7 @@ pub fn router(server: Arc<AuthorizationServer>) -> Router {
         .route(&below(AUTHORIZE), get(authorize::authorize).post(authorize::authorize_by_form))
         .route(&below(LOGIN), post(authorize::log_in))
         .route(&below(CONSENT), post(authorize::consent))
+        .route(&below(DEVICE), get(device::page).post(device::submit))
         .route(&below(LOGOUT), get(logout::logout).post(logout::logout));
     programs
         .layer(middleware::from_fn(cors::allow))

@@ -52,6 +52,7 @@ async fn answer(
         GrantType::ClientCredentials => client_credentials(server, &client, &form).await?,
         GrantType::Password => password(server, &client, &form, server.address(from, headers)).await?,
         GrantType::RefreshToken => refresh(server, &client, &form).await?,
+        GrantType::DeviceCode => server.poll(&client, &form).await?,
         GrantType::TokenExchange => server.exchange(&client, &form).await?,
     };
     Ok(not_stored(Json(issued).into_response()))

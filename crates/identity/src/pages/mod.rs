@@ -46,7 +46,7 @@ pub struct ConsentPage<'a> {
     pub user: &'a str,
     pub scopes: &'a [ShownScope],
     /// Where the browser goes, as people read it.
-    pub target: &'a str,
+    pub target: Option<&'a str>,
     pub action: &'a str,
     pub csrf: &'a str,
 }
@@ -61,6 +61,15 @@ pub struct LogoutPage<'a> {
     /// What the request said, which is said again.
     pub fields: &'a [(&'a str, &'a str)],
     pub csrf: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "device.html")]
+pub struct DevicePage<'a> {
+    pub texts: &'a Texts,
+    pub style: &'a str,
+    pub action: &'a str,
+    pub problem: Option<&'a str>,
 }
 
 #[derive(Template)]

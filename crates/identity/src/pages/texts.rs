@@ -31,6 +31,13 @@ pub struct Texts {
     pub email: &'static str,
     pub groups: &'static str,
     pub nothing_else: &'static str,
+    pub connect_device: &'static str,
+    pub device_code: &'static str,
+    pub device_unknown: &'static str,
+    pub device_done: &'static str,
+    pub device_denied: &'static str,
+    pub only_if_yours: &'static str,
+    pub go_on: &'static str,
 }
 
 static ENGLISH: Texts = Texts {
@@ -59,6 +66,13 @@ static ENGLISH: Texts = Texts {
     email: "see your e-mail address",
     groups: "see which groups you are in",
     nothing_else: "know that you have logged in",
+    connect_device: "Connect a device",
+    device_code: "Code that the device shows",
+    device_unknown: "The code is not known, or is over. Look at the device again.",
+    device_done: "The device is connected",
+    device_denied: "The device is not connected",
+    only_if_yours: "Allow it only if you have the device before you, and it shows this code.",
+    go_on: "Go on",
 };
 
 static GERMAN: Texts = Texts {
@@ -87,6 +101,13 @@ static GERMAN: Texts = Texts {
     email: "Ihre E-Mail-Adresse sehen",
     groups: "sehen, in welchen Gruppen Sie sind",
     nothing_else: "wissen, dass Sie sich angemeldet haben",
+    connect_device: "Gerät verbinden",
+    device_code: "Code, den das Gerät zeigt",
+    device_unknown: "Der Code ist nicht bekannt oder abgelaufen. Bitte sehen Sie noch einmal auf das Gerät.",
+    device_done: "Das Gerät ist verbunden",
+    device_denied: "Das Gerät ist nicht verbunden",
+    only_if_yours: "Erlauben Sie es nur, wenn Sie das Gerät vor sich haben und es diesen Code zeigt.",
+    go_on: "Weiter",
 };
 
 impl Texts {
