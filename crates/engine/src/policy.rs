@@ -123,6 +123,11 @@ pub trait Filter: Send + Sync {
         Step::Done(Ok(Outcome::Skipped))
     }
 
+    /// Called for every callback of the API before it goes to the client, instead of `request`.
+    fn callback<'a>(&'a self, _exchange: &'a mut Exchange) -> Step<'a> {
+        Step::Done(Ok(Outcome::Skipped))
+    }
+
     /// Called for every response, also one that the gateway itself gives, for each policy that says so.
     fn response<'a>(&'a self, _exchange: &'a mut Exchange) -> Step<'a> {
         Step::Done(Ok(Outcome::Skipped))
@@ -176,6 +181,8 @@ pub struct Needs {
     pub log: bool,
     /// `Filter::ended` is called.
     pub end: bool,
+    /// `Filter::callback` is called.
+    pub callback: bool,
 }
 
 impl Needs {
@@ -185,6 +192,9 @@ impl Needs {
     /// It wants to be called when requests have ended.
     pub const END: Self = Self { end: true, ..Self::NOTHING };
 
+    /// It wants to be called for callbacks.
+    pub const CALLBACK: Self = Self { callback: true, ..Self::NOTHING };
+
     const NOTHING: Self = Self {
         request_body: false,
         response: false,
@@ -192,6 +202,7 @@ impl Needs {
         error_body: false,
         log: false,
         end: false,
+        callback: false,
     };
 
     /// Whether the body of a response with this status is wanted.
@@ -211,6 +222,7 @@ impl std::ops::BitOr for Needs {
             error_body: self.error_body | other.error_body,
             log: self.log | other.log,
             end: self.end | other.end,
+            callback: self.callback | other.callback,
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod answer;
 mod body;
+mod callback;
 mod calls;
 mod conn_state;
 mod connection;

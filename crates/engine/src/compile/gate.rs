@@ -50,6 +50,11 @@ impl Filter for Gate {
         }
     }
 
+    /// Callbacks belong to the operation, and their own method says nothing about the request that they follow.
+    fn callback<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
+        self.policy.get().callback(exchange)
+    }
+
     fn ended(&self, exchange: &Exchange, measures: &Measures) {
         if self.methods.contain(exchange.inbound_method()) {
             self.policy.get().ended(exchange, measures);
