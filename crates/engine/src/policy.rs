@@ -160,6 +160,12 @@ pub trait Filter: Send + Sync {
         Vec::new()
     }
 
+    /// Whether no client may send a header, because the gateway says in it who calls. The policy takes it out of the
+    /// head itself; of trailers it is asked. The name is in small letters.
+    fn owns_header(&self, _name: &str) -> bool {
+        false
+    }
+
     /// Headers that carry credentials, whose values nobody may see.
     fn credentials(&self) -> Vec<HeaderName> {
         Vec::new()

@@ -181,6 +181,11 @@ impl Chain {
         self.slots.iter().filter(|slot| slot.needs.callback)
     }
 
+    /// Whether no client may send a header, be it as a trailer.
+    pub fn owns_header(&self, name: &str) -> bool {
+        self.slots.iter().any(|slot| slot.policy.get().owns_header(name))
+    }
+
     /// What sees responses.
     pub fn response(&self) -> impl Iterator<Item = &Slot> {
         self.slots.iter().filter(|slot| slot.needs.response)

@@ -28,6 +28,7 @@ pub mod rehearse;
 mod request;
 mod server;
 pub mod tls;
+mod trailers;
 mod upgrade;
 mod worker;
 

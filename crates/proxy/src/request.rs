@@ -31,6 +31,7 @@ use crate::{
     headers::{self, X_REQUEST_ID},
     mirror,
     payload::{self, Unread},
+    trailers::TrailerGuard,
     upgrade::{self, Asked},
     worker::Worker,
 };
@@ -475,6 +476,9 @@ fn prepare<'a>(
     }
     let patience = snapshot.settings.limits.body_timeout.get();
     let mut body = body.into_request_body(worker, exchange).filter(|_| asked.is_none());
+    if let Some(body) = &mut body {
+        body.guard_trailers(|| TrailerGuard::new(exchange, &extra));
+    }
     let has_body = body.is_some();
     let length = body.as_ref().map(|body| body.size_hint().exact());
     if let Some(tee) = start_mirror(worker, exchange, &extra, length, patience)

@@ -85,6 +85,11 @@ impl Filter for Gate {
         self.policy.get().credentials()
     }
 
+    /// There is no request to look at when it is asked; what is for the gateway alone is so with every method.
+    fn owns_header(&self, name: &str) -> bool {
+        self.policy.get().owns_header(name)
+    }
+
     fn purge(&self) {
         self.policy.get().purge();
     }
