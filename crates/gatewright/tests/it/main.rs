@@ -2,6 +2,8 @@
 
 mod address_lock;
 mod aggregation;
+mod api_metadata;
+mod approvers;
 mod archives;
 mod asset_store;
 mod audit;
@@ -66,6 +68,7 @@ mod tokens;
 mod traffic;
 mod transformations;
 mod trials;
+mod upgrades;
 mod upstream_faults;
 mod url_aliases;
 mod validation;
