@@ -58,6 +58,7 @@ mod reload;
 mod routing;
 mod scripts;
 mod secrets;
+mod shared_settings;
 mod signed_requests;
 mod streaming;
 mod tap;

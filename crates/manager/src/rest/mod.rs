@@ -28,6 +28,7 @@ mod portal;
 mod route;
 mod session;
 mod sets;
+mod settings;
 mod tokens;
 mod trial;
 mod uploaded;
@@ -74,6 +75,7 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     icon::ROUTES,
     lifecycle::ROUTES,
     gateway::ROUTES,
+    settings::ROUTES,
     trial::ROUTES,
     list::ROUTES,
     assets::ROUTES,
