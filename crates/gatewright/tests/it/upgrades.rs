@@ -56,6 +56,10 @@ async fn old(url: &StoreUrl, level: usize) {
     }
 }
 
+fn sum(text: &str) -> String {
+    format!("{:x}", <sha2::Sha256 as sha2::Digest>::digest(text))
+}
+
 /// What is beside the assets.
 async fn keeps_what_is_beside_assets(url: &StoreUrl, level: usize) {
     let store = AssetStore::open(url).await.expect("an old store opens");
@@ -66,7 +70,6 @@ async fn keeps_what_is_beside_assets(url: &StoreUrl, level: usize) {
     assert_eq!(store.verify_audit().await.expect("reads"), Ok(14));
     let at_two = store.assets_at(2).await.expect("reads");
     assert!(at_two.iter().any(|asset| asset.name == "gone"), "{at_two:?}");
-    let sum = format!("{:x}", <sha2::Sha256 as sha2::Digest>::digest(KEY));
     if level >= 2 {
         let guesses = store.login_failures("mallory", 0).await.expect("reads").expect("they were counted");
         assert_eq!(guesses.failures, 3);
@@ -75,7 +78,6 @@ async fn keeps_what_is_beside_assets(url: &StoreUrl, level: usize) {
         assert_eq!(store.nodes().await.expect("reads")[0].name, "gateway-1");
     }
     if level >= 6 {
-        let sum = |text: &str| format!("{:x}", <sha2::Sha256 as sha2::Digest>::digest(text));
         let key = RequestKey { hash: sum("key"), request: sum("request") };
         let begun = store.begin_once(&key, THEN, 0, 0).await.expect("reads");
         assert!(
@@ -90,7 +92,8 @@ async fn keeps_what_is_beside_assets(url: &StoreUrl, level: usize) {
             store.sign_up("zoe").await.expect("reads").expect("is there").message.as_deref(),
             Some("let me in")
         );
-        assert_eq!(store.key_uses(&[sum.clone()]).await.expect("reads").get(&sum), Some(&THEN));
+        let sum = sum(KEY);
+        assert_eq!(store.key_uses(std::slice::from_ref(&sum)).await.expect("reads").get(&sum), Some(&THEN));
     }
     store.close().await;
 }
@@ -201,8 +204,12 @@ async fn migrations_that_others_have_run_are_as_they_were() {
     ];
     let migrations = migrations().await;
     for (migration, known) in migrations.migrations.iter().zip(known) {
-        let sum = format!("{:x}", <sha2::Sha256 as sha2::Digest>::digest(migration.sql.as_str()));
-        assert_eq!(sum, known, "migration {} was changed; write another one", migration.version);
+        assert_eq!(
+            sum(migration.sql.as_str()),
+            known,
+            "migration {} was changed; write another one",
+            migration.version
+        );
     }
 }
 
