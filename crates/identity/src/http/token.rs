@@ -1,6 +1,6 @@
 //! The token endpoint (RFC 6749, 3.2).
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::{
     Json,
@@ -12,13 +12,13 @@ use axum::{
 use model::oauth_client::GrantType;
 use store::assets::TokenOwner;
 
-use super::{Server, authenticate, form, respond};
+use super::{Server, authenticate, form, proof, respond};
 use crate::{
     AuthorizationServer, LogIn,
     clients::Client,
     error::{OauthError, not_stored},
     form::Form,
-    issue::{Grant, Issued, scopes},
+    issue::{Grant, Issued, LoggedIn, scopes},
     secret,
 };
 
@@ -38,7 +38,7 @@ async fn answer(
     body: &[u8],
 ) -> Result<Response, OauthError> {
     let form = form(headers, body)?;
-    let client = authenticate::client(server, headers, &form).await?;
+    let client = authenticate::any_client(server, headers, &form).await?;
     let named = form.needs("grant_type")?;
     let known = GrantType::ALL.into_iter().find(|grant| grant.wire_name() == named);
     let grant = known.filter(|grant| server.settings().grants.contains(grant)).ok_or_else(|| {
@@ -47,10 +47,15 @@ async fn answer(
     if !client.may(grant) {
         return Err(OauthError::new("unauthorized_client", "the client may not take this way to a token"));
     }
+    let key = proof::key(server, headers, &client).await?;
+    let key = key.as_deref();
     let issued = match grant {
-        GrantType::ClientCredentials => client_credentials(server, &client, &form).await?,
-        GrantType::Password => password(server, &client, &form, from).await?,
-        GrantType::RefreshToken => refresh(server, &client, &form).await?,
+        GrantType::AuthorizationCode => server.redeem(&client, &form, key).await?,
+        GrantType::ClientCredentials => client_credentials(server, &client, &form, key).await?,
+        GrantType::Password => password(server, &client, &form, key, server.address(from, headers)).await?,
+        GrantType::RefreshToken => refresh(server, &client, &form, key).await?,
+        GrantType::DeviceCode => server.poll(&client, &form, key).await?,
+        GrantType::TokenExchange => server.exchange(&client, &form, key).await?,
     };
     Ok(not_stored(Json(issued).into_response()))
 }
@@ -59,9 +64,18 @@ async fn client_credentials(
     server: &AuthorizationServer,
     client: &Client,
     form: &Form,
+    key: Option<&str>,
 ) -> Result<Issued, OauthError> {
     let scope = scopes(client, form.get("scope"))?;
-    let grant = Grant { client, user: None, scope: &scope, family: secret::id()?, may_refresh: false };
+    let grant = Grant {
+        client,
+        user: None,
+        scope: &scope,
+        family: secret::id()?,
+        may_refresh: false,
+        bound_to: key,
+        not_after: None,
+    };
     server.issue(grant).await
 }
 
@@ -69,12 +83,13 @@ async fn password(
     server: &AuthorizationServer,
     client: &Client,
     form: &Form,
-    from: SocketAddr,
+    key: Option<&str>,
+    from: IpAddr,
 ) -> Result<Issued, OauthError> {
     let (user, password) = (form.needs("username")?, form.needs("password")?);
     let scope = scopes(client, form.get("scope"))?;
     let wrong = || OauthError::invalid_grant("the user or the password is wrong");
-    let person = match server.house.log_in(user, password, from.ip()).await? {
+    let person = match server.house.log_in(user, password, from).await? {
         LogIn::Known(person) => person,
         LogIn::Wrong => return Err(wrong()),
         LogIn::Wait => return Err(OauthError::invalid_grant("too many passwords were wrong; wait a while")),
@@ -85,14 +100,27 @@ async fn password(
             return Err(OauthError::invalid_grant("the password has to be changed first"));
         }
     };
-    let grant =
-        Grant { client, user: Some(&person), scope: &scope, family: secret::id()?, may_refresh: true };
+    let user = LoggedIn { person: &person, at: Some(server.house.now() / 1_000_000), nonce: None };
+    let grant = Grant {
+        client,
+        user: Some(user),
+        scope: &scope,
+        family: secret::id()?,
+        may_refresh: true,
+        bound_to: key,
+        not_after: None,
+    };
     server.issue(grant).await
 }
 
 /// Each refresh token is good for once. Whoever shows one again has stolen it, or was stolen from: then all tokens that
 /// came from the same authorization end.
-async fn refresh(server: &AuthorizationServer, client: &Client, form: &Form) -> Result<Issued, OauthError> {
+async fn refresh(
+    server: &AuthorizationServer,
+    client: &Client,
+    form: &Form,
+    key: Option<&str>,
+) -> Result<Issued, OauthError> {
     let wrong = || OauthError::invalid_grant("the refresh token is not known, or is over");
     let hash = secret::hash(form.needs("refresh_token")?);
     let token = server.store.token(&hash).await?.filter(|token| token.kind == "refresh").ok_or_else(wrong)?;
@@ -102,6 +130,9 @@ async fn refresh(server: &AuthorizationServer, client: &Client, form: &Form) -> 
     let now = server.house.now();
     if token.revoked_at.is_some() || token.expires_at.is_some_and(|at| at <= now) {
         return Err(wrong());
+    }
+    if token.document_key().is_some_and(|bound| key != Some(&bound)) {
+        return Err(OauthError::new("invalid_dpop_proof", "the refresh token is bound to another key"));
     }
     if token.used_at.is_some() {
         server.stolen(&token.family, &client.doc.id).await?;
@@ -125,8 +156,16 @@ async fn refresh(server: &AuthorizationServer, client: &Client, form: &Form) -> 
             asked
         }
     };
-    let grant =
-        Grant { client, user: Some(&person), scope: &scope, family: token.family.clone(), may_refresh: true };
+    let user = LoggedIn { person: &person, at: token.document_login(), nonce: None };
+    let grant = Grant {
+        client,
+        user: Some(user),
+        scope: &scope,
+        family: token.family.clone(),
+        may_refresh: true,
+        bound_to: key,
+        not_after: None,
+    };
     match server.issue_from(grant, Some(&token)).await? {
         Some(issued) => Ok(issued),
         None => {
