@@ -10,6 +10,7 @@ mod destinations;
 mod findings;
 mod gate;
 mod levels;
+mod metadata;
 mod oauth_clients;
 mod operations;
 mod plans;
@@ -301,6 +302,7 @@ pub fn compile(
     let applications = applications::compile(config, previous, &mut problems);
     let subscriptions = plans::compile(config, &applications, &mut problems);
     teams::check(config, &mut problems);
+    metadata::check(config, &mut problems);
     portal::check(config, &mut problems);
     let url_aliases = url_aliases::compile(config, &mut problems);
     let callbacks = callbacks::compile(config, &mut problems);

@@ -35,6 +35,9 @@ pub struct Settings {
     pub store: StoreSettings,
     /// How requests find their API and operation.
     pub matching: Matching,
+    /// What APIs may say about themselves.
+    #[serde(skip_serializing_if = "ApiSettings::is_default")]
+    pub apis: ApiSettings,
     /// What a client may send, and how fast it must be.
     pub limits: Limits,
     /// Waits that neither the endpoint, the upstream nor the API says anything about.
@@ -289,6 +292,44 @@ pub enum DefaultVersion {
     #[default]
     Newest,
     Oldest,
+}
+
+/// What APIs may say about themselves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ApiSettings {
+    /// Groups that APIs may be in, without commas. Default: `Finance Banking and Insurance`, `Sales and Ordering`, `Search`
+    /// and `Transportation and Warehousing`.
+    pub api_grouping_possible_values: Vec<String>,
+    /// What the maturity of an API may be. Default: `Beta`, `Deprecated`, `Experimental`, `Production` and `Test`.
+    pub api_maturity_state_possible_values: Vec<String>,
+}
+
+impl Default for ApiSettings {
+    fn default() -> Self {
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        Self {
+            api_grouping_possible_values: texts(&[
+                "Finance Banking and Insurance",
+                "Sales and Ordering",
+                "Search",
+                "Transportation and Warehousing",
+            ]),
+            api_maturity_state_possible_values: texts(&[
+                "Beta",
+                "Deprecated",
+                "Experimental",
+                "Production",
+                "Test",
+            ]),
+        }
+    }
+}
+
+impl ApiSettings {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What a client may send, and how fast it must be.

@@ -246,6 +246,13 @@ pub(super) fn secrets_in_files(config: &ConfigDoc, problems: &mut Diagnostics) {
             Diagnostic::error("secrets", "are kept by the manager, not in a file of a node").help(help),
         );
     }
+    if !config.shared_settings.is_empty() {
+        let problem = Diagnostic::error("sharedSettings", "are kept by the manager, not in a file of a node");
+        problems.push(
+            problem
+                .help("write them into `settings` of the file, or give this document to `gatewright apply`"),
+        );
+    }
     let keystores =
         config.keystores.iter().enumerate().map(|(index, store)| ("keystores", index, &store.content));
     let others =

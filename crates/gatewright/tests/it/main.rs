@@ -2,6 +2,8 @@
 
 mod address_lock;
 mod aggregation;
+mod api_metadata;
+mod approvers;
 mod archives;
 mod asset_store;
 mod audit;
@@ -58,6 +60,7 @@ mod reload;
 mod routing;
 mod scripts;
 mod secrets;
+mod shared_settings;
 mod signed_requests;
 mod streaming;
 mod tap;
@@ -68,6 +71,7 @@ mod tokens;
 mod traffic;
 mod transformations;
 mod trials;
+mod upgrades;
 mod upstream_faults;
 mod url_aliases;
 mod validation;
