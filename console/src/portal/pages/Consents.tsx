@@ -96,7 +96,7 @@ function TakeBack({ consent, onClose }: { consent: Consent; onClose: () => void 
         {end.isError && <ProblemBox error={end.error} />}
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose}>
-            {t('cancel')}
+            {t('close')}
           </Button>
           <Button color="red" loading={end.isPending} onClick={() => end.mutate()}>
             {p('consents.takeBack')}
