@@ -300,6 +300,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sharedSettings/{name}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The versions of settings, newest first. */
+        get: operations["getSettingsHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/secrets/{name}/history": {
         parameters: {
             query?: never;
@@ -1039,6 +1056,64 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/apis/{name}/applications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The applications that may call an API. Of those that are not there for whoever asks, their names. */
+        get: operations["listApiApplications"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/apis/{name}/applications/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Takes an API away from an application, by the application's name: it may not call it any more, and its subscription ends.
+         * @description Needs the privilege `Manage APIs`.
+         */
+        delete: operations["removeApiApplication"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/apis/{name}/icon": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The icon of an API. */
+        get: operations["getApiIcon"];
+        /**
+         * Gives an API an icon: a PNG, JPEG, WebP or SVG of at most 100 KiB, as `Content-Type` says.
+         * @description Needs the privileges of the assets that change.
+         */
+        put: operations["putApiIcon"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/apis/{name}/lifecycle": {
         parameters: {
             query?: never;
@@ -1245,6 +1320,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/gateway/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The settings that may be shared by all nodes, as the node that answers serves by them, and where they come from.
+         * @description Needs the privilege `Manage system settings` or `View administration configurations`.
+         */
+        get: operations["listSettings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/gateway/try": {
         parameters: {
             query?: never;
@@ -1279,6 +1374,27 @@ export interface paths {
         get: operations["fetchDefinition"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sharedSettings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A page of shared settings. */
+        get: operations["listSharedSettings"];
+        put?: never;
+        /**
+         * Makes settings.
+         * @description Needs the privilege `Manage system settings`.
+         */
+        post: operations["createSettings"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1724,6 +1840,35 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/sharedSettings/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Settings. */
+        get: operations["getSettings"];
+        /**
+         * Replaces settings, or makes it.
+         * @description Needs the privilege `Manage system settings`.
+         */
+        put: operations["putSettings"];
+        post?: never;
+        /**
+         * Deletes settings.
+         * @description Needs the privilege `Manage system settings`.
+         */
+        delete: operations["deleteSettings"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes keys of settings.
+         * @description Needs the privilege `Manage system settings`.
+         */
+        patch: operations["patchSettings"];
         trace?: never;
     };
     "/secrets/{name}": {
@@ -2420,6 +2565,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/portal/apis/{name}/icon": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The icon of an API of the portal. */
+        get: operations["getPortalIcon"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/portal/documents/{name}": {
         parameters: {
             query?: never;
@@ -2674,8 +2836,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What waits for approval, as far as whoever asks may decide on it.
-         * @description Needs the privilege `Manage packages and plans` or `Manage user administration`.
+         * What waits for approval, as far as whoever asks may see it.
+         * @description Needs the privilege `Manage packages and plans` or `Manage user administration`, or to be an approver of a team.
          */
         get: operations["listApprovals"];
         put?: never;
@@ -2717,7 +2879,7 @@ export interface paths {
         put?: never;
         /**
          * Approves a subscription or its move to another plan, or refuses it.
-         * @description Needs the privilege `Manage packages and plans`.
+         * @description Needs the privilege `Manage packages and plans`, or to be an approver of a team.
          */
         post: operations["decideSubscription"];
         delete?: never;
@@ -2736,6 +2898,38 @@ export interface components {
             /** @description What it leads to. */
             state: components["schemas"]["LifecycleState"];
         };
+        /**
+         * @description When an address gets no further because requests from it failed to authenticate. Each node counts for itself. Clients
+         *     behind a load balancer are told apart by `X-Forwarded-For`, which counts from `trustedProxies` of the listener only.
+         */
+        AddressLock: {
+            /**
+             * Format: uint32
+             * @description So many wrong credentials, or requests that belong to no application, from one address lock it; of IPv6, the
+             *     network of 64 bits. Requests without any credentials do not count. 0: nobody is ever locked.
+             * @default 0
+             */
+            attempts: number;
+            /**
+             * @description How long they count after the first of them.
+             * @default 1m
+             */
+            within: components["schemas"]["Duration"];
+            /**
+             * @description What becomes of the address.
+             * @default lock
+             */
+            action: components["schemas"]["AddressLockAction"];
+            /**
+             * @description How long `lock` lasts.
+             * @default 15m
+             */
+            lockFor: components["schemas"]["Duration"];
+            /** @description Addresses that are never locked: `10.0.0.7`, `10.0.0.0/8`, `10.0.0.1-10.0.0.9`. */
+            except?: components["schemas"]["IpRange"][];
+        };
+        /** @description What becomes of an address that failed too often. */
+        AddressLockAction: "lock" | "deny";
         /** @description An alias, with what there is to know about it. */
         AliasAsset: {
             /** @constant */
@@ -2850,6 +3044,22 @@ export interface components {
             /** @description There were more rows than `limit`. */
             truncated: boolean;
         };
+        /** @description An application that may call an API. */
+        ApiApplication: {
+            name: string;
+            /** @description It is there for whoever asks, under `/applications`. Otherwise it belongs to other teams. */
+            visible: boolean;
+            /** @description The application names the API in `apis`. */
+            named: boolean;
+            /** @description Plan of its subscription. */
+            plan?: string | null;
+            /** @description State of its subscription. */
+            state?: components["schemas"]["SubscriptionState"] | null;
+        };
+        /** @description Everything of a kind that there is. */
+        ApiApplicationList: {
+            items: components["schemas"]["ApiApplication"][];
+        };
         /** @description An API, with what there is to know about it. */
         ApiAsset: {
             /** @constant */
@@ -2908,6 +3118,19 @@ export interface components {
             type?: components["schemas"]["ApiType"];
             /** @description Words to find the API by; global policies can ask for them. */
             tags?: string[];
+            /** @description Groups that the API is found under, of those that `settings.apis.apiGroupingPossibleValues` names. */
+            groups?: string[];
+            /**
+             * @description How far it has come, one of `settings.apis.apiMaturityStatePossibleValues`, such as `Beta`. It tells people, and does
+             *     nothing by itself: what calls of it get is up to `lifecycle`.
+             */
+            maturity?: string | null;
+            /** @description Picture for lists: `data:image/png;base64,…` of at most 100 KiB, or the same of a JPEG, WebP or SVG. */
+            icon?: string | null;
+            /** @description Custom properties: anything else that is worth knowing about the API, at most 100, of at most 4 KiB each. */
+            attributes?: {
+                [key: string]: string;
+            };
             /** @description Names of the teams that manage it, when `settings.manager.enableTeamWork` is on. Default: everybody's. */
             teams?: string[];
             /** @description Who answers for the API: the name of a user, or anybody. */
@@ -3044,6 +3267,31 @@ export interface components {
         };
         /** @description Property of an API that a condition looks at. */
         ApiProperty: ("name" | "version" | "description") | "type" | "tag";
+        /** @description What APIs may say about themselves. */
+        ApiSettings: {
+            /**
+             * @description Groups that APIs may be in, without commas. Default: `Finance Banking and Insurance`, `Sales and Ordering`, `Search`
+             *     and `Transportation and Warehousing`.
+             * @default [
+             *       "Finance Banking and Insurance",
+             *       "Sales and Ordering",
+             *       "Search",
+             *       "Transportation and Warehousing"
+             *     ]
+             */
+            apiGroupingPossibleValues: string[];
+            /**
+             * @description What the maturity of an API may be. Default: `Beta`, `Deprecated`, `Experimental`, `Production` and `Test`.
+             * @default [
+             *       "Beta",
+             *       "Deprecated",
+             *       "Experimental",
+             *       "Production",
+             *       "Test"
+             *     ]
+             */
+            apiMaturityStatePossibleValues: string[];
+        };
         /** @description Kind of interface. */
         ApiType: "REST";
         /** @description An application, with what there is to know about it. */
@@ -3143,8 +3391,11 @@ export interface components {
         Approvals: {
             /** @description The longest waiting first. Empty for those who may not manage users. */
             signUps: components["schemas"]["SignUpView"][];
-            /** @description By name: those that are pending, and those that move to another plan. Empty for those who may not manage plans. */
-            subscriptions: components["schemas"]["SubscriptionView"][];
+            /**
+             * @description By name: those that are pending, and those that move to another plan. Who may not manage plans sees those of APIs
+             *     and applications of the teams that they approve for.
+             */
+            subscriptions: components["schemas"]["WaitingSubscription"][];
         };
         /** @description Assets that can be taken to another store. */
         Archive: {
@@ -3466,6 +3717,7 @@ export interface components {
             deletable: boolean;
         };
         ConfigurationSet: {
+            sharedSettings?: components["schemas"]["SharedSettingsDoc"][];
             secrets?: components["schemas"]["SecretDoc"][];
             keystores?: components["schemas"]["KeystoreDoc"][];
             truststores?: components["schemas"]["TruststoreDoc"][];
@@ -3488,12 +3740,29 @@ export interface components {
             subscriptions?: components["schemas"]["SubscriptionDoc"][];
             portals?: components["schemas"]["PortalDoc"][];
         };
+        /**
+         * @description Media types beyond the usual ones, such as `application/vnd.orders` or `application/x-*`. They count before what
+         *     is known about a type.
+         */
+        ContentTypes: {
+            /** @description Bodies of these types are JSON, as are `application/json`, `text/json` and everything with `+json`. */
+            json?: string[];
+            /** @description Bodies of these types are XML, as are `application/xml`, `text/xml` and everything with `+xml`. */
+            xml?: string[];
+            /** @description Bodies of these types are plain text, as are the rest of `text/*` and forms. */
+            text?: string[];
+        };
         /** @description What somebody has decided. */
         Decision: {
             approve: boolean;
             /** @description Why, up to 1000 bytes: for the audit log, and for whoever asked for a subscription. */
             message?: string | null;
         };
+        /**
+         * @description Which version answers a call that names none.
+         * @enum {string}
+         */
+        DefaultVersion: "newest" | "oldest";
         /** @description What is left of a deleted asset. */
         Deleted: {
             /** Format: uint64 */
@@ -3641,6 +3910,38 @@ export interface components {
             readTimeout?: components["schemas"]["Duration"] | null;
         };
         EventType: "Transactional" | "Monitor";
+        /** @description Decision records: what was decided about a request, and why. */
+        Explain: {
+            /**
+             * @description Share of the requests whose record is kept. Refused and failed requests are always kept.
+             * @default 100%
+             */
+            sampling: components["schemas"]["Percent"];
+            /**
+             * Format: uint32
+             * @description Most records kept in memory; the oldest goes first.
+             * @default 10000
+             */
+            retain: number;
+        };
+        /**
+         * @description What clients are told when something goes wrong. The policy `conditionalErrorProcessing` says it for an API or an
+         *     operation, and then counts instead.
+         */
+        Faults: {
+            /**
+             * @description Pass on what upstreams answer with a status of 400 and above. With `false`, status and headers are passed on,
+             *     and the body is one of the gateway.
+             * @default true
+             */
+            sendNativeProviderFault: boolean;
+            /**
+             * @description Message in error bodies of the gateway, instead of one sentence for each reason. Variables may be in it, and
+             *     `$ERROR_MESSAGE`, `$SERVICE`, `$OPERATION`, `$TIME`, `$DATE`, `$CLIENT_IP`, `$USER`, `$CONSUMER_APPLICATION`
+             *     and `$NATIVE_PROVIDER_ERROR`.
+             */
+            defaultMessage?: string | null;
+        };
         /** @description A definition, as it is published somewhere. */
         FetchedDefinition: {
             /** @description The document, to the letter. */
@@ -3660,7 +3961,7 @@ export interface components {
             config?: unknown;
         };
         /** @description A way to a token. */
-        GrantType: "authorizationCode" | "clientCredentials" | "refreshToken" | "tokenExchange" | "password";
+        GrantType: "authorizationCode" | "clientCredentials" | "refreshToken" | "deviceCode" | "tokenExchange" | "password";
         /** @description A group, with what there is to know about it. */
         GroupAsset: {
             /** @constant */
@@ -3961,6 +4262,71 @@ export interface components {
             /** @description Newest first. */
             history: components["schemas"]["StepView"][];
         };
+        /** @description What a client may send, and how fast it must be. */
+        Limits: {
+            /**
+             * @description Longest request line. Beyond: 414.
+             * @default 8KiB
+             */
+            requestLine: components["schemas"]["ByteSize"];
+            /**
+             * Format: uint16
+             * @description Most header lines of a request. Beyond: 431.
+             * @default 100
+             */
+            headerCount: number;
+            /**
+             * @description Largest request head. Beyond: 431.
+             * @default 32KiB
+             */
+            headerSize: components["schemas"]["ByteSize"];
+            /** @description Largest request body. Beyond: 413. Default: no limit, since bodies are streamed. */
+            bodySize?: components["schemas"]["ByteSize"] | null;
+            /**
+             * @description Largest body, of a request or a response, that is read whole because a policy asks to see it. Beyond: 413 for
+             *     a request, 502 for a response. Without such a policy bodies are streamed and this does not matter.
+             * @default 4MiB
+             */
+            bufferedBodySize: components["schemas"]["ByteSize"];
+            /**
+             * Format: uint32
+             * @description Most open client connections. Beyond, new ones are closed at once.
+             * @default 20000
+             */
+            connections: number;
+            /**
+             * Format: uint32
+             * @description Most requests in progress. Beyond: 503 with `Retry-After`.
+             * @default 10000
+             */
+            requestsInFlight: number;
+            /**
+             * Format: uint32
+             * @description Most concurrent streams of one HTTP/2 connection.
+             * @default 128
+             */
+            concurrentStreams: number;
+            /**
+             * @description Longest time a client may take to send a request head. Beyond: 408.
+             * @default 15s
+             */
+            headerTimeout: components["schemas"]["Duration"];
+            /**
+             * @description Longest pause within a request body. Beyond: 408.
+             * @default 30s
+             */
+            bodyTimeout: components["schemas"]["Duration"];
+            /**
+             * @description How long an idle client connection is kept open.
+             * @default 75s
+             */
+            keepAliveTimeout: components["schemas"]["Duration"];
+            /**
+             * @description How long requests in progress may take to finish when the gateway stops.
+             * @default 30s
+             */
+            drainTimeout: components["schemas"]["Duration"];
+        };
         /** @description A listener, with what there is to know about it. */
         ListenerAsset: {
             /** @constant */
@@ -4048,6 +4414,25 @@ export interface components {
             expiresAt?: string | null;
             /** @description What a program sends as `Authorization: Bearer`. It is told this once. */
             token: string;
+        };
+        /** @description How requests find their API and operation. */
+        Matching: {
+            /**
+             * @description With `true`, `/orders` and `/orders/` are different paths. With `false`, a path without an operation of its
+             *     own is looked up again with or without the slash at its end.
+             * @default false
+             */
+            strictTrailingSlashValidation: boolean;
+            /**
+             * @description `%2F` in a path separates segments like `/`. With `false` it is data inside a segment.
+             * @default false
+             */
+            decodeAllDelimitersInURI: boolean;
+            /**
+             * @description Which version answers a call that names none.
+             * @default newest
+             */
+            defaultVersion: components["schemas"]["DefaultVersion"];
         };
         /** @description Users, by themselves or by their groups. */
         Members: {
@@ -4231,6 +4616,11 @@ export interface components {
             postLogoutRedirectUris?: string[];
             /** @description Do not ask users whether they allow it. For clients of one's own. */
             skipConsent?: boolean;
+            /**
+             * @description Give tokens only to whoever proves to have a key, and bind them to it (DPoP, RFC 9449). Without it, tokens are bound
+             *     when the client sends a proof.
+             */
+            requireDpop?: boolean;
             /** @description Refuse requests for authorization that the client has not sent to `/par` before (RFC 9126). */
             requirePushedRequests?: boolean;
             /** @description Codes are given out without PKCE (RFC 7636), too. Only for old clients with a secret or a key. */
@@ -4516,6 +4906,11 @@ export interface components {
             summary?: string | null;
             categories: string[];
             tags: string[];
+            groups: string[];
+            /** @description How far it has come, such as `Beta`. */
+            maturity?: string | null;
+            /** @description It has an icon, at `GET /portal/apis/{name}/icon`. */
+            hasIcon: boolean;
             visibility: components["schemas"]["PortalVisibility"];
             /** @description Where it is in its life: `preReleased`, `published`, `blocked` or `deprecated`. */
             state: components["schemas"]["LifecycleState"];
@@ -4560,6 +4955,14 @@ export interface components {
             tags: {
                 [key: string]: number;
             };
+            /** @description Groups of all APIs that are there, with how many APIs each has. */
+            groups: {
+                [key: string]: number;
+            };
+            /** @description What the maturity of all APIs that are there is, with how many APIs each has. */
+            maturities: {
+                [key: string]: number;
+            };
         };
         /** @description An API as the catalogue lists it. */
         PortalApiView: {
@@ -4571,6 +4974,11 @@ export interface components {
             summary?: string | null;
             categories: string[];
             tags: string[];
+            groups: string[];
+            /** @description How far it has come, such as `Beta`. */
+            maturity?: string | null;
+            /** @description It has an icon, at `GET /portal/apis/{name}/icon`. */
+            hasIcon: boolean;
             visibility: components["schemas"]["PortalVisibility"];
             /** @description Where it is in its life: `preReleased`, `published`, `blocked` or `deprecated`. */
             state: components["schemas"]["LifecycleState"];
@@ -4929,6 +5337,8 @@ export interface components {
             groups: string[];
             /** @description Names of privileges. */
             privileges: string[];
+            /** @description Names of the teams that they approve for. */
+            approvesFor: string[];
             /** @description What requests of this session send as `X-CSRF-Token` when they change something. Empty where there is no session. */
             csrf: string;
             /**
@@ -4941,6 +5351,47 @@ export interface components {
             /** @description Nothing else can be done until the password is changed. */
             mustChangePassword: boolean;
         };
+        /** @description Settings, with what there is to know about it. */
+        SettingsAsset: {
+            /** @constant */
+            kind: "settings";
+            /**
+             * Format: uuid
+             * @description Stays when the asset is renamed.
+             */
+            id: string;
+            name: string;
+            /** @description The revision that changed it last. */
+            revision: number;
+            /** Format: date-time */
+            createdAt: string;
+            /** Format: date-time */
+            changedAt: string;
+            spec: components["schemas"]["SharedSettingsDoc"];
+            warnings?: components["schemas"]["Diagnostic"][];
+        };
+        SettingsAssets: {
+            items: components["schemas"]["SettingsAsset"][];
+            /** @description How many there are on all pages. */
+            total: number;
+            /** @description `after` of the next page. */
+            next: string | null;
+            revision: number;
+        };
+        /** @description A section of the settings. */
+        SettingsSection: {
+            /** @description Its key, as in `limits`. */
+            section: string;
+            from: components["schemas"]["SettingsSource"];
+            /** @description All of its keys, with what they are. */
+            value: unknown;
+        };
+        /** @description Everything of a kind that there is. */
+        SettingsSectionList: {
+            items: components["schemas"]["SettingsSection"][];
+        };
+        /** @description Where a section of the settings comes from. */
+        SettingsSource: "asset" | "file" | "default";
         /** @description How much a diagnostic matters. */
         Severity: "error" | "warning";
         /**
@@ -4948,6 +5399,33 @@ export interface components {
          * @enum {string}
          */
         Severity2: "info" | "warn" | "error";
+        /**
+         * @description Settings of all nodes. A section that is here counts as a whole instead of the section in the files of nodes:
+         *     what it does not say has its default. Sections that are not here are up to each node's file. There is one.
+         */
+        SharedSettingsDoc: {
+            /**
+             * @description Always `settings`.
+             * @default settings
+             */
+            name: string;
+            /** @description How requests find their API and operation. */
+            matching?: components["schemas"]["Matching"] | null;
+            /** @description What APIs may say about themselves. */
+            apis?: components["schemas"]["ApiSettings"] | null;
+            /** @description What a client may send, and how fast it must be. */
+            limits?: components["schemas"]["Limits"] | null;
+            /** @description Waits that neither the endpoint, the upstream nor the API says anything about. */
+            timeouts?: components["schemas"]["Timeouts"] | null;
+            /** @description When clients that fail to authenticate get no further. */
+            addressLock?: components["schemas"]["AddressLock"] | null;
+            /** @description What clients are told when something goes wrong. */
+            faults?: components["schemas"]["Faults"] | null;
+            /** @description Content types that policies would not know what to make of otherwise. */
+            contentTypes?: components["schemas"]["ContentTypes"] | null;
+            /** @description Decision records. */
+            explain?: components["schemas"]["Explain"] | null;
+        };
         /** @description Whether people may sign up by themselves. */
         SignUp: "off" | "approval" | "open";
         /** @description Somebody who wants to sign up. */
@@ -5100,6 +5578,13 @@ export interface components {
             members?: components["schemas"]["Members"];
             /** @description Who may say who is in the team. */
             administrators?: components["schemas"]["Members"];
+            /**
+             * @description Who may approve subscriptions of the team's APIs, and of its applications to APIs of no team, and see all that
+             *     wait for either. It counts while `settings.manager.enableTeamWork` is on.
+             */
+            approvers?: components["schemas"]["Members"];
+            /** @description Administrators of the team are approvers, too. */
+            administratorsApprove?: boolean;
             /** @description What members may do. */
             privileges?: components["schemas"]["Privilege"][];
         };
@@ -5152,6 +5637,24 @@ export interface components {
          * @enum {string}
          */
         TextOperator: "equals" | "contains" | "startsWith" | "endsWith";
+        /** @description Waits that neither the endpoint, the upstream nor the API says anything about. */
+        Timeouts: {
+            /**
+             * @description Longest wait for a connection to an upstream.
+             * @default 30s
+             */
+            connect: components["schemas"]["Duration"];
+            /**
+             * @description Longest wait for the next bytes from an upstream.
+             * @default 30s
+             */
+            read: components["schemas"]["Duration"];
+            /**
+             * @description Answer 408 instead of 504 when an upstream is too slow.
+             * @default false
+             */
+            return408ForConnectionTimeout: boolean;
+        };
         /** @description TLS on a listener. */
         TlsDoc: {
             /** @description Chosen by the name that the client asks for (SNI); the first one answers when no name fits. */
@@ -5650,6 +6153,25 @@ export interface components {
         VersionViewList: {
             items: components["schemas"]["VersionView"][];
         };
+        /** @description A subscription that waits for approval. */
+        WaitingSubscription: {
+            /** @description For paths. */
+            name: string;
+            application: string;
+            /** @description Name of the API, which stands for all its versions. */
+            api: string;
+            plan: string;
+            /** @description What consumers see instead of the plan's name. */
+            planTitle: string;
+            state: components["schemas"]["SubscriptionState"];
+            /** @description Plan that it moves to once somebody approves it. */
+            wantedPlan?: string | null;
+            /** @description What whoever decided had to say, or who asked. */
+            message?: string | null;
+            createdAt: string;
+            /** @description Whoever asks may decide on it. Others see that it waits. */
+            mayDecide: boolean;
+        };
         /** @description What an archive is to hold. */
         Wanted: {
             /**
@@ -5949,7 +6471,10 @@ export interface operations {
     createToken: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once; after that it is refused, since what it made is told once. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6004,10 +6529,7 @@ export interface operations {
                 /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
                 wait?: components["schemas"]["Duration"];
             };
-            header?: {
-                /** @description The same request with the same key within a day is done once, and answered the same. */
-                "Idempotency-Key"?: string;
-            };
+            header?: never;
             path?: never;
             cookie?: never;
         };
@@ -6182,6 +6704,29 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Restored"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getSettingsHistory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionViewList"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -6805,7 +7350,10 @@ export interface operations {
                 /** @description Why, for the history. */
                 reason?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6898,7 +7446,10 @@ export interface operations {
     rotateMasterKey: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6942,7 +7493,10 @@ export interface operations {
     createApplicationKey: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once; after that it is refused, since what it made is told once. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 name: string;
             };
@@ -7065,7 +7619,10 @@ export interface operations {
     revokeOauthTokens: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7090,7 +7647,10 @@ export interface operations {
     cleanUpOauthTokens: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7111,7 +7671,10 @@ export interface operations {
     rotateOauthKey: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7145,7 +7708,10 @@ export interface operations {
                 /** @description Why, for the history. */
                 reason?: string | null;
             };
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7229,7 +7795,10 @@ export interface operations {
     keepDocument: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7246,6 +7815,104 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["KeptDocument"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listApiApplications: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiApplicationList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    removeApiApplication: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getApiIcon: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/*": unknown;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    putApiIcon: {
+        parameters: {
+            query?: {
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "image/*": unknown;
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
                 };
             };
             default: components["responses"]["Problem"];
@@ -7620,6 +8287,27 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    listSettings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingsSectionList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     tryRequest: {
         parameters: {
             query?: never;
@@ -7669,6 +8357,80 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    listSharedSettings: {
+        parameters: {
+            query?: {
+                /** @description Words that all have to be somewhere in the asset, whatever the case. */
+                q?: string | null;
+                /** @description `tags=pets` for each key of the document; several with commas. */
+                filter?: string | null;
+                /** @description `name`, `changedAt` or `createdAt`, with `-` before it for the other direction. */
+                sort?: "name" | "-name" | "changedAt" | "-changedAt" | "createdAt" | "-createdAt";
+                /** @description Longest page. Default 100, at most 1000. */
+                limit?: number | null;
+                /** @description `next` of the page before. */
+                after?: string | null;
+                /**
+                 * @description Keys of the documents in `spec` that are wanted, with commas. Keys that every document has are there in any case,
+                 *     as is what there is to know about the asset. `spec` stands for whole documents. Default: `spec`.
+                 */
+                fields?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingsAssets"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createSettings: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
+            };
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SharedSettingsDoc"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            201: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingsAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     listSecrets: {
         parameters: {
             query?: {
@@ -7682,7 +8444,10 @@ export interface operations {
                 limit?: number | null;
                 /** @description `next` of the page before. */
                 after?: string | null;
-                /** @description Keys of each asset that are wanted, with commas. Default: all. */
+                /**
+                 * @description Keys of the documents in `spec` that are wanted, with commas. Keys that every document has are there in any case,
+                 *     as is what there is to know about the asset. `spec` stands for whole documents. Default: `spec`.
+                 */
                 fields?: string | null;
             };
             header?: never;
@@ -7753,7 +8518,10 @@ export interface operations {
                 limit?: number | null;
                 /** @description `next` of the page before. */
                 after?: string | null;
-                /** @description Keys of each asset that are wanted, with commas. Default: all. */
+                /**
+                 * @description Keys of the documents in `spec` that are wanted, with commas. Keys that every document has are there in any case,
+                 *     as is what there is to know about the asset. `spec` stands for whole documents. Default: `spec`.
+                 */
                 fields?: string | null;
             };
             header?: never;
@@ -7824,7 +8592,10 @@ export interface operations {
                 limit?: number | null;
                 /** @description `next` of the page before. */
                 after?: string | null;
-                /** @description Keys of each asset that are wanted, with commas. Default: all. */
+                /**
+                 * @description Keys of the documents in `spec` that are wanted, with commas. Keys that every document has are there in any case,
+                 *     as is what there is to know about the asset. `spec` stands for whole documents. Default: `spec`.
+                 */
                 fields?: string | null;
             };
             header?: never;
@@ -7895,7 +8666,10 @@ export interface operations {
                 limit?: number | null;
                 /** @description `next` of the page before. */
                 after?: string | null;
-                /** @description Keys of each asset that are wanted, with commas. Default: all. */
+                /**
+                 * @description Keys of the documents in `spec` that are wanted, with commas. Keys that every document has are there in any case,
+                 *     as is what there is to know about the asset. `spec` stands for whole documents. Default: `spec`.
+                 */
                 fields?: string | null;
             };
             header?: never;
@@ -7966,7 +8740,10 @@ export interface operations {
                 limit?: number | null;
                 /** @description `next` of the page before. */
                 after?: string | null;
-                /** @description Keys of each asset that are wanted, with commas. Default: all. */
+                /**
+                 * @description Keys of the documents in `spec` that are wanted, with commas. Keys that every document has are there in any case,
+                 *     as is what there is to know about the asset. `spec` stands for whole documents. Default: `spec`.
+                 */
                 fields?: string | null;
             };
             header?: never;
@@ -8037,7 +8814,10 @@ export interface operations {
                 limit?: number | null;
                 /** @description `next` of the page before. */
                 after?: string | null;
-                /** @description Keys of each asset that are wanted, with commas. Default: all. */
+                /**
+                 * @description Keys of the documents in `spec` that are wanted, with commas. Keys that every document has are there in any case,
+                 *     as is what there is to know about the asset. `spec` stands for whole documents. Default: `spec`.
+                 */
                 fields?: string | null;
             };
             header?: never;
@@ -8108,7 +8888,10 @@ export interface operations {
                 limit?: number | null;
                 /** @description `next` of the page before. */
                 after?: string | null;
-                /** @description Keys of each asset that are wanted, with commas. Default: all. */
+                /**
+                 * @description Keys of the documents in `spec` that are wanted, with commas. Keys that every document has are there in any case,
+                 *     as is what there is to know about the asset. `spec` stands for whole documents. Default: `spec`.
+                 */
                 fields?: string | null;
             };
             header?: never;
@@ -8179,7 +8962,10 @@ export interface operations {
                 limit?: number | null;
                 /** @description `next` of the page before. */
                 after?: string | null;
-                /** @description Keys of each asset that are wanted, with commas. Default: all. */
+                /**
+                 * @description Keys of the documents in `spec` that are wanted, with commas. Keys that every document has are there in any case,
+                 *     as is what there is to know about the asset. `spec` stands for whole documents. Default: `spec`.
+                 */
                 fields?: string | null;
             };
             header?: never;
@@ -8250,7 +9036,10 @@ export interface operations {
                 limit?: number | null;
                 /** @description `next` of the page before. */
                 after?: string | null;
-                /** @description Keys of each asset that are wanted, with commas. Default: all. */
+                /**
+                 * @description Keys of the documents in `spec` that are wanted, with commas. Keys that every document has are there in any case,
+                 *     as is what there is to know about the asset. `spec` stands for whole documents. Default: `spec`.
+                 */
                 fields?: string | null;
             };
             header?: never;
@@ -8321,7 +9110,10 @@ export interface operations {
                 limit?: number | null;
                 /** @description `next` of the page before. */
                 after?: string | null;
-                /** @description Keys of each asset that are wanted, with commas. Default: all. */
+                /**
+                 * @description Keys of the documents in `spec` that are wanted, with commas. Keys that every document has are there in any case,
+                 *     as is what there is to know about the asset. `spec` stands for whole documents. Default: `spec`.
+                 */
                 fields?: string | null;
             };
             header?: never;
@@ -8392,7 +9184,10 @@ export interface operations {
                 limit?: number | null;
                 /** @description `next` of the page before. */
                 after?: string | null;
-                /** @description Keys of each asset that are wanted, with commas. Default: all. */
+                /**
+                 * @description Keys of the documents in `spec` that are wanted, with commas. Keys that every document has are there in any case,
+                 *     as is what there is to know about the asset. `spec` stands for whole documents. Default: `spec`.
+                 */
                 fields?: string | null;
             };
             header?: never;
@@ -8463,7 +9258,10 @@ export interface operations {
                 limit?: number | null;
                 /** @description `next` of the page before. */
                 after?: string | null;
-                /** @description Keys of each asset that are wanted, with commas. Default: all. */
+                /**
+                 * @description Keys of the documents in `spec` that are wanted, with commas. Keys that every document has are there in any case,
+                 *     as is what there is to know about the asset. `spec` stands for whole documents. Default: `spec`.
+                 */
                 fields?: string | null;
             };
             header?: never;
@@ -8534,7 +9332,10 @@ export interface operations {
                 limit?: number | null;
                 /** @description `next` of the page before. */
                 after?: string | null;
-                /** @description Keys of each asset that are wanted, with commas. Default: all. */
+                /**
+                 * @description Keys of the documents in `spec` that are wanted, with commas. Keys that every document has are there in any case,
+                 *     as is what there is to know about the asset. `spec` stands for whole documents. Default: `spec`.
+                 */
                 fields?: string | null;
             };
             header?: never;
@@ -8605,7 +9406,10 @@ export interface operations {
                 limit?: number | null;
                 /** @description `next` of the page before. */
                 after?: string | null;
-                /** @description Keys of each asset that are wanted, with commas. Default: all. */
+                /**
+                 * @description Keys of the documents in `spec` that are wanted, with commas. Keys that every document has are there in any case,
+                 *     as is what there is to know about the asset. `spec` stands for whole documents. Default: `spec`.
+                 */
                 fields?: string | null;
             };
             header?: never;
@@ -8676,7 +9480,10 @@ export interface operations {
                 limit?: number | null;
                 /** @description `next` of the page before. */
                 after?: string | null;
-                /** @description Keys of each asset that are wanted, with commas. Default: all. */
+                /**
+                 * @description Keys of the documents in `spec` that are wanted, with commas. Keys that every document has are there in any case,
+                 *     as is what there is to know about the asset. `spec` stands for whole documents. Default: `spec`.
+                 */
                 fields?: string | null;
             };
             header?: never;
@@ -8747,7 +9554,10 @@ export interface operations {
                 limit?: number | null;
                 /** @description `next` of the page before. */
                 after?: string | null;
-                /** @description Keys of each asset that are wanted, with commas. Default: all. */
+                /**
+                 * @description Keys of the documents in `spec` that are wanted, with commas. Keys that every document has are there in any case,
+                 *     as is what there is to know about the asset. `spec` stands for whole documents. Default: `spec`.
+                 */
                 fields?: string | null;
             };
             header?: never;
@@ -8818,7 +9628,10 @@ export interface operations {
                 limit?: number | null;
                 /** @description `next` of the page before. */
                 after?: string | null;
-                /** @description Keys of each asset that are wanted, with commas. Default: all. */
+                /**
+                 * @description Keys of the documents in `spec` that are wanted, with commas. Keys that every document has are there in any case,
+                 *     as is what there is to know about the asset. `spec` stands for whole documents. Default: `spec`.
+                 */
                 fields?: string | null;
             };
             header?: never;
@@ -8889,7 +9702,10 @@ export interface operations {
                 limit?: number | null;
                 /** @description `next` of the page before. */
                 after?: string | null;
-                /** @description Keys of each asset that are wanted, with commas. Default: all. */
+                /**
+                 * @description Keys of the documents in `spec` that are wanted, with commas. Keys that every document has are there in any case,
+                 *     as is what there is to know about the asset. `spec` stands for whole documents. Default: `spec`.
+                 */
                 fields?: string | null;
             };
             header?: never;
@@ -8960,7 +9776,10 @@ export interface operations {
                 limit?: number | null;
                 /** @description `next` of the page before. */
                 after?: string | null;
-                /** @description Keys of each asset that are wanted, with commas. Default: all. */
+                /**
+                 * @description Keys of the documents in `spec` that are wanted, with commas. Keys that every document has are there in any case,
+                 *     as is what there is to know about the asset. `spec` stands for whole documents. Default: `spec`.
+                 */
                 fields?: string | null;
             };
             header?: never;
@@ -9031,7 +9850,10 @@ export interface operations {
                 limit?: number | null;
                 /** @description `next` of the page before. */
                 after?: string | null;
-                /** @description Keys of each asset that are wanted, with commas. Default: all. */
+                /**
+                 * @description Keys of the documents in `spec` that are wanted, with commas. Keys that every document has are there in any case,
+                 *     as is what there is to know about the asset. `spec` stands for whole documents. Default: `spec`.
+                 */
                 fields?: string | null;
             };
             header?: never;
@@ -9102,7 +9924,10 @@ export interface operations {
                 limit?: number | null;
                 /** @description `next` of the page before. */
                 after?: string | null;
-                /** @description Keys of each asset that are wanted, with commas. Default: all. */
+                /**
+                 * @description Keys of the documents in `spec` that are wanted, with commas. Keys that every document has are there in any case,
+                 *     as is what there is to know about the asset. `spec` stands for whole documents. Default: `spec`.
+                 */
                 fields?: string | null;
             };
             header?: never;
@@ -9155,6 +9980,153 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PortalAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getSettings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingsAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    putSettings: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SharedSettingsDoc"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingsAsset"];
+                };
+            };
+            /** @description It was made. */
+            201: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingsAsset"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteSettings: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Deleted"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    patchSettings: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change, and what is wrong. */
+                dryRun?: boolean;
+                /** @description Why, for the history. */
+                reason?: string | null;
+                /** @description Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do. */
+                wait?: components["schemas"]["Duration"];
+            };
+            header?: {
+                /** @description The ETag that the change is made from; 412 when the asset is another one by now. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/merge-patch+json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    /** @description Its version, for `If-Match`. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SettingsAsset"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -12294,10 +13266,12 @@ export interface operations {
     listPortalApis: {
         parameters: {
             query?: {
-                /** @description Words that are all in name, summary, description, tags or categories, in any case. */
+                /** @description Words that are all in name, summary, description, tags, categories or groups, in any case. */
                 search?: string | null;
                 category?: string | null;
                 tag?: string | null;
+                group?: string | null;
+                maturity?: string | null;
                 sort?: components["schemas"]["CatalogSort"];
                 /** @description APIs before the page. Default: 0. */
                 offset?: number;
@@ -12363,6 +13337,29 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getPortalIcon: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/*": unknown;
                 };
             };
             default: components["responses"]["Problem"];
@@ -12468,7 +13465,10 @@ export interface operations {
     comment: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 name: string;
             };
@@ -12608,7 +13608,10 @@ export interface operations {
     createOwnApplication: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -12704,7 +13707,10 @@ export interface operations {
     createOwnKey: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once; after that it is refused, since what it made is told once. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 name: string;
             };
@@ -12774,7 +13780,10 @@ export interface operations {
     subscribe: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -12925,7 +13934,10 @@ export interface operations {
     decideSignUp: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 name: string;
             };
@@ -12950,7 +13962,10 @@ export interface operations {
     decideSubscription: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 name: string;
             };
