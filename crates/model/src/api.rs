@@ -261,6 +261,9 @@ pub struct Operation {
     pub request_body_required: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub responses: Vec<Response>,
+    /// Where the URLs of its callbacks come from, as the definition says it: `{$request.body#/callbackUrl}`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub callbacks: Vec<String>,
     /// Alternatives, each a set of schemes with scopes that apply together. `None`: nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub security: Option<Vec<Vec<SecurityRequirement>>>,
@@ -281,6 +284,7 @@ impl Operation {
             request_bodies: Vec::new(),
             request_body_required: false,
             responses: Vec::new(),
+            callbacks: Vec::new(),
             security: None,
         }
     }

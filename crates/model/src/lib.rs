@@ -6,6 +6,7 @@ pub mod api;
 pub mod application;
 pub mod applies_to;
 pub mod authorization_server;
+pub mod callback;
 pub mod check;
 pub mod condition;
 pub mod config;

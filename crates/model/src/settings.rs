@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ByteSize, Duration, IpRange, Percent, Secret, TlsDoc, ldap::LdapSettings,
+    ByteSize, Duration, IpRange, Percent, Secret, TlsDoc, callback::CallbackSettings, ldap::LdapSettings,
     oauth_client::AuthorizationServerSettings,
 };
 
@@ -49,6 +49,9 @@ pub struct Settings {
     pub address_lock: AddressLock,
     /// Which endpoints may be at private addresses.
     pub private_addresses: PrivateAddresses,
+    /// Where and how upstreams may call back.
+    #[serde(skip_serializing_if = "CallbackSettings::is_default")]
+    pub callbacks: CallbackSettings,
     /// What clients are told when something goes wrong.
     pub faults: Faults,
     /// Content types that policies would not know what to make of otherwise.
@@ -449,7 +452,7 @@ pub struct PrivateAddresses {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum PrivateAddressesRefuse {
-    /// Those that are made from requests, by `endpoint` of the policy `routing`.
+    /// Those that are made from requests: by `endpoint` of the policy `routing`, and callback URLs of clients.
     #[default]
     Dynamic,
     /// Those of the configuration, too.

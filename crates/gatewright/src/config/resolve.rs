@@ -226,6 +226,14 @@ pub(super) fn secrets(
             }
         }
     }
+    for (index, secret) in config.settings.callbacks.keys.iter_mut().enumerate() {
+        match read(secret) {
+            Ok(value) => *secret = secret.resolved(value),
+            Err(problem) => {
+                problems.push(Diagnostic::error(format!("settings.callbacks.keys[{index}]"), problem));
+            }
+        }
+    }
     policy_secrets(config, assets, problems);
 }
 

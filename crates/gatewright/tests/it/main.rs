@@ -13,6 +13,7 @@ mod authorization_server;
 mod backups;
 mod balancing;
 mod bodies;
+mod callbacks;
 mod calls;
 mod checklist;
 mod command_line;
