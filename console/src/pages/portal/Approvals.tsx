@@ -49,6 +49,7 @@ export function ApprovalsTab() {
               <Waiting
                 key={name}
                 name={application}
+                mayDecide={subscription.mayDecide}
                 decide={(decision) => decideSubscription(name, decision)}
               >
                 <Text>
@@ -85,11 +86,13 @@ function Section({ title, children }: { title: string; children: ReactNode }) {
 
 interface WaitingProps {
   name: string;
+  /** Whoever may not sees that it waits. */
+  mayDecide?: boolean;
   decide: (decision: Decision) => Promise<void>;
   children: ReactNode;
 }
 
-function Waiting({ name, decide, children }: WaitingProps) {
+function Waiting({ name, mayDecide = true, decide, children }: WaitingProps) {
   const { t } = useTexts();
   const { p } = usePortalAdminTexts();
   const queries = useQueryClient();
@@ -112,24 +115,26 @@ function Waiting({ name, decide, children }: WaitingProps) {
         {children}
         {send.isError && !rejecting && <ProblemBox error={send.error} />}
       </Box>
-      <Group gap="xs">
-        <Button
-          size="xs"
-          onClick={() => send.mutate({ approve: true })}
-          loading={send.isPending && !rejecting}
-          aria-label={p('approvals.approveOne', { name })}
-        >
-          {p('approvals.approve')}
-        </Button>
-        <Button
-          size="xs"
-          variant="default"
-          onClick={() => setRejecting(true)}
-          aria-label={p('approvals.rejectOne', { name })}
-        >
-          {p('approvals.reject')}
-        </Button>
-      </Group>
+      {mayDecide && (
+        <Group gap="xs">
+          <Button
+            size="xs"
+            onClick={() => send.mutate({ approve: true })}
+            loading={send.isPending && !rejecting}
+            aria-label={p('approvals.approveOne', { name })}
+          >
+            {p('approvals.approve')}
+          </Button>
+          <Button
+            size="xs"
+            variant="default"
+            onClick={() => setRejecting(true)}
+            aria-label={p('approvals.rejectOne', { name })}
+          >
+            {p('approvals.reject')}
+          </Button>
+        </Group>
+      )}
       <Modal
         opened={rejecting}
         onClose={() => setRejecting(false)}

@@ -77,6 +77,10 @@ async fn keeps_what_is_beside_assets(url: &StoreUrl, level: usize) {
     if level >= 3 {
         assert_eq!(store.nodes().await.expect("reads")[0].name, "gateway-1");
     }
+    if level >= 5 {
+        let token = store.oauth().token(&sum("an access token")).await.expect("reads").expect("is there");
+        assert_eq!((token.application.as_str(), token.scope.as_str()), ("shop", "read"));
+    }
     if level >= 6 {
         let key = RequestKey { hash: sum("key"), request: sum("request") };
         let begun = store.begin_once(&key, THEN, 0, 0).await.expect("reads");
@@ -94,6 +98,10 @@ async fn keeps_what_is_beside_assets(url: &StoreUrl, level: usize) {
         );
         let sum = sum(KEY);
         assert_eq!(store.key_uses(std::slice::from_ref(&sum)).await.expect("reads").get(&sum), Some(&THEN));
+    }
+    if level >= 8 {
+        let consent = store.oauth().consent("id-u1", "shop-client").await.expect("reads");
+        assert_eq!(consent.expect("is there").scope, "read");
     }
     store.close().await;
 }
