@@ -31,6 +31,7 @@ pub mod team;
 pub mod test_file;
 pub mod upstream;
 pub mod url_alias;
+pub mod usable_by;
 pub mod user;
 pub mod yaml;
 

@@ -6,7 +6,7 @@ use std::{path::Path, process::Command, time::Duration};
 use base64ct::{Base64, Encoding};
 use testkit::{Authority, Config, Gateway, Identity, Upstream, Value, api, json, json_request};
 
-use crate::manager::{expect, managed};
+use crate::manager::{code, expect, managed};
 
 const PASSWORD: &str = "correct-horse-battery";
 
@@ -97,6 +97,68 @@ async fn a_keystore_in_the_store_serves_a_listener_and_is_replaced_without_a_res
     let wrong = json!({ "content": Base64::encode_string(&pkcs12(&new, "web", "another", &[])) });
     assert_eq!(admin.send(json_request("PATCH", "/keystores/own", &wrong)).await.status(), 422);
     assert_eq!(shown(&gateway, &authority).await, new.der().to_vec());
+}
+
+/// Somebody who may change APIs and not what keeps them secure.
+async fn provider(gateway: &Gateway) -> testkit::Admin {
+    let admin = gateway.administrator();
+    expect(&admin.post("/users", &json!({ "name": "pat", "groups": ["API-Gateway-Providers"] })).await, 201);
+    let password = json!({ "password": "correct horse" });
+    assert_eq!(admin.send(json_request("PUT", "/users/pat/password", &password)).await.status(), 204);
+    gateway.admin("pat", "correct horse")
+}
+
+/// An API that signs tokens with a key of the keystore `own`.
+fn signing(name: &str) -> Value {
+    let method = json!({ "method": "jwt", "algorithm": "ES256", "signingKey": { "keystore": "own" } });
+    let policy = json!({ "type": "outboundAuthentication", "config": method });
+    json!({ "name": name, "basePath": format!("/{name}"), "upstream": "http://127.0.0.1:9", "policies": [policy] })
+}
+
+#[tokio::test]
+async fn nobody_gives_keys_away_but_who_keeps_things_secure_and_whom_they_let() {
+    let authority = Authority::new();
+    let own = authority.issue(&["a.example"]);
+    let gateway = Gateway::serving(managed()).await;
+    let (admin, pat) = (gateway.administrator(), provider(&gateway).await);
+    let keystore = json!({ "name": "own", "content": format!("{}{}", own.certificate, own.key) });
+    expect(&admin.post("/keystores", &keystore).await, 201);
+
+    // By default nobody, whatever takes the key, and whether there is such a keystore or not.
+    let upstream = |keystore: &str| {
+        let tls = json!({ "key": { "keystore": keystore } });
+        json!({ "name": "bank", "endpoints": [{ "url": "https://bank.internal" }], "tls": tls })
+    };
+    let refused = pat.post("/apis", &signing("orders")).await;
+    let problem = expect(&refused, 403);
+    assert_eq!(problem["code"], "keystore_not_usable");
+    for part in ["`api:orders:1.0`", "`own`", "Manage security configurations", "usableBy"] {
+        assert!(problem["detail"].to_string().contains(part), "{part}: {problem}");
+    }
+    for keystore in ["own", "none"] {
+        let refused = pat.post("/upstreams", &upstream(keystore)).await;
+        assert_eq!(code(&refused, 403), "keystore_not_usable", "{keystore}");
+    }
+    let dry = json_request("POST", "/apis?dryRun=true", &signing("orders"));
+    assert_eq!(code(&pat.send(dry).await, 403), "keystore_not_usable");
+    let rights = json_request("PATCH", "/keystores/own", &json!({ "usableBy": ["api:orders:*"] }));
+    assert_eq!(code(&pat.send(rights).await, 403), "forbidden");
+
+    // Whoever may, gives it; the API keeps it whoever changes it afterwards, and a copy of it gets none.
+    expect(&admin.post("/apis", &signing("orders")).await, 201);
+    let described = json_request("PATCH", "/apis/orders:1.0", &json!({ "description": "All orders" }));
+    expect(&pat.send(described).await, 200);
+    assert_eq!(code(&pat.post("/apis", &signing("copy")).await, 403), "keystore_not_usable");
+    let without = json_request("PATCH", "/apis/orders:1.0", &json!({ "policies": null }));
+    expect(&pat.send(without).await, 200);
+    let again =
+        json_request("PATCH", "/apis/orders:1.0", &json!({ "policies": signing("orders")["policies"] }));
+    assert_eq!(code(&pat.send(again).await, 403), "keystore_not_usable", "what was given away is gone");
+
+    let usable = json_request("PATCH", "/keystores/own", &json!({ "usableBy": ["api:mine*"] }));
+    expect(&admin.send(usable).await, 200);
+    expect(&pat.post("/apis", &signing("mine")).await, 201);
+    assert_eq!(code(&pat.post("/apis", &signing("other")).await, 403), "keystore_not_usable");
 }
 
 #[tokio::test]
