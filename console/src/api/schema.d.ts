@@ -3431,7 +3431,7 @@ export interface components {
         };
         ClearText: string;
         /** @description How a client proves who it is. */
-        ClientAuthentication: "clientSecret" | "privateKeyJwt";
+        ClientAuthentication: "clientSecret" | "privateKeyJwt" | "none";
         /** @description Whether clients show a certificate. */
         ClientCertificate: "none" | "requested" | "required";
         /** @description A client of an authorization server. */
@@ -3660,7 +3660,7 @@ export interface components {
             config?: unknown;
         };
         /** @description A way to a token. */
-        GrantType: "clientCredentials" | "refreshToken" | "password";
+        GrantType: "authorizationCode" | "clientCredentials" | "refreshToken" | "tokenExchange" | "password";
         /** @description A group, with what there is to know about it. */
         GroupAsset: {
             /** @constant */
@@ -4220,7 +4220,25 @@ export interface components {
              *     ]
              */
             grantTypes: components["schemas"]["GrantType"][];
-            /** @description Scopes that it may ask for. A token has those that were asked for, and no others. */
+            /** @description What users are told that it is called. Default: the name of the application. */
+            name?: string | null;
+            /**
+             * @description Where browsers may be sent with an authorization code, to the letter: https URLs; http on loopback, where any
+             *     port will do for an address such as 127.0.0.1; or a scheme of the client's own such as `com.example.app:/back`.
+             */
+            redirectUris?: string[];
+            /** @description Where browsers may be sent after they were logged out, to the letter. */
+            postLogoutRedirectUris?: string[];
+            /** @description Do not ask users whether they allow it. For clients of one's own. */
+            skipConsent?: boolean;
+            /** @description Refuse requests for authorization that the client has not sent to `/par` before (RFC 9126). */
+            requirePushedRequests?: boolean;
+            /** @description Codes are given out without PKCE (RFC 7636), too. Only for old clients with a secret or a key. */
+            allowWithoutPkce?: boolean;
+            /**
+             * @description Scopes that it may ask for. A token has those that were asked for, and no others. For OpenID Connect: `openid`,
+             *     and `profile`, `email` and `groups` for what is said of the user.
+             */
             scopes?: string[];
             /** @description Instead of what the settings say. */
             tokenFormat?: components["schemas"]["TokenFormat"] | null;

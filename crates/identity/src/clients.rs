@@ -41,6 +41,20 @@ impl Client {
         }
     }
 
+    /// What users are told that it is called.
+    pub fn shown_name(&self) -> &str {
+        self.doc.name.as_deref().unwrap_or(&self.application)
+    }
+
+    /// Whether browsers may be sent to an address: one of the client's to the letter, but for the port of a program on the
+    /// user's machine, which takes the port that is free (RFC 8252, 7.3).
+    pub fn comes_back_to(&self, uri: &str) -> bool {
+        self.doc.redirect_uris.iter().any(|known| {
+            known == uri
+                || matches!((on_loopback(known), on_loopback(uri)), (Some(one), Some(other)) if one == other)
+        })
+    }
+
     pub fn may(&self, grant: GrantType) -> bool {
         self.doc.grant_types.contains(&grant)
     }
@@ -54,8 +68,28 @@ impl Client {
     }
 }
 
+/// Host and path of an http URL with a loopback address, without the port.
+fn on_loopback(uri: &str) -> Option<(&str, &str)> {
+    let rest = uri.strip_prefix("http://")?;
+    let host = ["127.0.0.1", "[::1]"].into_iter().find(|host| rest.starts_with(host))?;
+    let rest = &rest[host.len()..];
+    let rest = match rest.strip_prefix(':') {
+        None => rest,
+        Some(rest) => {
+            let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+            rest[..end].parse::<u16>().ok()?;
+            &rest[end..]
+        }
+    };
+    (rest.is_empty() || rest.starts_with(['/', '?'])).then_some((host, rest))
+}
+
 #[derive(Default)]
-pub struct Clients(HashMap<String, Arc<Client>>);
+pub struct Clients {
+    all: HashMap<String, Arc<Client>>,
+    /// What users are told of scopes.
+    scopes: HashMap<String, String>,
+}
 
 impl Clients {
     /// Those of suspended applications are as good as gone.
@@ -67,10 +101,62 @@ impl Clients {
                 .iter()
                 .map(|doc| (doc.id.clone(), Arc::new(Client::of(application, doc))))
         });
-        Self(all.collect())
+        let servers = config.authorization_servers.iter().filter(|server| server.internal);
+        let scopes = servers.flat_map(|server| {
+            server.scopes.iter().filter_map(|scope| Some((scope.name.clone(), scope.description.clone()?)))
+        });
+        Self { scopes: scopes.collect(), all: all.collect() }
     }
 
     pub fn get(&self, id: &str) -> Option<Arc<Client>> {
-        self.0.get(id).cloned()
+        self.all.get(id).cloned()
+    }
+
+    /// What a scope means, for people.
+    pub fn meaning(&self, scope: &str) -> Option<&str> {
+        self.scopes.get(scope).map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn browsers_go_back_to_the_letter_but_for_the_port_of_a_program_on_the_same_machine() {
+        let application: ApplicationDoc = serde_json::from_value(serde_json::json!({
+            "name": "shop",
+            "oauthClients": [{ "id": "shop", "redirectUris": [
+                "https://shop.example/back?a=b", "http://127.0.0.1/back", "http://localhost:3000/back", "com.example.app:/back",
+            ]}],
+        }))
+        .expect("it is an application");
+        let client = Client::of(&application, &application.oauth_clients[0]);
+        for good in [
+            "https://shop.example/back?a=b",
+            "http://127.0.0.1/back",
+            "http://127.0.0.1:51004/back",
+            "http://localhost:3000/back",
+            "com.example.app:/back",
+        ] {
+            assert!(client.comes_back_to(good), "{good}");
+        }
+        for wrong in [
+            "https://shop.example/back",
+            "https://shop.example/back?a=b&c=d",
+            "https://shop.example:443/back?a=b",
+            "https://SHOP.example/back?a=b",
+            "http://127.0.0.1:51004/back/more",
+            "http://127.0.0.1:51004/back?x",
+            "http://127.0.0.1:99999/back",
+            "http://127.0.0.1.evil.example/back",
+            "http://127.0.0.1:80@evil.example/back",
+            "http://[::1]:51004/back",
+            "https://127.0.0.1:51004/back",
+            "http://localhost:3001/back",
+            "com.example.app:/back/more",
+        ] {
+            assert!(!client.comes_back_to(wrong), "{wrong}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use crate::error::OauthError;
 const MOST: usize = 50;
 
 /// The parameters of a form or a query.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Form(Vec<(String, String)>);
 
 impl Form {
@@ -31,6 +31,32 @@ impl Form {
 
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    pub fn all(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    pub fn without(mut self, names: &[&str]) -> Self {
+        self.0.retain(|(name, _)| !names.contains(&name.as_str()));
+        self
+    }
+
+    pub fn with(self, name: &str, value: &str) -> Self {
+        let mut form = self.without(&[name]);
+        form.0.push((name.to_owned(), value.to_owned()));
+        form
+    }
+
+    /// All of it as a query, with what becomes of each value.
+    pub fn query(&self, change: impl Fn(&str, &str) -> Option<String>) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in self.all() {
+            if let Some(value) = change(name, value) {
+                query.append_pair(name, &value);
+            }
+        }
+        query.finish()
     }
 
     pub fn needs(&self, name: &'static str) -> Result<&str, OauthError> {

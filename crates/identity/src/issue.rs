@@ -17,14 +17,26 @@ const REFRESH: &str = "gwr_";
 pub struct Grant<'a> {
     pub client: &'a Client,
     /// `None` when the client acts for itself.
-    pub user: Option<&'a Person>,
+    pub user: Option<LoggedIn<'a>>,
     pub scope: &'a [String],
     /// All tokens that come from one authorization.
     pub family: String,
     pub may_refresh: bool,
+    /// Microseconds since 1970 after which nothing counts that comes from it.
+    pub not_after: Option<u64>,
 }
 
-/// What the client gets (RFC 6749, 5.1).
+/// Whom the client acts for.
+#[derive(Clone, Copy)]
+pub struct LoggedIn<'a> {
+    pub person: &'a Person,
+    /// When they gave their password here, in seconds since 1970.
+    pub at: Option<u64>,
+    /// What the client wants to find in the ID token.
+    pub nonce: Option<&'a str>,
+}
+
+/// What the client gets (RFC 6749, 5.1; OpenID Connect Core, 3.1.3.3).
 #[derive(Serialize)]
 pub struct Issued {
     access_token: String,
@@ -33,7 +45,18 @@ pub struct Issued {
     expires_in: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_token: Option<String>,
+    /// What an exchanged token is (RFC 8693, 2.2.1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issued_token_type: Option<&'static str>,
     scope: String,
+}
+
+impl Issued {
+    pub fn of_type(self, kind: &'static str) -> Self {
+        Self { issued_token_type: Some(kind), ..self }
+    }
 }
 
 /// The scopes that are asked for, when the client may. Nothing is granted that nobody asked for.
@@ -41,7 +64,11 @@ pub fn scopes(client: &Client, asked: Option<&str>) -> Result<Vec<String>, Oauth
     let mut scopes: Vec<String> = Vec::new();
     for scope in asked.unwrap_or_default().split(' ').filter(|scope| !scope.is_empty()) {
         if !client.doc.scopes.iter().any(|known| known == scope) {
-            return Err(OauthError::new("invalid_scope", "the client may not ask for one of the scopes"));
+            // What a scope may be made of may stand in an error, too.
+            let fits = |b: u8| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+            let shown = if scope.len() <= 100 && scope.bytes().all(fits) { scope } else { "one of them" };
+            let problem = format!("scopes of the client do not have: {shown}");
+            return Err(OauthError::new("invalid_scope", problem));
         }
         if !scopes.iter().any(|known| known == scope) {
             scopes.push(scope.to_owned());
@@ -64,16 +91,18 @@ impl AuthorizationServer {
         from: Option<&OauthToken>,
     ) -> Result<Option<Issued>, OauthError> {
         let doc = &grant.client.doc;
+        let person = grant.user.map(|user| user.person);
         let now = self.house.now();
         let lifetime = doc.access_token_lifetime.unwrap_or(self.settings.access_token_lifetime).get();
         let scope = grant.scope.join(" ");
         let id = secret::id()?;
         let expires_at = lifetime.map(|lifetime| now.saturating_add(micros(lifetime)));
+        let expires_at = [expires_at, grant.not_after].into_iter().flatten().min();
         let access_token = match doc.token_format.unwrap_or(self.settings.token_format) {
             TokenFormat::Opaque => format!("{ACCESS}{}", secret::random()?),
             TokenFormat::Jwt => {
-                let live = Live::new(&doc.id, &scope, grant.user.map(|user| &*user.name), now, expires_at);
-                let mut claims = self.claims(&live, grant.user.map(|user| &*user.id));
+                let live = Live::new(&doc.id, &scope, person.map(|person| &*person.name), now, expires_at);
+                let mut claims = self.claims(&live, person.map(|person| &*person.id));
                 claims.insert("jti".into(), id.as_str().into());
                 let signing = self.keys.signing()?;
                 signing.sign("at+jwt", &Value::Object(claims)).ok_or(ServerError::Randomness)?
@@ -86,7 +115,7 @@ impl AuthorizationServer {
             family: grant.family.clone(),
             client: doc.id.clone(),
             application: grant.client.application.to_string(),
-            user: grant.user.map(|user| user.name.clone()),
+            user: person.map(|person| person.name.clone()),
             scope: scope.clone(),
             issued_at: now,
             expires_at,
@@ -95,7 +124,7 @@ impl AuthorizationServer {
             number: 0,
             document,
         };
-        let subject = grant.user.map(|user| user.id.as_str());
+        let subject = person.map(|person| person.id.as_str());
         let document = json!({ "sub": subject }).to_string();
         let mut rows = vec![row(secret::hash(&access_token), id, "access", expires_at, document)];
         let mut refresh_token = None;
@@ -110,7 +139,8 @@ impl AuthorizationServer {
             let token = format!("{REFRESH}{}", secret::random()?);
             let lifetime = doc.refresh_token_lifetime.unwrap_or(self.settings.refresh_token_lifetime).get();
             let expires_at = lifetime.map(|lifetime| now.saturating_add(micros(lifetime)));
-            let document = json!({ "sub": subject, "left": left }).to_string();
+            let at = grant.user.and_then(|user| user.at);
+            let document = json!({ "sub": subject, "left": left, "at": at }).to_string();
             let mut refresh = row(secret::hash(&token), secret::id()?, "refresh", expires_at, document);
             // A narrower access token does not make the rest of what was allowed narrower.
             if let Some(before) = from {
@@ -123,13 +153,19 @@ impl AuthorizationServer {
         if !self.store.put_tokens(&rows, used).await? {
             return Ok(None);
         }
+        let id_token = match grant.user.filter(|_| grant.scope.iter().any(|scope| scope == "openid")) {
+            Some(user) => Some(self.id_token(doc, user, grant.scope, &access_token)?),
+            None => None,
+        };
         // Whoever gets a token may use it at once.
         self.index.catch_up(&self.store, now).await?;
         Ok(Some(Issued {
             access_token,
             token_type: "Bearer",
-            expires_in: lifetime.map(|lifetime| lifetime.as_secs()),
+            expires_in: expires_at.map(|at| at.saturating_sub(now) / 1_000_000),
             refresh_token,
+            id_token,
+            issued_token_type: None,
             scope,
         }))
     }

@@ -33,6 +33,10 @@ impl KeyRing {
         Self { algorithm, on_keys, state: RwLock::default() }
     }
 
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
     /// Reads the keys, and makes the first one.
     pub async fn open(
         &self,

@@ -3,22 +3,30 @@
 //!
 //! Who users are, how keys are encrypted and who listens to changes of keys is left to others ([`House`]).
 
+mod authorization;
 mod clients;
+mod codes;
+mod devices;
 mod error;
+mod exchange;
 mod form;
 mod http;
+mod id_token;
 mod index;
 mod issue;
 mod keys;
+mod login;
+mod pages;
 mod secret;
 
 use std::{
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     pin::Pin,
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
+use axum::http::HeaderMap;
 use model::{ConfigDoc, oauth_client::AuthorizationServerSettings};
 use store::{
     StoreError,
@@ -30,17 +38,22 @@ pub use http::router;
 pub use index::{Index, Live};
 
 use clients::{Client, Clients};
+use devices::Pace;
 use keys::KeyRing;
 
 /// What takes a while.
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Somebody who can log in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Person {
     pub name: String,
     /// Stays when the user is renamed, and is never given to somebody else.
     pub id: String,
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub email: Option<String>,
+    pub groups: Vec<String>,
 }
 
 /// What came of a name and a password.
@@ -95,6 +108,9 @@ pub struct AuthorizationServer {
     keys: KeyRing,
     clients: RwLock<Arc<Clients>>,
     pub index: Arc<Index>,
+    /// Wrong codes of devices that users have typed, and questions of devices.
+    guesses: Pace,
+    polls: Pace,
     look: Notify,
 }
 
@@ -123,6 +139,8 @@ impl AuthorizationServer {
             keys,
             clients: RwLock::default(),
             index,
+            guesses: Pace::default(),
+            polls: Pace::default(),
             look: Notify::new(),
         }))
     }
@@ -132,8 +150,27 @@ impl AuthorizationServer {
         *self.clients.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Clients::of(config));
     }
 
+    fn clients(&self) -> Arc<Clients> {
+        Arc::clone(&self.clients.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     fn client(&self, id: &str) -> Option<Arc<Client>> {
-        self.clients.read().unwrap_or_else(PoisonError::into_inner).get(id)
+        self.clients().get(id)
+    }
+
+    /// Where a request comes from: what stands in front is believed when it says so.
+    fn address(&self, from: SocketAddr, headers: &HeaderMap) -> IpAddr {
+        let trusted =
+            |address: &IpAddr| self.settings.trusted_proxies.iter().any(|net| net.contains(address));
+        let said = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+        let said: Vec<_> = said.flat_map(|value| value.split(',')).collect();
+        let mut address = from.ip();
+        // The last one was added by whoever is nearest.
+        for one in said.into_iter().rev() {
+            let Some(before) = one.trim().parse().ok().filter(|_| trusted(&address)) else { break };
+            address = before;
+        }
+        address
     }
 
     pub fn settings(&self) -> &AuthorizationServerSettings {

@@ -37,7 +37,14 @@ impl Manager {
         let assets = self.assets();
         let held = assets.get(kind("user")?, user).filter(|held| held.parsed.name == user)?;
         let doc = held.parsed.typed.downcast_ref::<UserDoc>().filter(|user| !user.locked)?;
-        Some(Person { name: doc.name.clone(), id: held.id.clone() })
+        Some(Person {
+            name: doc.name.clone(),
+            id: held.id.clone(),
+            first_name: doc.first_name.clone(),
+            last_name: doc.last_name.clone(),
+            email: doc.email.clone(),
+            groups: doc.groups.clone(),
+        })
     }
 
     async fn log_in(&self, user: &str, password: &str, address: IpAddr) -> Result<LogIn, ChangeError> {

@@ -1,6 +1,13 @@
 //! Clients of the internal authorization server: what applications show that they are who they say.
 
-use std::{fmt, net::SocketAddr, num::NonZeroU32, str::FromStr};
+use std::{
+    fmt,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    num::NonZeroU32,
+    str::FromStr,
+};
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -42,6 +49,23 @@ pub struct AuthorizationServerSettings {
     /// How often what a user has allowed may be refreshed. Default: without limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh_limit: Option<NonZeroU32>,
+    /// How long a code of the authorization endpoint counts: up to an hour. It is good for once.
+    #[serde(default = "default_code")]
+    pub authorization_code_lifetime: Duration,
+    /// How long a user has to type the code that a device shows: up to an hour.
+    #[serde(default = "default_code")]
+    pub device_code_lifetime: Duration,
+    /// How long an ID token counts.
+    #[serde(default = "default_id_token")]
+    pub id_token_lifetime: Duration,
+    /// How long a browser stays logged in at the authorization server: up to 30 days.
+    #[serde(default = "default_login")]
+    pub login_lifetime: Duration,
+    /// Addresses and ranges of what stands in front, such as the gateway that publishes the server. What they say in
+    /// `X-Forwarded-For` is where a request comes from, for which wrong passwords are counted.
+    #[serde(default = "default_proxies")]
+    #[schemars(with = "Vec<String>")]
+    pub trusted_proxies: Vec<IpNet>,
     /// Ways to a token that are open. A client has to be allowed them, too. Default: all but `password`.
     #[serde(default = "default_grants")]
     pub grants: Vec<GrantType>,
@@ -70,6 +94,25 @@ fn default_refresh() -> TokenLifetime {
     TokenLifetime::For(Duration::from_secs(30 * 86_400))
 }
 
+fn default_code() -> Duration {
+    Duration::from_secs(600)
+}
+
+fn default_id_token() -> Duration {
+    Duration::from_secs(3_600)
+}
+
+fn default_login() -> Duration {
+    Duration::from_secs(8 * 3_600)
+}
+
+fn default_proxies() -> Vec<IpNet> {
+    vec![
+        Ipv4Net::new_assert(Ipv4Addr::LOCALHOST, 32).into(),
+        Ipv6Net::new_assert(Ipv6Addr::LOCALHOST, 128).into(),
+    ]
+}
+
 fn default_grants() -> Vec<GrantType> {
     GrantType::ALL.into_iter().filter(|grant| *grant != GrantType::Password).collect()
 }
@@ -93,22 +136,39 @@ pub enum TokenFormat {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum GrantType {
+    /// A user logs in here and allows it: the authorization code of OAuth 2.0, with PKCE, and of OpenID Connect.
+    AuthorizationCode,
     /// The client acts for itself.
     ClientCredentials,
     /// A refresh token gives new tokens.
     RefreshToken,
+    /// A device without a browser shows a code, and a user who types it elsewhere allows it (RFC 8628).
+    DeviceCode,
+    /// A token that was issued here, for one of the client's own (RFC 8693): for services that call other services on
+    /// behalf of whoever called them.
+    TokenExchange,
     /// The client passes a user's password on. It sees it: only for old clients of one's own.
     Password,
 }
 
 impl GrantType {
-    pub const ALL: [Self; 3] = [Self::ClientCredentials, Self::RefreshToken, Self::Password];
+    pub const ALL: [Self; 6] = [
+        Self::AuthorizationCode,
+        Self::ClientCredentials,
+        Self::RefreshToken,
+        Self::DeviceCode,
+        Self::TokenExchange,
+        Self::Password,
+    ];
 
     /// As requests name it in `grant_type`.
     pub fn wire_name(self) -> &'static str {
         match self {
+            Self::AuthorizationCode => "authorization_code",
             Self::ClientCredentials => "client_credentials",
             Self::RefreshToken => "refresh_token",
+            Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
+            Self::TokenExchange => "urn:ietf:params:oauth:grant-type:token-exchange",
             Self::Password => "password",
         }
     }
@@ -198,7 +258,27 @@ pub struct OauthClientDoc {
     /// Ways to a token that it may take.
     #[serde(default = "default_client_grants")]
     pub grant_types: Vec<GrantType>,
-    /// Scopes that it may ask for. A token has those that were asked for, and no others.
+    /// What users are told that it is called. Default: the name of the application.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Where browsers may be sent with an authorization code, to the letter: https URLs; http on loopback, where any
+    /// port will do for an address such as 127.0.0.1; or a scheme of the client's own such as `com.example.app:/back`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub redirect_uris: Vec<String>,
+    /// Where browsers may be sent after they were logged out, to the letter.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub post_logout_redirect_uris: Vec<String>,
+    /// Do not ask users whether they allow it. For clients of one's own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skip_consent: bool,
+    /// Refuse requests for authorization that the client has not sent to `/par` before (RFC 9126).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub require_pushed_requests: bool,
+    /// Codes are given out without PKCE (RFC 7636), too. Only for old clients with a secret or a key.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_without_pkce: bool,
+    /// Scopes that it may ask for. A token has those that were asked for, and no others. For OpenID Connect: `openid`,
+    /// and `profile`, `email` and `groups` for what is said of the user.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scopes: Vec<String>,
     /// Instead of what the settings say.
@@ -228,6 +308,9 @@ pub enum ClientAuthentication {
     ClientSecret,
     /// With a JSON Web Token that it signs (RFC 7523).
     PrivateKeyJwt,
+    /// Not at all: a public client, such as an app or a page in a browser, which could keep no secret. It gets tokens
+    /// only for users who log in.
+    None,
 }
 
 /// A secret of a client.

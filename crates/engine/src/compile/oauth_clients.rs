@@ -8,7 +8,8 @@ use model::{
     ConfigDoc, Diagnostic, Diagnostics,
     authorization_server::TokenAlgorithm,
     oauth_client::{
-        AuthorizationServerSettings, ClientAuthentication, OauthClientDoc, TokenFormat, TokenLifetime,
+        AuthorizationServerSettings, ClientAuthentication, GrantType, OauthClientDoc, TokenFormat,
+        TokenLifetime,
     },
 };
 
@@ -62,6 +63,17 @@ fn check_settings(settings: &AuthorizationServerSettings, has_manager: bool, pro
     ) {
         error(".signingAlgorithm", "expected one with a public key", "RS256, ES256 and EdDSA are usual");
     }
+    for (path, lifetime, longest, text) in [
+        (".authorizationCodeLifetime", settings.authorization_code_lifetime, HOUR, "1h"),
+        (".deviceCodeLifetime", settings.device_code_lifetime, HOUR, "1h"),
+        (".idTokenLifetime", settings.id_token_lifetime, 24 * HOUR, "1d"),
+        (".loginLifetime", settings.login_lifetime, 30 * 24 * HOUR, "30d"),
+    ] {
+        if lifetime.get().is_zero() || lifetime.get().as_secs() > longest {
+            let found = format!("found `{lifetime}`, expected up to {text}");
+            error(path, &found, "a short life limits what a thief can do with it");
+        }
+    }
     if settings.token_format == TokenFormat::Jwt && settings.access_token_lifetime == TokenLifetime::Never {
         error(
             ".accessTokenLifetime",
@@ -70,6 +82,51 @@ fn check_settings(settings: &AuthorizationServerSettings, has_manager: bool, pro
         );
     }
 }
+
+/// In seconds.
+const HOUR: u64 = 3_600;
+/// Longest address that browsers are sent to.
+const LONGEST_URI: usize = 2_000;
+
+/// What is wrong with an address that browsers are sent to (RFC 6749, 3.1.2; RFC 8252, 7; RFC 9700, 4.1).
+fn redirect_problem(uri: &str) -> Option<&'static str> {
+    let Some((scheme, rest)) = uri.split_once(':') else { return Some("expected a URI with its scheme") };
+    if uri.len() > LONGEST_URI {
+        return Some("expected at most 2,000 characters");
+    }
+    if !uri
+        .bytes()
+        .all(|b| matches!(b, b'!' | b'$'..=b';' | b'=' | b'?'..=b'[' | b']' | b'_' | b'a'..=b'z' | b'~'))
+    {
+        return Some("expected a URI without `#`, spaces, quotes and other than ASCII letters");
+    }
+    if uri.contains('*') {
+        return Some("expected it to the letter, without wildcards");
+    }
+    match scheme {
+        "https" | "http" => {
+            let parsed =
+                uri.parse::<Uri>().ok().filter(|parsed| parsed.host().is_some_and(|host| !host.is_empty()));
+            let Some(parsed) = parsed else { return Some("expected a URL with a host") };
+            if parsed.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+                return Some("expected no user in a URL");
+            }
+            let here = matches!(parsed.host(), Some("localhost" | "127.0.0.1" | "[::1]"));
+            (scheme == "http" && !here).then_some("expected https; http is for loopback")
+        }
+        _ => {
+            let own = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"+-.".contains(&b);
+            let is_own = scheme.contains('.')
+                && scheme.starts_with(|c: char| c.is_ascii_lowercase())
+                && scheme.bytes().all(own);
+            (!is_own || rest.is_empty())
+                .then_some("expected https, http on loopback, or a scheme of the client's own with a dot such as com.example.app")
+        }
+    }
+}
+
+/// Ways to a token for clients that cannot prove who they are.
+const PUBLIC: [GrantType; 3] = [GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::DeviceCode];
 
 /// Everything that is wrong with a client.
 fn of_client(client: &OauthClientDoc, settings: Option<&AuthorizationServerSettings>) -> Vec<Diagnostic> {
@@ -103,6 +160,33 @@ fn of_client(client: &OauthClientDoc, settings: Option<&AuthorizationServerSetti
         (false, Some(_), _) => error("jwks".into(), "the client does not prove with a key who it is".into()),
         _ => {}
     }
+    for (field, uris) in [
+        ("redirectUris", &client.redirect_uris),
+        ("postLogoutRedirectUris", &client.post_logout_redirect_uris),
+    ] {
+        for (place, uri) in uris.iter().enumerate() {
+            if let Some(problem) = redirect_problem(uri) {
+                error(format!("{field}[{place}]"), format!("found `{uri}`: {problem}"));
+            }
+        }
+    }
+    if client.grant_types.contains(&GrantType::AuthorizationCode) && client.redirect_uris.is_empty() {
+        error("redirectUris".into(), "missing, and the client sends users here to log in".into());
+    }
+    if client.authentication == ClientAuthentication::None {
+        for (place, grant) in
+            client.grant_types.iter().enumerate().filter(|(_, grant)| !PUBLIC.contains(grant))
+        {
+            let problem = format!(
+                "found `{}`, which is for clients that prove who they are; expected authorizationCode, deviceCode or refreshToken",
+                grant.wire_name()
+            );
+            error(format!("grantTypes[{place}]"), problem);
+        }
+        if client.allow_without_pkce {
+            error("allowWithoutPkce".into(), "a public client cannot do without PKCE".into());
+        }
+    }
     for (place, scope) in client.scopes.iter().enumerate() {
         let fits = |b: u8| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
         if scope.is_empty() || !scope.bytes().all(fits) {
@@ -117,4 +201,48 @@ fn of_client(client: &OauthClientDoc, settings: Option<&AuthorizationServerSetti
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn browsers_are_sent_to_addresses_that_cannot_be_mistaken() {
+        for good in [
+            "https://shop.example/back",
+            "https://shop.example:8443/back?a=b",
+            "http://localhost:3000/back",
+            "http://127.0.0.1/back",
+            "http://[::1]/back",
+            "com.example.app:/back",
+        ] {
+            assert_eq!(redirect_problem(good), None, "{good}");
+        }
+        for wrong in [
+            "",
+            "shop",
+            "/back",
+            "https:///back",
+            "https://",
+            "http://shop.example/back",
+            "http://localhost.evil.example/back",
+            "https://shop.example/back#here",
+            "https://shop.example/a b",
+            "https://shop.example/\\evil.example",
+            "https://*.shop.example/back",
+            "https://user@shop.example/back",
+            "https://shop.example@evil.example/back",
+            "https://shop.example/\r\nx:y",
+            "https://sh\u{f6}p.example/back",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "file:///etc/passwd",
+            "HTTPS://shop.example/back",
+            "com.example.app:",
+            &format!("https://shop.example/{}", "a".repeat(2_000)),
+        ] {
+            assert!(redirect_problem(wrong).is_some(), "{wrong}");
+        }
+    }
 }

@@ -6,6 +6,7 @@ mod archives;
 mod asset_store;
 mod audit;
 mod authorization;
+mod authorization_code;
 mod authorization_server;
 mod backups;
 mod balancing;

@@ -52,6 +52,22 @@ pub async fn client(
     }
 }
 
+/// The same for what public clients may do, too, who only say their id: what they show was given to nobody else.
+pub async fn any_client(
+    server: &AuthorizationServer,
+    headers: &HeaderMap,
+    form: &Form,
+) -> Result<Arc<Client>, OauthError> {
+    let proves = headers.contains_key(AUTHORIZATION)
+        || form.get("client_secret").is_some()
+        || form.get("client_assertion").is_some();
+    let public = form.get("client_id").filter(|_| !proves).and_then(|id| server.client(id));
+    match public.filter(|client| client.doc.authentication == ClientAuthentication::None) {
+        Some(client) => Ok(client),
+        None => client(server, headers, form).await,
+    }
+}
+
 /// Id and secret, each encoded as a form is before they are put together (RFC 6749, 2.3.1).
 fn basic(value: &str) -> Option<(String, String)> {
     let (scheme, rest) = value.split_once(' ')?;

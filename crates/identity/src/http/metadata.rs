@@ -8,7 +8,12 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{INTROSPECT, JWKS, REVOKE, Server, TOKEN};
+use model::oauth_client::GrantType;
+
+use super::{
+    AUTHORIZE, DEVICE_AUTHORIZATION, INTROSPECT, JWKS, LOGOUT, PAR, REVOKE, Server, TOKEN, USERINFO,
+};
+use crate::id_token::SCOPES;
 
 const METHODS: [&str; 3] = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
 
@@ -27,8 +32,39 @@ pub async fn metadata(State(server): Server) -> Json<Value> {
         "grant_types_supported": grants,
         "response_types_supported": [],
     });
+    if settings.grants.contains(&GrantType::AuthorizationCode) {
+        let claims: Vec<_> = SCOPES.iter().flat_map(|(_, claims)| *claims).collect();
+        let more = json!({
+            "authorization_endpoint": url(AUTHORIZE),
+            "userinfo_endpoint": url(USERINFO),
+            "pushed_authorization_request_endpoint": url(PAR),
+            "end_session_endpoint": url(LOGOUT),
+            "response_types_supported": ["code"],
+            "response_modes_supported": ["query"],
+            "code_challenge_methods_supported": ["S256"],
+            "authorization_response_iss_parameter_supported": true,
+            "scopes_supported": SCOPES.map(|(name, _)| name),
+            "claims_supported": claims,
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": [server.keys.algorithm().name()],
+            "prompt_values_supported": ["none", "login", "consent", "select_account"],
+            "ui_locales_supported": ["en", "de"],
+            "claims_parameter_supported": false,
+            "request_parameter_supported": false,
+            "request_uri_parameter_supported": false,
+        });
+        if let (Some(all), Value::Object(more)) = (document.as_object_mut(), more) {
+            all.extend(more);
+        }
+    }
+    if settings.grants.contains(&GrantType::DeviceCode) {
+        document["device_authorization_endpoint"] = json!(url(DEVICE_AUTHORIZATION));
+    }
     for endpoint in ["token", "revocation", "introspection"] {
-        document[format!("{endpoint}_endpoint_auth_methods_supported")] = json!(METHODS);
+        // A public client proves nothing, and may ask about nothing.
+        let public = (endpoint != "introspection").then_some("none");
+        let methods: Vec<_> = METHODS.into_iter().chain(public).collect();
+        document[format!("{endpoint}_endpoint_auth_methods_supported")] = json!(methods);
         document[format!("{endpoint}_endpoint_auth_signing_alg_values_supported")] = json!(algorithms);
     }
     Json(document)

@@ -25,7 +25,7 @@ async fn answer(
     body: &[u8],
 ) -> Result<Response, OauthError> {
     let form = form(headers, body)?;
-    let client = authenticate::client(server, headers, &form).await?;
+    let client = authenticate::any_client(server, headers, &form).await?;
     let found = server.store.token(&secret::hash(form.needs("token")?)).await?;
     if let Some(token) = found {
         if token.client != client.doc.id {

@@ -1,6 +1,6 @@
 //! The token endpoint (RFC 6749, 3.2).
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::{
     Json,
@@ -18,7 +18,7 @@ use crate::{
     clients::Client,
     error::{OauthError, not_stored},
     form::Form,
-    issue::{Grant, Issued, scopes},
+    issue::{Grant, Issued, LoggedIn, scopes},
     secret,
 };
 
@@ -38,7 +38,7 @@ async fn answer(
     body: &[u8],
 ) -> Result<Response, OauthError> {
     let form = form(headers, body)?;
-    let client = authenticate::client(server, headers, &form).await?;
+    let client = authenticate::any_client(server, headers, &form).await?;
     let named = form.needs("grant_type")?;
     let known = GrantType::ALL.into_iter().find(|grant| grant.wire_name() == named);
     let grant = known.filter(|grant| server.settings().grants.contains(grant)).ok_or_else(|| {
@@ -48,9 +48,12 @@ async fn answer(
         return Err(OauthError::new("unauthorized_client", "the client may not take this way to a token"));
     }
     let issued = match grant {
+        GrantType::AuthorizationCode => server.redeem(&client, &form).await?,
         GrantType::ClientCredentials => client_credentials(server, &client, &form).await?,
-        GrantType::Password => password(server, &client, &form, from).await?,
+        GrantType::Password => password(server, &client, &form, server.address(from, headers)).await?,
         GrantType::RefreshToken => refresh(server, &client, &form).await?,
+        GrantType::DeviceCode => server.poll(&client, &form).await?,
+        GrantType::TokenExchange => server.exchange(&client, &form).await?,
     };
     Ok(not_stored(Json(issued).into_response()))
 }
@@ -61,7 +64,14 @@ async fn client_credentials(
     form: &Form,
 ) -> Result<Issued, OauthError> {
     let scope = scopes(client, form.get("scope"))?;
-    let grant = Grant { client, user: None, scope: &scope, family: secret::id()?, may_refresh: false };
+    let grant = Grant {
+        client,
+        user: None,
+        scope: &scope,
+        family: secret::id()?,
+        may_refresh: false,
+        not_after: None,
+    };
     server.issue(grant).await
 }
 
@@ -69,12 +79,12 @@ async fn password(
     server: &AuthorizationServer,
     client: &Client,
     form: &Form,
-    from: SocketAddr,
+    from: IpAddr,
 ) -> Result<Issued, OauthError> {
     let (user, password) = (form.needs("username")?, form.needs("password")?);
     let scope = scopes(client, form.get("scope"))?;
     let wrong = || OauthError::invalid_grant("the user or the password is wrong");
-    let person = match server.house.log_in(user, password, from.ip()).await? {
+    let person = match server.house.log_in(user, password, from).await? {
         LogIn::Known(person) => person,
         LogIn::Wrong => return Err(wrong()),
         LogIn::Wait => return Err(OauthError::invalid_grant("too many passwords were wrong; wait a while")),
@@ -85,8 +95,15 @@ async fn password(
             return Err(OauthError::invalid_grant("the password has to be changed first"));
         }
     };
-    let grant =
-        Grant { client, user: Some(&person), scope: &scope, family: secret::id()?, may_refresh: true };
+    let user = LoggedIn { person: &person, at: Some(server.house.now() / 1_000_000), nonce: None };
+    let grant = Grant {
+        client,
+        user: Some(user),
+        scope: &scope,
+        family: secret::id()?,
+        may_refresh: true,
+        not_after: None,
+    };
     server.issue(grant).await
 }
 
@@ -125,8 +142,15 @@ async fn refresh(server: &AuthorizationServer, client: &Client, form: &Form) -> 
             asked
         }
     };
-    let grant =
-        Grant { client, user: Some(&person), scope: &scope, family: token.family.clone(), may_refresh: true };
+    let user = LoggedIn { person: &person, at: token.document_login(), nonce: None };
+    let grant = Grant {
+        client,
+        user: Some(user),
+        scope: &scope,
+        family: token.family.clone(),
+        may_refresh: true,
+        not_after: None,
+    };
     match server.issue_from(grant, Some(&token)).await? {
         Some(issued) => Ok(issued),
         None => {

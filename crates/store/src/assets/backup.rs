@@ -161,6 +161,10 @@ const TABLES: &[Table] = &[
             ("document", Text),
         ],
     },
+    Table {
+        name: "oauth_consent",
+        columns: &[("user_id", Text), ("client", Text), ("scope", Text), ("granted_at", Number)],
+    },
 ];
 
 /// What is of the moment: it is in no backup, and gone when one is restored.

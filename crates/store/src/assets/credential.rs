@@ -73,6 +73,10 @@ async fn set_now(
             .bind(keep_session)
             .execute(&mut *transaction)
             .await?;
+        query("DELETE FROM oauth_pending WHERE username = $1 AND kind = 'login'")
+            .bind(user)
+            .execute(&mut *transaction)
+            .await?;
         query("DELETE FROM login_failure WHERE username = $1").bind(user).execute(&mut *transaction).await?;
     })
 }

@@ -1,11 +1,13 @@
 //! What the internal authorization server keeps: tokens, keys that sign them, and what is good for once. Whatever a client or a browser has is here as a hash only.
 
+mod consent;
 mod pending;
 mod token;
 
 use sqlx::{query, query_as};
 use tokio::sync::watch;
 
+pub use consent::Consent;
 pub use pending::Passing;
 pub use token::{OauthToken, TokenFilter, TokenOwner};
 

@@ -44,6 +44,11 @@ impl OauthToken {
         self.said("left")?.as_u64()
     }
 
+    /// When the user logged in, in seconds since 1970.
+    pub fn document_login(&self) -> Option<u64> {
+        self.said("at")?.as_u64()
+    }
+
     fn said(&self, name: &str) -> Option<serde_json::Value> {
         let document: serde_json::Value = serde_json::from_str(&self.document).ok()?;
         document.get(name).cloned()
@@ -58,6 +63,11 @@ pub enum TokenOwner<'a> {
     Application(&'a str),
     Client(&'a str),
     User(&'a str),
+    /// What a client has from a user, by the name.
+    ClientOfUser {
+        client: &'a str,
+        user: &'a str,
+    },
 }
 
 /// Which tokens are listed, newest first.
@@ -293,12 +303,13 @@ impl OauthStore {
     }
 
     async fn revoke_now(&self, owner: TokenOwner<'_>, at: u64) -> Result<u64, sqlx::Error> {
-        let (column, value) = match owner {
-            TokenOwner::Id(id) => ("id", id),
-            TokenOwner::Family(family) => ("family", family),
-            TokenOwner::Application(application) => ("application", application),
-            TokenOwner::Client(client) => ("client", client),
-            TokenOwner::User(user) => ("username", user),
+        let (column, value, also) = match owner {
+            TokenOwner::Id(id) => ("id", id, None),
+            TokenOwner::Family(family) => ("family", family, None),
+            TokenOwner::Application(application) => ("application", application, None),
+            TokenOwner::Client(client) => ("client", client, None),
+            TokenOwner::User(user) => ("username", user, None),
+            TokenOwner::ClientOfUser { client, user } => ("username", user, Some(client)),
         };
         in_transaction!(&self.database, |transaction| {
             let number = next_number!(transaction);
@@ -314,12 +325,14 @@ impl OauthStore {
                 .await?;
             }
             let statement = format!(
-                "UPDATE oauth_token SET revoked_at = $1, number = $2 WHERE {column} = $3 AND revoked_at IS NULL"
+                "UPDATE oauth_token SET revoked_at = $1, number = $2 WHERE {column} = $3 \
+                 AND revoked_at IS NULL AND client = COALESCE($4, client)"
             );
             let revoked = query(AssertSqlSafe(statement))
                 .bind(bigint(at))
                 .bind(number)
                 .bind(value.to_owned())
+                .bind(also.map(str::to_owned))
                 .execute(&mut *transaction)
                 .await?;
             revoked.rows_affected()

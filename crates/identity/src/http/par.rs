@@ -1,0 +1,86 @@
+//! Requests for authorization that clients send themselves, beforehand (RFC 9126): nobody who sees the address in the
+//! browser learns what is in it, or changes it.
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+use store::assets::Passing;
+
+use super::{Server, authenticate, form, respond};
+use crate::{
+    AuthorizationServer,
+    authorization::{Asked, NoCode},
+    error::{OauthError, not_stored},
+    form::Form,
+    secret,
+};
+
+const KIND: &str = "request";
+/// How such a request is named in `request_uri`.
+const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
+/// How long users have to log in, in seconds.
+const LASTS: u64 = 600;
+
+pub async fn push(State(server): Server, headers: HeaderMap, body: Bytes) -> Response {
+    respond(answer(&server, &headers, &body).await)
+}
+
+async fn answer(
+    server: &AuthorizationServer,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Response, OauthError> {
+    let form = form(headers, body)?;
+    let client = authenticate::any_client(server, headers, &form).await?;
+    if form.get("request_uri").is_some() {
+        return Err(OauthError::invalid_request("`request_uri` is what this gives"));
+    }
+    let form = form.without(&["client_secret", "client_assertion", "client_assertion_type"]);
+    let form = form.with("client_id", &client.doc.id);
+    Asked::of(server, &form).map_err(|no| match no {
+        NoCode::Told(text) => OauthError::invalid_request(text),
+        NoCode::Back { error, .. } => error,
+    })?;
+    let name = secret::random()?;
+    let now = server.house.now();
+    let kept = Passing {
+        hash: secret::hash(&name),
+        kind: KIND.to_owned(),
+        user: None,
+        client: Some(client.doc.id.clone()),
+        expires_at: now.saturating_add(LASTS * 1_000_000),
+        used_at: None,
+        document: json!({ "query": form.query(|_, value| Some(value.to_owned())), "at": now / 1_000_000 })
+            .to_string(),
+    };
+    server.store.put_passing(&kept).await?;
+    let told = json!({ "request_uri": format!("{PREFIX}{name}"), "expires_in": LASTS });
+    Ok(not_stored((StatusCode::CREATED, Json(told)).into_response()))
+}
+
+impl AuthorizationServer {
+    /// What a client has pushed: the request, and when it came, in seconds since 1970. `None` when the request names none.
+    pub(super) async fn pushed(&self, form: &Form) -> Result<Option<(Form, u64)>, OauthError> {
+        let Some(name) = form.get("request_uri").and_then(|uri| uri.strip_prefix(PREFIX)) else {
+            return Ok(None);
+        };
+        let over = || {
+            OauthError::invalid_request(
+                "The request is over. Go back to where you came from, and begin again.",
+            )
+        };
+        let found =
+            self.store.passing(KIND, &secret::hash(name), self.house.now()).await?.ok_or_else(over)?;
+        if found.client.as_deref() != form.get("client_id") {
+            return Err(over());
+        }
+        let said: serde_json::Value = serde_json::from_str(&found.document).unwrap_or_default();
+        let pushed = Form::parse(said["query"].as_str().unwrap_or_default().as_bytes())?;
+        Ok(Some((pushed, said["at"].as_u64().unwrap_or_default())))
+    }
+}
