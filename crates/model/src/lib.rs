@@ -18,6 +18,7 @@ pub mod ldap;
 pub mod lifecycle;
 pub mod listener;
 pub mod oauth_client;
+pub mod open_id_connect;
 pub mod plan;
 pub mod policy;
 pub mod policy_file;

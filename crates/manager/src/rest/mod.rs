@@ -19,6 +19,7 @@ mod list;
 mod login;
 mod nodes;
 mod oauth;
+mod oidc;
 mod once;
 mod openapi;
 mod portal;
@@ -54,6 +55,7 @@ const LARGEST: usize = 64 << 20;
 pub(crate) const ROUTES: &[&[Route]] = &[
     OWN,
     session::ROUTES,
+    oidc::ROUTES,
     tokens::ROUTES,
     sets::ROUTES,
     bulk::ROUTES,
