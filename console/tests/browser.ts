@@ -27,7 +27,12 @@ export interface Visit {
   close: () => Promise<void>;
 }
 
-export async function visit(browser: Browser, gateway: Gateway, locale = 'en-GB'): Promise<Visit> {
+export async function visit(
+  browser: Browser,
+  gateway: Gateway,
+  locale = 'en-GB',
+  others: string[] = [],
+): Promise<Visit> {
   const context = await browser.newContext({
     viewport: DESKTOP,
     locale,
@@ -44,7 +49,8 @@ export async function visit(browser: Browser, gateway: Gateway, locale = 'en-GB'
   });
   page.on('request', (request) => {
     const url = request.url();
-    if (!url.startsWith(gateway.admin) && !/^(data|blob):/.test(url)) wrong.push(`request to ${url}`);
+    const expected = [gateway.admin, ...others].some((origin) => url.startsWith(origin));
+    if (!expected && !/^(data|blob):/.test(url)) wrong.push(`request to ${url}`);
   });
   return { page, wrong, close: () => context.close() };
 }

@@ -44,7 +44,8 @@ export class Gateway {
     this.#folder = folder;
   }
 
-  static async start(): Promise<Gateway> {
+  /** With more settings, as lines of YAML. */
+  static async start(settings = ''): Promise<Gateway> {
     const service = createServer((request, response) => {
       if (request.url === '/birds.yaml') {
         response.end(BIRDS);
@@ -55,7 +56,7 @@ export class Gateway {
     });
     await new Promise<void>((listening) => service.listen(0, '127.0.0.1', listening));
     const folder = mkdtempSync(join(tmpdir(), 'gatewright-console-'));
-    writeFileSync(join(folder, 'gatewright.yaml'), configuration(folder));
+    writeFileSync(join(folder, 'gatewright.yaml'), configuration(folder, settings));
     const child = spawn(program(), ['run', '-c', join(folder, 'gatewright.yaml')], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -88,16 +89,26 @@ export class Gateway {
   }
 }
 
+/** A port that nobody listens on at the moment. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((closed) => server.close(closed));
+  return port;
+}
+
 function addressOf(server: Server): string {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-function configuration(folder: string): string {
+function configuration(folder: string, settings: string): string {
   return `
 settings:
   manager: { enabled: true, address: "127.0.0.1:0", accountLock: { attempts: 5, within: 15m }, references: ["url:http://127.0.0.1:*"] }
   operations: { address: "127.0.0.1:0" }
   dataDirectory: ${JSON.stringify(join(folder, 'data'))}
+${settings}
 listeners:
   - { name: http, address: "127.0.0.1:0" }
 `;

@@ -41,6 +41,14 @@ pub(crate) fn operation<'d>(
             operation.responses.push(Response { status, bodies, headers });
         }
     }
+    if let Some(callbacks) = node.get("callbacks") {
+        for (_, callback) in callbacks.names(report) {
+            let Some(callback) = callback.resolve(report) else { continue };
+            let expressions =
+                callback.entries(report).into_iter().map(|(expression, _)| expression.to_owned());
+            operation.callbacks.extend(expressions);
+        }
+    }
 }
 
 fn read_parameter(node: Node<'_>, report: &mut Report) -> Option<Parameter> {

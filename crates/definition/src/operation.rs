@@ -338,6 +338,12 @@ fn weight(operation: &Operation) -> usize {
     let security =
         requirements.map(|r| EACH + r.scopes.iter().map(|s| EACH + s.len()).sum::<usize>()).sum::<usize>();
     let tags = operation.tags.iter().map(|tag| EACH + tag.len()).sum::<usize>();
+    let callbacks = operation.callbacks.iter().map(|callback| EACH + callback.len()).sum::<usize>();
     let own = 4 * EACH + operation.name.len() + operation.path.len() + text(&operation.summary);
-    own + parameters(&operation.parameters) + bodies(&operation.request_bodies) + responses + security + tags
+    own + parameters(&operation.parameters)
+        + bodies(&operation.request_bodies)
+        + responses
+        + security
+        + tags
+        + callbacks
 }

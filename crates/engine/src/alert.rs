@@ -1,6 +1,7 @@
 //! Alerts: what a policy tells the people who run the gateway, off the request path. Who delivers them, and where to, is
 //! left to the binary.
 
+mod condition;
 mod text;
 
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use serde::{Serialize, Serializer};
 
 use crate::Timestamp;
 
+pub use condition::AlertCondition;
 pub use text::AlertText;
 
 /// Something that somebody wanted to be told. Serialised it is what a webhook sends when it has no payload of its own.

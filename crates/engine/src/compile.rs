@@ -5,10 +5,12 @@ mod aliases;
 mod api;
 pub mod applications;
 mod authorization_servers;
+mod callbacks;
 mod destinations;
 mod findings;
 mod gate;
 mod levels;
+mod metadata;
 mod oauth_clients;
 mod operations;
 mod plans;
@@ -264,6 +266,11 @@ impl<'a> CompileCx<'a> {
         state
     }
 
+    /// Whether the settings say how callback URLs are sealed. Where a configuration is checked without an API, they do.
+    pub fn seals_callbacks(&self) -> bool {
+        self.api.is_none_or(ApiShape::seals_callbacks)
+    }
+
     /// For templates, variables and conditions of the policy.
     pub fn language(&mut self) -> &mut LanguageCx {
         &mut self.language
@@ -295,8 +302,10 @@ pub fn compile(
     let applications = applications::compile(config, previous, &mut problems);
     let subscriptions = plans::compile(config, &applications, &mut problems);
     teams::check(config, &mut problems);
+    metadata::check(config, &mut problems);
     portal::check(config, &mut problems);
     let url_aliases = url_aliases::compile(config, &mut problems);
+    let callbacks = callbacks::compile(config, &mut problems);
     let mut upstreams = upstreams::Upstreams::new(environment, revision);
     for (index, doc) in config.upstreams.iter().enumerate() {
         upstreams.add(doc.clone(), &format!("upstreams[{index}]"), &mut problems);
@@ -340,6 +349,9 @@ pub fn compile(
     }
     report.finish(config, &mut problems);
     url_aliases::compare(&config.url_aliases, &apis, &mut problems);
+    if let Some(callbacks) = &callbacks {
+        callbacks::compare(callbacks, apis.iter().map(|api| &*api.base_path), &mut problems);
+    }
     if problems.has_errors() {
         return Err(problems);
     }
@@ -397,6 +409,7 @@ pub fn compile(
         bindings,
         index,
         url_aliases,
+        callbacks,
         upstreams,
         upstream_names,
         applications,

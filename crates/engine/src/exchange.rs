@@ -182,6 +182,8 @@ pub struct Exchange {
     pub application: Option<u32>,
     /// Whether a full decision record is wanted.
     pub recording: bool,
+    /// An upstream calls a client back.
+    pub callback: bool,
     /// A policy answered with what it kept of an earlier answer.
     pub from_cache: bool,
     /// Nothing may be counted or sent: somebody asks what would happen.
@@ -228,6 +230,7 @@ impl Exchange {
             base_length: 0,
             application: None,
             recording: true,
+            callback: false,
             from_cache: false,
             dry_run: false,
             steps: Vec::new(),

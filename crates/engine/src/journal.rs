@@ -159,6 +159,8 @@ pub struct Finished {
     pub response_bytes: u64,
     /// It was answered from a cache.
     pub from_cache: bool,
+    /// An upstream called a client back.
+    pub callback: bool,
     /// The full decision record is kept.
     pub recorded: bool,
     /// Messages on their way into the event store.
@@ -247,6 +249,7 @@ impl Batch {
             request_bytes: measures.request_bytes,
             response_bytes: measures.response_bytes,
             from_cache: exchange.from_cache,
+            callback: exchange.callback,
             recorded: exchange.recording,
             logged: log.is_some(),
             log,

@@ -4,6 +4,7 @@
 pub mod address_lock;
 pub mod alert;
 pub mod authorization_server;
+pub mod callbacks;
 pub mod calls;
 pub mod candidates;
 pub mod clock;

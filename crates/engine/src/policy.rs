@@ -123,6 +123,11 @@ pub trait Filter: Send + Sync {
         Step::Done(Ok(Outcome::Skipped))
     }
 
+    /// Called for every callback of the API before it goes to the client, instead of `request`.
+    fn callback<'a>(&'a self, _exchange: &'a mut Exchange) -> Step<'a> {
+        Step::Done(Ok(Outcome::Skipped))
+    }
+
     /// Called for every response, also one that the gateway itself gives, for each policy that says so.
     fn response<'a>(&'a self, _exchange: &'a mut Exchange) -> Step<'a> {
         Step::Done(Ok(Outcome::Skipped))
@@ -155,6 +160,12 @@ pub trait Filter: Send + Sync {
         Vec::new()
     }
 
+    /// Whether no client may send a header, because the gateway says in it who calls. The policy takes it out of the
+    /// head itself; of trailers it is asked. The name is in small letters.
+    fn owns_header(&self, _name: &str) -> bool {
+        false
+    }
+
     /// Headers that carry credentials, whose values nobody may see.
     fn credentials(&self) -> Vec<HeaderName> {
         Vec::new()
@@ -176,6 +187,8 @@ pub struct Needs {
     pub log: bool,
     /// `Filter::ended` is called.
     pub end: bool,
+    /// `Filter::callback` is called.
+    pub callback: bool,
 }
 
 impl Needs {
@@ -185,6 +198,9 @@ impl Needs {
     /// It wants to be called when requests have ended.
     pub const END: Self = Self { end: true, ..Self::NOTHING };
 
+    /// It wants to be called for callbacks.
+    pub const CALLBACK: Self = Self { callback: true, ..Self::NOTHING };
+
     const NOTHING: Self = Self {
         request_body: false,
         response: false,
@@ -192,6 +208,7 @@ impl Needs {
         error_body: false,
         log: false,
         end: false,
+        callback: false,
     };
 
     /// Whether the body of a response with this status is wanted.
@@ -211,6 +228,7 @@ impl std::ops::BitOr for Needs {
             error_body: self.error_body | other.error_body,
             log: self.log | other.log,
             end: self.end | other.end,
+            callback: self.callback | other.callback,
         }
     }
 }

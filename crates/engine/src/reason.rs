@@ -162,5 +162,13 @@ reasons! {
     CALL_NOT_POSSIBLE = new("call_not_possible", SERVICE_UNAVAILABLE, "A service that a policy needs cannot be called here.");
     CALL_TIMEOUT = upstream("call_timeout", GATEWAY_TIMEOUT, "A service that a policy needs did not answer in time.");
     CLIENT_GONE = new("client_gone", BAD_REQUEST, "The client went away before the answer was complete.");
+    CALLBACK_NOT_SECURE = new("callback_not_secure", FORBIDDEN, "Callbacks are taken over HTTPS only.");
+    CALLBACK_NOT_TRUSTED = new("callback_not_trusted", FORBIDDEN, "Callbacks are not taken from this address.");
+    CALLBACK_UNKNOWN = new("callback_unknown", NOT_FOUND, "There is no callback at this address.");
+    CALLBACK_EXPIRED = new("callback_expired", GONE, "The time in which the callback could be called is over.");
+    CALLBACK_UPGRADE = new("callback_upgrade", BAD_REQUEST, "A callback cannot switch to another protocol.");
+    /// 508 as RFC 5842 has it: what was asked for leads back to itself.
+    CALLBACK_CIRCLE = new("callback_circle", LOOP_DETECTED, "The request is a callback that was led back to the gateway.");
+    CALLBACK_REDIRECTED = upstream("callback_redirected", BAD_GATEWAY, "The client's callback URL leads elsewhere, and redirections of callbacks are not passed on.");
     UPGRADE_REFUSED = upstream("upgrade_refused", BAD_GATEWAY, "The native service did not accept the protocol upgrade.");
 }

@@ -13,6 +13,7 @@ use crate::{
     Compiled, Exchange, LogMask, Needs, Stage, Timed, Timestamp, UpstreamName,
     address_lock::AddressLock,
     authorization_server::AuthorizationServers,
+    callbacks::Callbacks,
     compile::Findings,
     fault::Faults,
     journal::{ApiNames, Catalog, Measures, OperationNames},
@@ -37,6 +38,8 @@ pub struct Snapshot {
     pub bindings: Vec<Binding>,
     pub index: ApiIndex,
     pub url_aliases: UrlAliases,
+    /// `None` where no callback URL can be sealed.
+    pub callbacks: Option<Callbacks>,
     pub upstreams: Vec<Arc<CompiledUpstream>>,
     pub(crate) upstream_names: HashMap<String, u32>,
     pub applications: Applications,
@@ -171,6 +174,16 @@ impl Chain {
             let wanting = self.slots.iter().filter(|slot| slot.needs.end);
             wanting.for_each(|slot| slot.policy.get().ended(exchange, measures));
         }
+    }
+
+    /// What governs callbacks on their way to the client.
+    pub fn callback(&self) -> impl Iterator<Item = &Slot> {
+        self.slots.iter().filter(|slot| slot.needs.callback)
+    }
+
+    /// Whether no client may send a header, be it as a trailer.
+    pub fn owns_header(&self, name: &str) -> bool {
+        self.slots.iter().any(|slot| slot.policy.get().owns_header(name))
     }
 
     /// What sees responses.

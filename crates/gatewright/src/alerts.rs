@@ -15,7 +15,10 @@ use std::{
     time::Duration,
 };
 
-use engine::{Alert, Alerts, alert::AlertDesk};
+use engine::{
+    Alert, Alerts,
+    alert::{AlertCondition, AlertDesk},
+};
 use model::{ConfigDoc, DestinationDoc, Diagnostics, destination::Severity};
 use tokio::{
     sync::{Notify, mpsc, watch},
@@ -66,7 +69,14 @@ impl Counts {
 
 /// Destinations, checked and ready to be started.
 #[derive(Default)]
-pub struct Plans(Vec<(String, Plan)>);
+pub struct Plans(Vec<Planned>);
+
+struct Planned {
+    name: String,
+    /// Which alerts it takes; all without a condition.
+    when: Option<Arc<AlertCondition>>,
+    plan: Plan,
+}
 
 #[derive(Clone, PartialEq)]
 enum Plan {
@@ -85,9 +95,16 @@ impl Plans {
                 DestinationDoc::Webhook(doc) => webhook::Plan::compile(doc, &config.resolved_secrets)
                     .map(|plan| Plan::Webhook(Box::new(plan))),
             };
-            match plan {
-                Ok(plan) => plans.push((doc.name().to_owned(), plan)),
-                Err(problem) => problems.push(problem.under(&format!("destinations[{index}]"))),
+            let at = format!("destinations[{index}]");
+            let when = doc.when().map(AlertCondition::compile).transpose();
+            let when = when.map_err(|problem| problems.push(problem.under("when").under(&at))).ok();
+            match (plan, when) {
+                (Ok(plan), Some(when)) => {
+                    let (name, when) = (doc.name().to_owned(), when.map(Arc::new));
+                    plans.push(Planned { name, when, plan });
+                }
+                (Err(problem), _) => problems.push(problem.under(&at)),
+                (Ok(_), None) => {}
             }
         }
         if problems.has_errors() { Err(problems) } else { Ok(Self(plans)) }
@@ -181,6 +198,7 @@ struct Clerk {
 
 struct Running {
     name: String,
+    when: Option<Arc<AlertCondition>>,
     plan: Plan,
     delivery: Box<dyn Delivery>,
 }
@@ -226,12 +244,14 @@ impl Clerk {
     fn take_up(&mut self) {
         let outputs = Arc::clone(&self.outputs.borrow_and_update());
         let mut before = std::mem::take(&mut self.running);
-        for (name, plan) in &outputs.destinations.0 {
+        for Planned { name, when, plan } in &outputs.destinations.0 {
             let known = before.iter().position(|running| running.name == *name && running.plan == *plan);
             self.running.push(match known {
-                Some(place) => before.swap_remove(place),
+                // What it takes may be another matter now; what waits for it has been taken.
+                Some(place) => Running { when: when.clone(), ..before.swap_remove(place) },
                 None => Running {
                     name: name.clone(),
+                    when: when.clone(),
                     plan: plan.clone(),
                     delivery: plan.start(name, &self.counts, &mut self.tasks),
                 },
@@ -248,7 +268,10 @@ impl Clerk {
             }
             for name in &*alert.destinations {
                 match self.running.iter().find(|running| *running.name == **name) {
-                    Some(running) => running.delivery.take(&alert),
+                    Some(running) if running.when.as_ref().is_none_or(|when| when.holds(&alert)) => {
+                        running.delivery.take(&alert);
+                    }
+                    Some(_) => {}
                     // It was taken out of the configuration while the alert was on its way.
                     None => log::write(&alert, alert.severity),
                 }

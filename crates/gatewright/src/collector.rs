@@ -290,6 +290,7 @@ fn push(builder: &mut BlockBuilder, batch: &Batch, finished: &Finished, node: &s
         total_data_size: finished.request_bytes + finished.response_bytes,
         request_size: finished.request_bytes,
         response_size: finished.response_bytes,
+        callback_request: finished.callback,
         source_gateway: "APIGateway",
         source_gateway_node: node,
         user_agent: batch.user_agent(finished),

@@ -202,8 +202,9 @@ impl Gateway {
             None => None,
         };
         let collected = Arc::new(Collected::default());
-        let outputs =
-            Outputs { settings: settings.clone(), store, analytics, node: node_name(), destinations };
+        // What the store says of the settings counts from the first request on.
+        let shared = loaded.input.config.settings.clone();
+        let outputs = Outputs { settings: shared, store, analytics, node: node_name(), destinations };
         let (outputs, outputs_seen) = watch::channel(Arc::new(outputs));
         let desk = opening.open(outputs.subscribe());
         let alert_counts = Arc::clone(&desk.counts);

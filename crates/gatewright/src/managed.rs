@@ -257,6 +257,10 @@ impl Node for ThisNode {
         types.collect()
     }
 
+    fn settings(&self) -> Option<Settings> {
+        Some(self.0.upgrade()?.outputs.borrow().settings.clone())
+    }
+
     fn analytics(&self) -> Counted<'_> {
         Box::pin(async move { self.0.upgrade()?.analytics().await })
     }

@@ -21,6 +21,8 @@ pub struct Asked {
     pub scope: Vec<String>,
     pub nonce: Option<String>,
     pub challenge: Option<String>,
+    /// Thumbprint of the key that tokens are to be bound to (RFC 9449, 10).
+    pub key: Option<String>,
     pub prompt: Prompt,
     /// How long ago the user may have logged in, in seconds.
     pub max_age: Option<u64>,
@@ -111,6 +113,7 @@ impl Asked {
                 scope,
                 nonce: form.get("nonce").map(str::to_owned),
                 challenge,
+                key: form.get("dpop_jkt").map(str::to_owned),
                 prompt,
                 max_age,
                 user_hint: form.get("login_hint").map(str::to_owned),

@@ -29,6 +29,8 @@ struct Allowed {
     scope: Vec<String>,
     challenge: Option<String>,
     nonce: Option<String>,
+    /// Thumbprint of the key that the client said it would prove to have.
+    key: Option<String>,
     /// When the user logged in.
     at: u64,
     family: String,
@@ -43,6 +45,7 @@ impl AuthorizationServer {
             scope: asked.scope.clone(),
             challenge: asked.challenge.clone(),
             nonce: asked.nonce.clone(),
+            key: asked.key.clone(),
             at: login.at,
             family: secret::id()?,
         };
@@ -61,7 +64,12 @@ impl AuthorizationServer {
     }
 
     /// Tokens for a code (RFC 6749, 4.1.3). A code that is shown again was stolen, or its tokens were.
-    pub(crate) async fn redeem(&self, client: &Client, form: &Form) -> Result<Issued, OauthError> {
+    pub(crate) async fn redeem(
+        &self,
+        client: &Client,
+        form: &Form,
+        key: Option<&str>,
+    ) -> Result<Issued, OauthError> {
         let wrong = || OauthError::invalid_grant("the code is not known, was used, or is over");
         let hash = secret::hash(form.needs("code")?);
         let now = self.house.now();
@@ -80,6 +88,12 @@ impl AuthorizationServer {
         if !proves(form.get("code_verifier"), allowed.challenge.as_deref()) {
             return Err(OauthError::invalid_grant("`code_verifier` does not go with `code_challenge`"));
         }
+        if allowed.key.as_deref().is_some_and(|wanted| key != Some(wanted)) {
+            return Err(OauthError::new(
+                "invalid_dpop_proof",
+                "the code is bound to another key (`dpop_jkt`)",
+            ));
+        }
         let person = found.user.as_deref().and_then(|user| self.house.person(user));
         let person = person.filter(|person| person.id == allowed.sub).ok_or_else(wrong)?;
         if !self.store.use_passing(KIND, &hash, now).await? {
@@ -93,6 +107,7 @@ impl AuthorizationServer {
             scope: &allowed.scope,
             family: allowed.family,
             may_refresh: true,
+            bound_to: key,
             not_after: None,
         };
         self.issue(grant).await

@@ -176,7 +176,12 @@ impl AuthorizationServer {
     }
 
     /// Tokens for a device, when a user has allowed it.
-    pub(crate) async fn poll(&self, client: &Client, form: &Form) -> Result<Issued, OauthError> {
+    pub(crate) async fn poll(
+        &self,
+        client: &Client,
+        form: &Form,
+        key: Option<&str>,
+    ) -> Result<Issued, OauthError> {
         let unknown = || OauthError::invalid_grant("the device code is not known, or was used");
         let hash = secret::hash(form.needs("device_code")?);
         let now = self.house.now();
@@ -209,6 +214,7 @@ impl AuthorizationServer {
             scope: &device.scope,
             family: secret::id()?,
             may_refresh: true,
+            bound_to: key,
             not_after: None,
         };
         self.issue(grant).await

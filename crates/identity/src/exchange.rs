@@ -14,7 +14,12 @@ const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 
 impl AuthorizationServer {
-    pub(crate) async fn exchange(&self, client: &Client, form: &Form) -> Result<Issued, OauthError> {
+    pub(crate) async fn exchange(
+        &self,
+        client: &Client,
+        form: &Form,
+        key: Option<&str>,
+    ) -> Result<Issued, OauthError> {
         let shown = form.needs("subject_token")?;
         if !matches!(form.needs("subject_token_type")?, ACCESS_TOKEN | JWT) {
             return Err(OauthError::invalid_request("only access tokens of this server are exchanged"));
@@ -71,6 +76,7 @@ impl AuthorizationServer {
             scope: &scope,
             family: subject.family.clone(),
             may_refresh: false,
+            bound_to: key,
             not_after: subject.expires_at,
         };
         let issued = self.issue(grant).await?;

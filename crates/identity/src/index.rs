@@ -21,6 +21,8 @@ pub struct Live {
     pub client: Arc<str>,
     pub scope: Arc<str>,
     pub user: Option<Arc<str>>,
+    /// Thumbprint of the key that it is bound to (RFC 9449).
+    pub bound_to: Option<Arc<str>>,
     /// Seconds since 1970.
     pub issued_at: u64,
     pub expires_at: Option<u64>,
@@ -33,6 +35,7 @@ impl Live {
         client: &str,
         scope: &str,
         user: Option<&str>,
+        bound_to: Option<&str>,
         issued_at: u64,
         expires_at: Option<u64>,
     ) -> Self {
@@ -40,6 +43,7 @@ impl Live {
             client: client.into(),
             scope: scope.into(),
             user: user.map(Into::into),
+            bound_to: bound_to.map(Into::into),
             issued_at: issued_at / 1_000_000,
             expires_at: expires_at.map(|at| at / 1_000_000),
             revoked: AtomicBool::new(false),
@@ -180,6 +184,7 @@ impl Index {
             client: shared(&token.client),
             scope: shared(&token.scope),
             user: token.user.as_deref().map(&mut shared),
+            bound_to: token.document_key().map(Into::into),
             issued_at: token.issued_at / 1_000_000,
             expires_at,
             revoked: AtomicBool::new(token.revoked_at.is_some()),

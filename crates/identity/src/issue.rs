@@ -1,6 +1,6 @@
 //! Making tokens: what they say, how long they count, and what is kept of them.
 
-use model::oauth_client::{GrantType, TokenFormat};
+use model::oauth_client::{ClientAuthentication, GrantType, TokenFormat};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use store::assets::{OauthToken, TokenOwner};
@@ -22,6 +22,8 @@ pub struct Grant<'a> {
     /// All tokens that come from one authorization.
     pub family: String,
     pub may_refresh: bool,
+    /// Thumbprint of the key that the client has proved to have.
+    pub bound_to: Option<&'a str>,
     /// Microseconds since 1970 after which nothing counts that comes from it.
     pub not_after: Option<u64>,
 }
@@ -101,7 +103,14 @@ impl AuthorizationServer {
         let access_token = match doc.token_format.unwrap_or(self.settings.token_format) {
             TokenFormat::Opaque => format!("{ACCESS}{}", secret::random()?),
             TokenFormat::Jwt => {
-                let live = Live::new(&doc.id, &scope, person.map(|person| &*person.name), now, expires_at);
+                let live = Live::new(
+                    &doc.id,
+                    &scope,
+                    person.map(|person| &*person.name),
+                    grant.bound_to,
+                    now,
+                    expires_at,
+                );
                 let mut claims = self.claims(&live, person.map(|person| &*person.id));
                 claims.insert("jti".into(), id.as_str().into());
                 let signing = self.keys.signing()?;
@@ -125,7 +134,7 @@ impl AuthorizationServer {
             document,
         };
         let subject = person.map(|person| person.id.as_str());
-        let document = json!({ "sub": subject }).to_string();
+        let document = compact(json!({ "sub": subject, "jkt": grant.bound_to }));
         let mut rows = vec![row(secret::hash(&access_token), id, "access", expires_at, document)];
         let mut refresh_token = None;
         let left = match from {
@@ -140,7 +149,9 @@ impl AuthorizationServer {
             let lifetime = doc.refresh_token_lifetime.unwrap_or(self.settings.refresh_token_lifetime).get();
             let expires_at = lifetime.map(|lifetime| now.saturating_add(micros(lifetime)));
             let at = grant.user.and_then(|user| user.at);
-            let document = json!({ "sub": subject, "left": left, "at": at }).to_string();
+            // Who cannot prove who they are prove that they have the key.
+            let bound_to = grant.bound_to.filter(|_| doc.authentication == ClientAuthentication::None);
+            let document = compact(json!({ "sub": subject, "left": left, "at": at, "jkt": bound_to }));
             let mut refresh = row(secret::hash(&token), secret::id()?, "refresh", expires_at, document);
             // A narrower access token does not make the rest of what was allowed narrower.
             if let Some(before) = from {
@@ -161,7 +172,7 @@ impl AuthorizationServer {
         self.index.catch_up(&self.store, now).await?;
         Ok(Some(Issued {
             access_token,
-            token_type: "Bearer",
+            token_type: if grant.bound_to.is_some() { "DPoP" } else { "Bearer" },
             expires_in: expires_at.map(|at| at.saturating_sub(now) / 1_000_000),
             refresh_token,
             id_token,
@@ -184,6 +195,9 @@ impl AuthorizationServer {
         if !token.scope.is_empty() {
             claims.insert("scope".into(), (*token.scope).into());
         }
+        if let Some(key) = &token.bound_to {
+            claims.insert("cnf".into(), json!({ "jkt": **key }));
+        }
         claims.insert("iat".into(), token.issued_at.into());
         if let Some(expires_at) = token.expires_at {
             claims.insert("exp".into(), expires_at.into());
@@ -200,4 +214,12 @@ impl AuthorizationServer {
         self.revoke(TokenOwner::Family(family)).await?;
         Ok(())
     }
+}
+
+/// JSON without what is not known.
+fn compact(mut value: Value) -> String {
+    if let Some(members) = value.as_object_mut() {
+        members.retain(|_, member| !member.is_null());
+    }
+    value.to_string()
 }

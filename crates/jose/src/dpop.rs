@@ -16,10 +16,10 @@ pub struct ProofOf<'p> {
     pub method: &'p str,
     /// Without query and fragment.
     pub url: &'p str,
-    /// The access token that comes with it.
-    pub token: &'p str,
-    /// Thumbprint that the token names in `cnf.jkt`.
-    pub thumbprint: &'p str,
+    /// The access token that comes with it, if there is one already.
+    pub token: Option<&'p str>,
+    /// Thumbprint that the token names in `cnf.jkt`. `None` for a key that nothing is bound to yet.
+    pub thumbprint: Option<&'p str>,
     /// Seconds since 1970.
     pub now: u64,
     /// How old or early a proof may be, in seconds.
@@ -32,6 +32,8 @@ pub struct Proof {
     /// Unique for its key.
     pub id: String,
     pub issued: u64,
+    /// Of its key.
+    pub thumbprint: String,
 }
 
 impl Proof {
@@ -52,7 +54,8 @@ impl Proof {
         if !key.verifies(&token) {
             return Err(Refusal::new(Why::Signature, "the signature of the proof is not that of its key"));
         }
-        if thumbprint(jwk).as_deref() != Some(of.thumbprint) {
+        let own = thumbprint(jwk).ok_or_else(|| refused("the key of the proof has no thumbprint"))?;
+        if of.thumbprint.is_some_and(|bound| bound != own) {
             return Err(refused("the token is bound to another key than that of the proof"));
         }
         let claims = token.claims()?;
@@ -63,9 +66,11 @@ impl Proof {
         if !text("htu").is_some_and(|url| same_url(url, of.url)) {
             return Err(refused("the proof is for another URL (`htu`)"));
         }
-        let hash = digest::digest(&digest::SHA256, of.token.as_bytes());
-        if text("ath") != Some(&Base64UrlUnpadded::encode_string(hash.as_ref())) {
-            return Err(refused("the proof is for another token (`ath`)"));
+        if let Some(token) = of.token {
+            let hash = digest::digest(&digest::SHA256, token.as_bytes());
+            if text("ath") != Some(&Base64UrlUnpadded::encode_string(hash.as_ref())) {
+                return Err(refused("the proof is for another token (`ath`)"));
+            }
         }
         let issued =
             claims.get("iat").and_then(Value::as_u64).ok_or_else(|| refused("the proof has no `iat`"))?;
@@ -74,7 +79,7 @@ impl Proof {
         }
         let id = text("jti").filter(|id| !id.is_empty() && id.len() <= LONGEST_ID);
         let id = id.ok_or_else(|| refused("the proof has no usable `jti`"))?;
-        Ok(Self { id: id.to_owned(), issued })
+        Ok(Self { id: id.to_owned(), issued, thumbprint: own })
     }
 }
 

@@ -1,6 +1,7 @@
 //! What assets refer to, so that one can be taken elsewhere with everything that it needs.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeSet, VecDeque},
     sync::Arc,
 };
@@ -39,7 +40,15 @@ pub(crate) fn with_dependencies(assets: &Assets, wanted: Vec<Arc<Held>>) -> Vec<
     while let Some(held) = queue.pop_front() {
         if seen.insert((held.kind.list, held.id.clone())) {
             let mut found = Vec::new();
-            walk(assets, &held.parsed.document, None, &mut found);
+            let mut document = Cow::Borrowed(&held.parsed.document);
+            // Groups of APIs are words, and no groups of users.
+            if held.kind.name == "api"
+                && document.get("groups").is_some()
+                && let Some(document) = document.to_mut().as_object_mut()
+            {
+                document.shift_remove("groups");
+            }
+            walk(assets, &document, None, &mut found);
             queue.extend(found);
         }
     }

@@ -29,6 +29,11 @@ pub trait AssetDoc: Clone + Serialize + DeserializeOwned + JsonSchema + Send + S
         Ok(None)
     }
 
+    /// Why a key is none that somebody may expect.
+    fn why_not(_key: &str) -> Option<&'static str> {
+        None
+    }
+
     /// Takes out what is not to be seen again.
     fn take_secret(&mut self) -> Option<ClearText> {
         None
@@ -77,7 +82,14 @@ impl Kind {
             list: T::LIST,
             privilege: T::PRIVILEGE,
             parse: |value| {
-                let mut typed: T = check::parse(value)?;
+                let mut typed: T = check::parse(value).map_err(|mut problems| {
+                    for problem in &mut problems.0 {
+                        if let Some(why) = T::why_not(&problem.path) {
+                            problem.help = Some(why.to_owned());
+                        }
+                    }
+                    problems
+                })?;
                 let name = typed.name()?;
                 let secret = typed.take_secret();
                 // What has been read can be written.

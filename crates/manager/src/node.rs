@@ -3,7 +3,7 @@
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use axum::{body::Bytes, extract::Request, http, response::Response};
-use model::{Diagnostic, Diagnostics};
+use model::{Diagnostic, Diagnostics, Settings};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -35,6 +35,9 @@ pub trait Node: Send + Sync + 'static {
 
     /// What policies it knows.
     fn policy_types(&self) -> Vec<PolicyType>;
+
+    /// The settings that it serves by, whether from its file or from assets; `None` when it is stopping.
+    fn settings(&self) -> Option<Settings>;
 
     /// What requests add up to on this node; `None` where it keeps no events.
     fn analytics(&self) -> Counted<'_>;

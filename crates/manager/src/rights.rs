@@ -43,6 +43,8 @@ pub(crate) struct Rights {
     pub groups: Vec<String>,
     /// Names of the teams that the user is in.
     pub teams: Vec<String>,
+    /// Names of the teams that the user approves for.
+    pub approves_for: Vec<String>,
     /// Teams do not matter.
     pub sees_everything: bool,
     /// Only the developer portal is there for the user.
@@ -67,6 +69,7 @@ impl Rights {
         if doc.portal_only {
             rights.portal_only = true;
             rights.privileges.clear();
+            rights.approves_for.clear();
             rights.sees_everything = false;
         }
         Some(rights)
@@ -79,12 +82,18 @@ impl Rights {
             privileges: groups.iter().flat_map(|group| of_group(group)).copied().collect(),
             groups: groups.clone(),
             teams: Vec::new(),
+            approves_for: Vec::new(),
             sees_everything: !team_work || groups.iter().any(administers),
             portal_only: false,
         };
-        for team in all::<TeamDoc>(assets, "team").filter(|team| team.members.include(user, &groups)) {
-            rights.privileges.extend(&team.privileges);
-            rights.teams.push(team.name.clone());
+        for team in all::<TeamDoc>(assets, "team") {
+            if team.members.include(user, &groups) {
+                rights.privileges.extend(&team.privileges);
+                rights.teams.push(team.name.clone());
+            }
+            if team_work && team.is_approver(user, &groups) {
+                rights.approves_for.push(team.name.clone());
+            }
         }
         rights.privileges.sort_unstable();
         rights.privileges.dedup();
@@ -96,10 +105,11 @@ impl Rights {
         if self.sees_everything {
             return true;
         }
-        let Some((own, subject)) = subject(held) else { return true };
+        if subject(held).is_none() {
+            return true;
+        }
         let mut assigned = false;
-        let by_rules = all::<TeamRuleDoc>(assets, "teamRule").filter(|rule| rule.assigns(subject));
-        for team in own.iter().chain(by_rules.flat_map(|rule| &rule.teams)) {
+        for team in teams_of(assets, held) {
             if self.teams.contains(team) {
                 return true;
             }
@@ -107,6 +117,15 @@ impl Rights {
         }
         !assigned
     }
+}
+
+/// The teams that an asset is assigned to, by itself and by rules.
+pub(crate) fn teams_of<'a>(assets: &'a Assets, held: &'a Held) -> impl Iterator<Item = &'a String> {
+    let found = subject(held);
+    let own = found.map_or(&[][..], |(own, _)| own);
+    let rules = all::<TeamRuleDoc>(assets, "teamRule");
+    let by_rules = rules.filter(move |rule| found.is_some_and(|(_, subject)| rule.assigns(subject)));
+    own.iter().chain(by_rules.flat_map(|rule| &rule.teams))
 }
 
 /// The documents of a kind.

@@ -1,9 +1,14 @@
 //! APIs: a published interface, where it is found, what is behind it and what governs it.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{ByteSize, Duration, LifecycleDoc, Percent, PolicyDoc, portal::ApiPortal};
+
+/// Largest icon of an API, in bytes.
+pub const LARGEST_ICON: usize = 100 << 10;
 
 /// A published interface.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -31,6 +36,19 @@ pub struct ApiDoc {
     /// Words to find the API by; global policies can ask for them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
+    /// Groups that the API is found under, of those that `settings.apis.apiGroupingPossibleValues` names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
+    /// How far it has come, one of `settings.apis.apiMaturityStatePossibleValues`, such as `Beta`. It tells people, and does
+    /// nothing by itself: what calls of it get is up to `lifecycle`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maturity: Option<String>,
+    /// Picture for lists: `data:image/png;base64,…` of at most 100 KiB, or the same of a JPEG, WebP or SVG.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub icon: Option<String>,
+    /// Custom properties: anything else that is worth knowing about the API, at most 100, of at most 4 KiB each.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, String>,
     /// Names of the teams that manage it, when `settings.manager.enableTeamWork` is on. Default: everybody's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub teams: Vec<String>,
@@ -243,6 +261,9 @@ pub struct Operation {
     pub request_body_required: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub responses: Vec<Response>,
+    /// Where the URLs of its callbacks come from, as the definition says it: `{$request.body#/callbackUrl}`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub callbacks: Vec<String>,
     /// Alternatives, each a set of schemes with scopes that apply together. `None`: nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub security: Option<Vec<Vec<SecurityRequirement>>>,
@@ -263,6 +284,7 @@ impl Operation {
             request_bodies: Vec::new(),
             request_body_required: false,
             responses: Vec::new(),
+            callbacks: Vec::new(),
             security: None,
         }
     }

@@ -9,8 +9,8 @@ use serde_json::Value;
 use crate::{
     AliasDoc, ApiDoc, ApiDocumentDoc, ApplicationDoc, AuthorizationServerDoc, DestinationDoc,
     GlobalPolicyDoc, GroupDoc, KeyMaterial, KeystoreDoc, ListenerDoc, PlanDoc, PolicyDoc, PolicyFiles,
-    PolicyTemplateDoc, PortalDoc, SecretDoc, Settings, SubscriptionDoc, TeamDoc, TeamRuleDoc, TruststoreDoc,
-    UpstreamDoc, UrlAliasDoc, UserDoc, secret::ResolvedSecrets,
+    PolicyTemplateDoc, PortalDoc, SecretDoc, Settings, SharedSettingsDoc, SubscriptionDoc, TeamDoc,
+    TeamRuleDoc, TruststoreDoc, UpstreamDoc, UrlAliasDoc, UserDoc, secret::ResolvedSecrets,
 };
 
 /// Configuration of a gateway: one file, or a folder of files that are added up.
@@ -73,6 +73,10 @@ pub struct ConfigDoc {
     /// How the developer portal looks, and who may sign up there: at most one. Only the manager looks at it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub portals: Vec<PortalDoc>,
+    /// Settings of all nodes, which the manager keeps: at most one. It is for `gatewright apply`; in the file of a node there
+    /// is none, but its own `settings`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub shared_settings: Vec<SharedSettingsDoc>,
     /// Secrets that the manager keeps. They are for `gatewright apply`; in the file of a node there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<SecretDoc>,

@@ -6,6 +6,8 @@ mod webhook;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::ConditionDoc;
+
 pub use log::LogDestination;
 pub use webhook::{WebhookDestination, WebhookHeader, WebhookMethod};
 
@@ -22,6 +24,14 @@ impl DestinationDoc {
         match self {
             Self::Log(log) => &log.name,
             Self::Webhook(webhook) => &webhook.name,
+        }
+    }
+
+    /// Which alerts it takes; all without a condition.
+    pub fn when(&self) -> Option<&ConditionDoc> {
+        match self {
+            Self::Log(log) => log.when.as_ref(),
+            Self::Webhook(webhook) => webhook.when.as_ref(),
         }
     }
 }

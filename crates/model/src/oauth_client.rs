@@ -271,6 +271,10 @@ pub struct OauthClientDoc {
     /// Do not ask users whether they allow it. For clients of one's own.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub skip_consent: bool,
+    /// Give tokens only to whoever proves to have a key, and bind them to it (DPoP, RFC 9449). Without it, tokens are bound
+    /// when the client sends a proof.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub require_dpop: bool,
     /// Refuse requests for authorization that the client has not sent to `/par` before (RFC 9126).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub require_pushed_requests: bool,

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ByteSize, Duration, IpRange, Percent, Secret, TlsDoc, ldap::LdapSettings,
+    ByteSize, Duration, IpRange, Percent, Secret, TlsDoc, callback::CallbackSettings, ldap::LdapSettings,
     oauth_client::AuthorizationServerSettings, open_id_connect::LoginProviderSettings,
 };
 
@@ -35,6 +35,9 @@ pub struct Settings {
     pub store: StoreSettings,
     /// How requests find their API and operation.
     pub matching: Matching,
+    /// What APIs may say about themselves.
+    #[serde(skip_serializing_if = "ApiSettings::is_default")]
+    pub apis: ApiSettings,
     /// What a client may send, and how fast it must be.
     pub limits: Limits,
     /// Waits that neither the endpoint, the upstream nor the API says anything about.
@@ -46,6 +49,9 @@ pub struct Settings {
     pub address_lock: AddressLock,
     /// Which endpoints may be at private addresses.
     pub private_addresses: PrivateAddresses,
+    /// Where and how upstreams may call back.
+    #[serde(skip_serializing_if = "CallbackSettings::is_default")]
+    pub callbacks: CallbackSettings,
     /// What clients are told when something goes wrong.
     pub faults: Faults,
     /// Content types that policies would not know what to make of otherwise.
@@ -292,6 +298,44 @@ pub enum DefaultVersion {
     Oldest,
 }
 
+/// What APIs may say about themselves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ApiSettings {
+    /// Groups that APIs may be in, without commas. Default: `Finance Banking and Insurance`, `Sales and Ordering`, `Search`
+    /// and `Transportation and Warehousing`.
+    pub api_grouping_possible_values: Vec<String>,
+    /// What the maturity of an API may be. Default: `Beta`, `Deprecated`, `Experimental`, `Production` and `Test`.
+    pub api_maturity_state_possible_values: Vec<String>,
+}
+
+impl Default for ApiSettings {
+    fn default() -> Self {
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        Self {
+            api_grouping_possible_values: texts(&[
+                "Finance Banking and Insurance",
+                "Sales and Ordering",
+                "Search",
+                "Transportation and Warehousing",
+            ]),
+            api_maturity_state_possible_values: texts(&[
+                "Beta",
+                "Deprecated",
+                "Experimental",
+                "Production",
+                "Test",
+            ]),
+        }
+    }
+}
+
+impl ApiSettings {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// What a client may send, and how fast it must be.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -412,7 +456,7 @@ pub struct PrivateAddresses {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum PrivateAddressesRefuse {
-    /// Those that are made from requests, by `endpoint` of the policy `routing`.
+    /// Those that are made from requests: by `endpoint` of the policy `routing`, and callback URLs of clients.
     #[default]
     Dynamic,
     /// Those of the configuration, too.

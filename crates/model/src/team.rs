@@ -20,9 +20,24 @@ pub struct TeamDoc {
     /// Who may say who is in the team.
     #[serde(default, skip_serializing_if = "Members::is_empty")]
     pub administrators: Members,
+    /// Who may approve subscriptions of the team's APIs, and of its applications to APIs of no team, and see all that
+    /// wait for either. It counts while `settings.manager.enableTeamWork` is on.
+    #[serde(default, skip_serializing_if = "Members::is_empty")]
+    pub approvers: Members,
+    /// Administrators of the team are approvers, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub administrators_approve: bool,
     /// What members may do.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub privileges: Vec<Privilege>,
+}
+
+impl TeamDoc {
+    /// Whether a user of these groups is an approver of the team.
+    pub fn is_approver(&self, user: &str, groups: &[String]) -> bool {
+        self.approvers.include(user, groups)
+            || (self.administrators_approve && self.administrators.include(user, groups))
+    }
 }
 
 /// Users, by themselves or by their groups.
@@ -176,6 +191,25 @@ mod tests {
 
     fn rule(text: &str) -> TeamRuleDoc {
         serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn approvers_are_those_who_are_named_and_administrators_where_the_team_says_so() {
+        let team = |more: &str| -> TeamDoc {
+            let people = r#""administrators": {"users": ["ada"]}, "approvers": {"users": ["bob"], "groups": ["board"]}"#;
+            serde_json::from_str(&format!(r#"{{"name": "t", {people}{more}}}"#)).unwrap()
+        };
+        let board = ["board".to_owned()];
+        for (team, user, groups, expected) in [
+            (team(""), "bob", &[][..], true),
+            (team(""), "cleo", &board[..], true),
+            (team(""), "cleo", &[], false),
+            (team(""), "ada", &[], false),
+            (team(r#", "administratorsApprove": true"#), "ada", &[], true),
+            (team(r#", "administratorsApprove": true"#), "cleo", &[], false),
+        ] {
+            assert_eq!(team.is_approver(user, groups), expected, "{user} {groups:?}");
+        }
     }
 
     #[test]

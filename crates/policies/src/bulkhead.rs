@@ -5,7 +5,8 @@ mod seats;
 use std::{num::NonZeroU32, sync::Arc};
 
 use engine::{
-    CompileCx, Compiled, Exchange, Filter, Outcome, Policy, Problem, Reason, Rejection, Stage, Step, Verdict,
+    CompileCx, Compiled, Exchange, Filter, Needs, Outcome, Policy, Problem, Reason, Rejection, Stage, Step,
+    Verdict,
 };
 use http::{HeaderValue, StatusCode, header::RETRY_AFTER};
 use model::Diagnostic;
@@ -25,6 +26,10 @@ pub struct Bulkhead {
     /// What is counted together.
     #[serde(default)]
     per: BulkheadPer,
+    /// Callbacks that may be in progress at once, counted like requests and apart from them; see the policy
+    /// `callbackURLReplacer`. Default: as many as come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    callback_limit: Option<NonZeroU32>,
     /// How requests are refused.
     #[serde(default)]
     refusal: BulkheadRefusal,
@@ -103,7 +108,15 @@ impl Policy for Bulkhead {
             BulkheadPer::Gateway => cx.keep_shared_state("bulkhead", Seats::default),
             _ => cx.keep_state(Seats::default),
         };
-        Ok(Compiled::filter(Hall { seats, limit: self.limit.get(), by, refusal: self.refusal.compile()? }))
+        let callbacks = self.callback_limit.map(|limit| {
+            let CallbackSeats(seats) = &*match self.per {
+                BulkheadPer::Gateway => cx.keep_shared_state("bulkhead", CallbackSeats::default),
+                _ => cx.keep_state(CallbackSeats::default),
+            };
+            (Arc::clone(seats), limit.get())
+        });
+        let (limit, refusal) = (self.limit.get(), self.refusal.compile()?);
+        Ok(Compiled::filter(Hall { seats, limit, callbacks, by, refusal }))
     }
 }
 
@@ -119,7 +132,8 @@ impl Policy for ApplicationBulkhead {
     fn compile(self, cx: &mut CompileCx<'_>) -> Result<Compiled, Diagnostic> {
         let seats = cx.keep_state(Seats::default);
         let refusal = self.refusal.compile()?;
-        Ok(Compiled::filter(Hall { seats, limit: self.limit.get(), by: By::Application, refusal }))
+        let (limit, callbacks, by) = (self.limit.get(), None, By::Application);
+        Ok(Compiled::filter(Hall { seats, limit, callbacks, by, refusal }))
     }
 }
 
@@ -150,22 +164,39 @@ struct Refusal {
     message: Option<Box<str>>,
 }
 
+/// Those of callbacks.
+#[derive(Default)]
+struct CallbackSeats(Arc<Seats>);
+
 struct Hall {
     seats: Arc<Seats>,
     limit: u32,
+    /// The same for callbacks, where they are limited.
+    callbacks: Option<(Arc<Seats>, u32)>,
     by: By,
     refusal: Refusal,
 }
 
 impl Filter for Hall {
     fn request<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
-        Step::Done(self.enter(exchange))
+        Step::Done(self.enter(exchange, &self.seats, self.limit))
+    }
+
+    fn callback<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
+        Step::Done(match &self.callbacks {
+            Some((seats, limit)) => self.enter(exchange, seats, *limit),
+            None => Ok(Outcome::Skipped),
+        })
+    }
+
+    fn needs(&self) -> Needs {
+        if self.callbacks.is_some() { Needs::CALLBACK } else { Needs::default() }
     }
 }
 
 impl Hall {
-    fn enter(&self, exchange: &mut Exchange) -> Verdict {
-        let keys = &self.seats.keys;
+    fn enter(&self, exchange: &mut Exchange, seats: &Arc<Seats>, limit: u32) -> Verdict {
+        let keys = &seats.keys;
         let key = match self.by {
             By::Whole => None,
             By::Operation => {
@@ -180,13 +211,9 @@ impl Hall {
             By::Client => Some(keys.of_client(exchange.client.ip)),
         };
         if exchange.dry_run {
-            return if self.seats.has_room(key, self.limit) {
-                Ok(Outcome::Passed)
-            } else {
-                Err(self.refuse())
-            };
+            return if seats.has_room(key, limit) { Ok(Outcome::Passed) } else { Err(self.refuse()) };
         }
-        let seat = self.seats.take(key, self.limit).ok_or_else(|| self.refuse())?;
+        let seat = seats.take(key, limit).ok_or_else(|| self.refuse())?;
         exchange.hold(seat);
         Ok(Outcome::Passed)
     }

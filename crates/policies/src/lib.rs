@@ -9,6 +9,7 @@ mod before;
 mod bulkhead;
 mod call_out;
 mod call_template;
+mod callback_urls;
 mod conditional_errors;
 mod conversion;
 mod cors;
@@ -70,6 +71,7 @@ pub static POLICIES: &[PolicyKind] = &[
     PolicyKind::of::<call_out::RequestCallOut>(),
     PolicyKind::of::<script::RequestScript>(),
     PolicyKind::of::<wasm::Wasm>(),
+    PolicyKind::of::<callback_urls::CallbackUrlReplacer>(),
     PolicyKind::of::<routing::Routing>(),
     PolicyKind::of::<outbound_authentication::OutboundAuthentication>(),
     PolicyKind::of::<call_out::ResponseCallOut>(),

@@ -31,12 +31,32 @@ pub fn try_serve_with(
     more: &str,
     files: &[(&str, &[u8])],
 ) -> Result<Served, Diagnostics> {
+    try_serve_changed(definition, policies, more, |config| {
+        for (name, content) in files {
+            config.files.insert(name, content.to_vec());
+        }
+    })
+}
+
+/// The same with other settings.
+pub fn try_serve_settings(
+    definition: &str,
+    policies: &str,
+    change: impl FnOnce(&mut model::Settings),
+) -> Result<Served, Diagnostics> {
+    try_serve_changed(definition, policies, "", |config| change(&mut config.settings))
+}
+
+fn try_serve_changed(
+    definition: &str,
+    policies: &str,
+    more: &str,
+    change: impl FnOnce(&mut model::ConfigDoc),
+) -> Result<Served, Diagnostics> {
     let api = format!("name: T\nbasePath: /t\nupstream: http://127.0.0.1:9\npolicies: {policies}\n{more}");
     let api = model::yaml::parse(&api).unwrap().value;
     let mut config: model::ConfigDoc = serde_json::from_value(serde_json::json!({ "apis": [api] })).unwrap();
-    for (name, content) in files {
-        config.files.insert(name, content.to_vec());
-    }
+    change(&mut config);
     let read = |definition: &str| {
         let imported = definition::import("api.yaml", definition.as_bytes(), &NoLoader).unwrap();
         Arc::new(ApiDefinition {

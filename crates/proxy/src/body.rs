@@ -21,6 +21,7 @@ use crate::{
     headers,
     mirror::{Copied, Tee},
     patience::{Patience, Ticker},
+    trailers::TrailerGuard,
 };
 
 /// Why the client's body did not come to its end.
@@ -112,6 +113,7 @@ pub struct RequestBody {
     patience: Patience,
     progress: Rc<RequestProgress>,
     tee: Option<Tee>,
+    trailers: Option<Box<TrailerGuard>>,
 }
 
 impl RequestBody {
@@ -122,23 +124,47 @@ impl RequestBody {
         progress: Rc<RequestProgress>,
     ) -> Self {
         let limit = limit.unwrap_or(u64::MAX);
-        Self { from: From::Client(inbound), limit, patience, progress, tee: None }
+        Self { from: From::Client(inbound), limit, patience, progress, tee: None, trailers: None }
     }
 
     /// The body of a mirrored request.
     pub fn copied(copied: Copied, patience: Patience) -> Self {
-        Self { from: From::Copy(copied), limit: u64::MAX, patience, progress: Rc::default(), tee: None }
+        Self {
+            from: From::Copy(copied),
+            limit: u64::MAX,
+            patience,
+            progress: Rc::default(),
+            tee: None,
+            trailers: None,
+        }
     }
 
     /// A body that has been read already.
     pub fn whole(bytes: Bytes, ticker: &Rc<Ticker>) -> Self {
         let patience = Patience::new(ticker, std::time::Duration::MAX);
-        Self { from: From::Whole(bytes), limit: u64::MAX, patience, progress: Rc::default(), tee: None }
+        Self {
+            from: From::Whole(bytes),
+            limit: u64::MAX,
+            patience,
+            progress: Rc::default(),
+            tee: None,
+            trailers: None,
+        }
     }
 
     /// Copies what comes to a mirror, too.
     pub fn tee(&mut self, tee: Tee) {
         self.tee = Some(tee);
+    }
+
+    /// Says what its trailers may not be, if it can have any.
+    pub fn guard_trailers(&mut self, guard: impl FnOnce() -> TrailerGuard) {
+        let may_come = match &self.from {
+            From::Client(Inbound::Http1(Some(body))) => body.size_hint().exact().is_none(),
+            From::Client(Inbound::Http2(_)) => true,
+            _ => false,
+        };
+        self.trailers = may_come.then(|| Box::new(guard()));
     }
 
     pub fn is_untouched(&self) -> bool {
@@ -169,8 +195,11 @@ impl Body for RequestBody {
             From::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
         };
         match polled {
-            Poll::Ready(Some(Ok(frame))) => {
+            Poll::Ready(Some(Ok(mut frame))) => {
                 me.patience.reset();
+                if let (Some(guard), Some(trailers)) = (&me.trailers, frame.trailers_mut()) {
+                    guard.strip(trailers);
+                }
                 if let Some(data) = frame.data_ref() {
                     let bytes = me.progress.bytes.get() + data.len() as u64;
                     me.progress.bytes.set(bytes);

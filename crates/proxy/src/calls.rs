@@ -14,7 +14,6 @@ use engine::{
     reason,
 };
 use http::{Uri, Version};
-use tokio::time::timeout;
 
 use crate::{
     answer::id_value,
@@ -43,9 +42,10 @@ impl Caller for WorkerCaller {
                 return Called::new(name, started, worker.now().since(started), outcome);
             }
             let patience = call.timeout;
-            let outcome = match timeout(patience, send(&worker, behalf, call)).await {
-                Ok(answered) => answered,
-                Err(_) => Err(Rejection::new(&reason::CALL_TIMEOUT)
+            let sent = worker.shared.clock.within(patience, send(&worker, behalf, call));
+            let outcome = match sent.await {
+                Some(answered) => answered,
+                None => Err(Rejection::new(&reason::CALL_TIMEOUT)
                     .detail(format!("no whole answer within {} ms", patience.as_millis()))),
             };
             Called::new(name, started, worker.now().since(started), outcome)

@@ -89,7 +89,8 @@ impl Drop for Finish {
         };
         let stats = exchange.api().map_or(&exchange.snapshot.unrouted, |api| &api.stats);
         stats.record(self.worker.index, &sample);
-        if let Some(api) = exchange.api() {
+        // Policies that follow requests to their end have not seen this one begin.
+        if let Some(api) = exchange.api().filter(|_| !exchange.callback) {
             api.chain(exchange.operation).ended(exchange, &measures);
         }
         exchange.ended(&measures);

@@ -3,6 +3,7 @@
 
 mod answer;
 mod body;
+mod callback;
 mod calls;
 mod conn_state;
 mod connection;
@@ -27,6 +28,7 @@ pub mod rehearse;
 mod request;
 mod server;
 pub mod tls;
+mod trailers;
 mod upgrade;
 mod worker;
 

@@ -5,6 +5,7 @@ use std::{borrow::Cow, panic::AssertUnwindSafe, rc::Rc, sync::Arc};
 use engine::{
     Client, CompiledApi, Destination, Exchange, HeaderText, Headers, Outcome, Rejection, RequestHead,
     RequestId, SnapshotRef, Stage, Step, Timestamp, Verdict,
+    callbacks::Callbacks,
     exchange::{StepRecord, StepResult},
     journal::Measures,
     reason,
@@ -22,6 +23,7 @@ use hyper::upgrade::OnUpgrade;
 use crate::{
     answer::{answer, id_value, raw_answer},
     body::{Inbound, ProxyBody, Source},
+    callback,
     connection::ConnInfo,
     finish::Finish,
     forward::{self, Answer, Outgoing},
@@ -29,6 +31,7 @@ use crate::{
     headers::{self, X_REQUEST_ID},
     mirror,
     payload::{self, Unread},
+    trailers::TrailerGuard,
     upgrade::{self, Asked},
     worker::Worker,
 };
@@ -182,13 +185,15 @@ async fn govern(
         Decided::Forward(destination) => {
             body.check_length()?;
             let mut outgoing = prepare(worker, conn, exchange, body, destination, asked);
-            forward::forward(worker, exchange, &mut outgoing).await
+            let answer = forward::forward(worker, exchange, &mut outgoing).await?;
+            callback::check_answer(exchange, answer.status)?;
+            Ok(answer)
         }
     }
 }
 
 /// What came of everything before the upstream.
-enum Decided {
+pub(crate) enum Decided {
     /// The request goes there.
     Forward(Destination),
     /// A policy has answered it.
@@ -210,6 +215,13 @@ async fn decide(
         return Err(Rejection::new(&reason::ADDRESS_LOCKED));
     }
     check(exchange, asked)?;
+    if let Some(callbacks) = &snapshot.callbacks {
+        Callbacks::refuse_circle(exchange)?;
+        if callbacks.is_called(&exchange.uri) {
+            // On the heap, so that requests do not carry its room about.
+            return Box::pin(callback::decide(worker, exchange, callbacks, asked, body)).await;
+        }
+    }
     if !snapshot.url_aliases.is_empty() {
         exchange.resolve_url_alias(listener)?;
     }
@@ -353,6 +365,26 @@ async fn run(worker: &Worker, exchange: &mut Exchange, slots: &[Slot]) -> Verdic
     Ok(Outcome::Passed)
 }
 
+/// Runs what governs callbacks before they go to the client.
+pub(crate) async fn run_callback(
+    worker: &Worker,
+    exchange: &mut Exchange,
+    chain: &Chain,
+) -> Result<(), Box<Rejection>> {
+    let mut before = if exchange.recording { worker.now() } else { Timestamp::default() };
+    for slot in chain.callback() {
+        let verdict = match slot.policy.get().callback(exchange) {
+            Step::Done(verdict) => verdict,
+            Step::Later(future) => future.await,
+        };
+        if exchange.recording {
+            before = note_step(worker, exchange, slot.position, false, &verdict, before);
+        }
+        verdict?;
+    }
+    Ok(())
+}
+
 /// Calls a policy. In a rehearsal it may be known already who calls.
 fn step<'a>(worker: &Worker, slot: &'a Slot, exchange: &'a mut Exchange) -> Step<'a> {
     match &worker.stand_in {
@@ -433,7 +465,10 @@ fn prepare<'a>(
     if seen.request_id {
         exchange.headers.remove(&X_REQUEST_ID);
     }
-    let mut extra = headers::forwarded(&mut exchange.headers, seen, &exchange.client, &conn.forwarded_by);
+    let mut extra = match exchange.callback {
+        false => headers::forwarded(&mut exchange.headers, seen, &exchange.client, &conn.forwarded_by),
+        true => callback::extra_headers(exchange, seen),
+    };
     extra.append(&X_REQUEST_ID, id_value(exchange.id));
 
     if let Some(log) = &mut exchange.log {
@@ -441,6 +476,9 @@ fn prepare<'a>(
     }
     let patience = snapshot.settings.limits.body_timeout.get();
     let mut body = body.into_request_body(worker, exchange).filter(|_| asked.is_none());
+    if let Some(body) = &mut body {
+        body.guard_trailers(|| TrailerGuard::new(exchange, &extra));
+    }
     let has_body = body.is_some();
     let length = body.as_ref().map(|body| body.size_hint().exact());
     if let Some(tee) = start_mirror(worker, exchange, &extra, length, patience)
@@ -471,7 +509,8 @@ fn start_mirror(
 ) -> Option<mirror::Tee> {
     let api = exchange.api? as usize;
     let snapshot = &exchange.snapshot;
-    let position = snapshot.bindings[api].mirror.filter(|_| worker.stand_in.is_none())?;
+    let mirrored = worker.stand_in.is_none() && !exchange.callback;
+    let position = snapshot.bindings[api].mirror.filter(|_| mirrored)?;
     let share = snapshot.apis[api].doc.mirror.as_ref()?.share;
     if !in_share(exchange.id, share) {
         return None;
@@ -544,7 +583,10 @@ async fn run_response(
     error_handling: bool,
 ) -> Result<(), Box<Rejection>> {
     let mut before = if exchange.recording { worker.now() } else { Timestamp::default() };
-    for slot in chain.response().filter(|slot| (slot.stage == Stage::ErrorHandling) == error_handling) {
+    // What saw no request has nothing to say about its answer.
+    let first = if exchange.callback { Stage::ResponseProcessing } else { Stage::Transport };
+    let stages = |slot: &&Slot| slot.stage >= first && (slot.stage == Stage::ErrorHandling) == error_handling;
+    for slot in chain.response().filter(stages) {
         let verdict = match slot.policy.get().response(exchange) {
             Step::Done(verdict) => verdict,
             Step::Later(future) => future.await,

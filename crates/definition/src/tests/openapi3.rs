@@ -381,3 +381,33 @@ fn examples_and_headers_of_responses_are_found() {
     let schema = documents.at(response.headers[0].schema.as_deref().unwrap()).unwrap();
     assert_eq!(schema.value["type"], "integer");
 }
+
+#[test]
+fn where_callback_urls_come_from_is_kept_as_it_is_written() {
+    let definition = read(
+        "openapi: 3.0.3
+info: {title: T, version: '1'}
+paths:
+  /subscriptions:
+    post:
+      callbacks:
+        done:
+          '{$request.body#/callbackUrl}/done': {post: {responses: {'200': {description: ok}}}}
+          x-note: {}
+        failed: {$ref: '#/components/callbacks/failed'}
+        gone: {$ref: '#/components/callbacks/none'}
+        odd: 1
+      responses: {'202': {description: ok}}
+components:
+  callbacks:
+    failed: {'$request.query.failed': {post: {responses: {'200': {description: ok}}}}}
+",
+    );
+    assert_eq!(
+        definition.operations[0].callbacks,
+        ["{$request.body#/callbackUrl}/done", "$request.query.failed"]
+    );
+    let told = warnings(&definition);
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told.iter().all(|warning| warning.contains("callbacks")), "{told:?}");
+}

@@ -65,13 +65,7 @@ impl AlertText {
                 );
             };
             let name = &inner[..end];
-            let Some(field) = fields.iter().copied().find(|field| *field == name) else {
-                let problem = Diagnostic::error("", format!("found `${{{name}}}`, which no alert has"));
-                return Err(match nearest(name, fields.iter().copied()) {
-                    Some(near) => problem.help(format!("did you mean `${{{near}}}`?")),
-                    None => problem.help(format!("an alert has {}", fields.join(", "))),
-                });
-            };
+            let field = find(name, fields)?;
             if !literal.is_empty() {
                 pieces.push(Piece::Text(std::mem::take(&mut literal).into()));
             }
@@ -83,6 +77,15 @@ impl AlertText {
             pieces.push(Piece::Text(literal.into()));
         }
         Ok(Self(pieces))
+    }
+
+    /// The text, when nothing in it is of an alert.
+    pub(super) fn constant(&self) -> Option<&str> {
+        match &self.0[..] {
+            [] => Some(""),
+            [Piece::Text(text)] => Some(text),
+            _ => None,
+        }
     }
 
     /// The text with what the alert has in place of its fields. Only those are escaped.
@@ -98,7 +101,23 @@ impl AlertText {
     }
 }
 
-fn field<'a>(alert: &'a Alert, name: &str) -> Cow<'a, str> {
+/// A field by its name.
+pub(super) fn field_named(name: &str) -> Result<&'static str, Diagnostic> {
+    find(name, &FIELDS)
+}
+
+fn find(name: &str, fields: &[&'static str]) -> Result<&'static str, Diagnostic> {
+    fields.iter().copied().find(|field| *field == name).ok_or_else(|| {
+        let problem = Diagnostic::error("", format!("found `${{{name}}}`, which no alert has"));
+        match nearest(name, fields.iter().copied()) {
+            Some(near) => problem.help(format!("did you mean `${{{near}}}`?")),
+            None => problem.help(format!("an alert has {}", fields.join(", "))),
+        }
+    })
+}
+
+/// What an alert says in a field.
+pub(super) fn field<'a>(alert: &'a Alert, name: &str) -> Cow<'a, str> {
     let source = &*alert.source;
     let text: &str = match name {
         "time" => return alert.date().into(),
@@ -120,7 +139,7 @@ fn field<'a>(alert: &'a Alert, name: &str) -> Cow<'a, str> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::sync::Arc;
 
     use model::destination::Severity;
@@ -128,7 +147,7 @@ mod tests {
     use super::*;
     use crate::{Timestamp, alert::AlertSource};
 
-    fn alert() -> Alert {
+    pub fn alert() -> Alert {
         Alert {
             time: Timestamp::from_millis(1_768_471_200_000),
             severity: Severity::Error,

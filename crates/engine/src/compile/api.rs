@@ -88,6 +88,7 @@ fn shared_fingerprint(
     let mut hasher = FixedState::with_seed(7).build_hasher();
     serde_json::to_vec(&config.settings.content_types).unwrap_or_default().hash(&mut hasher);
     config.settings.limits.body_size.map(|s| s.get()).hash(&mut hasher);
+    config.settings.callbacks.url.is_some().hash(&mut hasher);
     // Any text may name them.
     serde_json::to_vec(&config.aliases).unwrap_or_default().hash(&mut hasher);
     // Policies name them; what they are is up to those who deliver.

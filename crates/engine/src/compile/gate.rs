@@ -50,6 +50,11 @@ impl Filter for Gate {
         }
     }
 
+    /// Callbacks belong to the operation, and their own method says nothing about the request that they follow.
+    fn callback<'a>(&'a self, exchange: &'a mut Exchange) -> Step<'a> {
+        self.policy.get().callback(exchange)
+    }
+
     fn ended(&self, exchange: &Exchange, measures: &Measures) {
         if self.methods.contain(exchange.inbound_method()) {
             self.policy.get().ended(exchange, measures);
@@ -78,6 +83,11 @@ impl Filter for Gate {
 
     fn credentials(&self) -> Vec<HeaderName> {
         self.policy.get().credentials()
+    }
+
+    /// There is no request to look at when it is asked; what is for the gateway alone is so with every method.
+    fn owns_header(&self, name: &str) -> bool {
+        self.policy.get().owns_header(name)
     }
 
     fn purge(&self) {

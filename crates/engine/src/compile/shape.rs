@@ -37,6 +37,7 @@ pub struct ApiShape<'a> {
     language: LanguageCx,
     files: Option<&'a PolicyFiles>,
     keys: Option<&'a KeyMaterial>,
+    seals_callbacks: bool,
     documents: OnceCell<Documents>,
     shared: RefCell<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
 }
@@ -61,6 +62,7 @@ impl<'a> ApiShape<'a> {
             language,
             files,
             keys,
+            seals_callbacks: config.settings.callbacks.url.is_some(),
             ..Self::default()
         }
     }
@@ -112,6 +114,10 @@ impl<'a> ApiShape<'a> {
             })
         };
         names.iter().enumerate().map(find).collect()
+    }
+
+    pub(crate) fn seals_callbacks(&self) -> bool {
+        self.seals_callbacks
     }
 
     /// What names stand for in the texts of its policies.

@@ -1,4 +1,7 @@
-//! Conditions: compiled from their documents, asked for every request.
+//! Conditions: compiled from their documents, asked for every request. What they are about is in `terms`, so that the same
+//! ones serve whatever has values with names.
+
+mod terms;
 
 use std::borrow::Cow;
 
@@ -6,8 +9,7 @@ use model::{ConditionDoc, ConditionOperator as Operator, Diagnostic, diagnostic:
 use regex::bytes::Regex;
 
 use super::{
-    Escape, LanguageCx, Template, Variable,
-    cel::Expression,
+    LanguageCx,
     operator::{Range, compare, equals_ignore_case},
     select::regex,
 };
@@ -17,33 +19,37 @@ use crate::{Exchange, Needs};
 const DEEPEST: usize = 32;
 const LONGEST_LIST: usize = 1_000;
 
-/// A condition, compiled.
-#[derive(Debug)]
-pub struct Condition(Node);
+use terms::OfRequests;
+pub(crate) use terms::Terms;
 
+/// A condition about requests, compiled.
 #[derive(Debug)]
-enum Node {
-    All(Vec<Node>),
-    Any(Vec<Node>),
-    Not(Box<Node>),
-    Cel(Expression),
-    Test { variable: Variable, operator: Operator, test: Test },
+pub struct Condition(Node<OfRequests>);
+
+/// A condition about whatever its terms are of.
+#[derive(Debug)]
+pub(crate) enum Node<T: Terms> {
+    All(Vec<Self>),
+    Any(Vec<Self>),
+    Not(Box<Self>),
+    Cel(T::Expression),
+    Test { variable: T::Variable, operator: Operator, test: Test<T::Text> },
 }
 
 /// An operator without its negation, with what it compares with prepared.
 #[derive(Debug)]
-enum Test {
+pub(crate) enum Test<X> {
     Exists,
-    Text(Operator, Template),
+    Text(Operator, X),
     Ranges(Vec<Range>),
-    RangesOf(Template),
+    RangesOf(X),
     Regex(Regex),
 }
 
 impl Condition {
     /// Checks and prepares a condition; problems carry paths inside the document.
     pub fn compile(doc: &ConditionDoc, cx: &mut LanguageCx) -> Result<Self, Diagnostic> {
-        node(doc, cx, "", 0).map(Self)
+        Node::compile(doc, cx).map(Self)
     }
 
     /// Whether it holds. An expression that cannot be evaluated does not.
@@ -69,7 +75,12 @@ impl Condition {
     }
 }
 
-fn node(doc: &ConditionDoc, cx: &mut LanguageCx, path: &str, depth: usize) -> Result<Node, Diagnostic> {
+fn node<T: Terms>(
+    doc: &ConditionDoc,
+    cx: &mut T::Cx,
+    path: &str,
+    depth: usize,
+) -> Result<Node<T>, Diagnostic> {
     if depth > DEEPEST {
         return Err(Diagnostic::error(
             path,
@@ -122,11 +133,11 @@ fn node(doc: &ConditionDoc, cx: &mut LanguageCx, path: &str, depth: usize) -> Re
         return node(doc, cx, &join(path, "not"), depth + 1).map(|node| Node::Not(Box::new(node)));
     }
     let text = doc.cel.as_deref().unwrap_or_default();
-    Expression::compile(text).map(Node::Cel).map_err(|problem| problem.under(&join(path, "cel")))
+    T::expression(text).map(Node::Cel).map_err(|problem| problem.under(&join(path, "cel")))
 }
 
-fn test(doc: &ConditionDoc, text: &str, cx: &mut LanguageCx, path: &str) -> Result<Node, Diagnostic> {
-    let variable = Variable::compile(text, cx).map_err(|problem| problem.under(&join(path, "variable")))?;
+fn test<T: Terms>(doc: &ConditionDoc, text: &str, cx: &mut T::Cx, path: &str) -> Result<Node<T>, Diagnostic> {
+    let variable = T::variable(text, cx).map_err(|problem| problem.under(&join(path, "variable")))?;
     let Some(operator) = doc.operator else {
         return Err(Diagnostic::error(
             join(path, "operator"),
@@ -145,15 +156,15 @@ fn test(doc: &ConditionDoc, text: &str, cx: &mut LanguageCx, path: &str) -> Resu
             return Err(Diagnostic::error(at, "missing, expected what the variable is compared with"));
         }
         (Some(value), positive) => {
-            let template = Template::compile(value, cx).map_err(|problem| problem.under(&at))?;
-            compared(positive, template).map_err(|problem| problem.under(&at))?
+            let text = T::text(value, cx).map_err(|problem| problem.under(&at))?;
+            compared::<T>(positive, text).map_err(|problem| problem.under(&at))?
         }
     };
     Ok(Node::Test { variable, operator, test })
 }
 
-fn compared(positive: Operator, template: Template) -> Result<Test, Diagnostic> {
-    Ok(match (positive, template.constant()) {
+fn compared<T: Terms>(positive: Operator, text: T::Text) -> Result<Test<T::Text>, Diagnostic> {
+    Ok(match (positive, T::constant(&text)) {
         (Operator::Matches, Some(pattern)) => Test::Regex(regex(pattern)?),
         // A pattern by the client could be anything.
         (Operator::Matches, None) => {
@@ -164,43 +175,35 @@ fn compared(positive: Operator, template: Template) -> Result<Test, Diagnostic> 
                 "write them like 10.0.0.0/8, 192.168.0.1-192.168.0.9 or 1-5, with commas between several",
             )
         })?),
-        (Operator::Range, None) => Test::RangesOf(template),
+        (Operator::Range, None) => Test::RangesOf(text),
         (Operator::GreaterThan | Operator::LessThan, Some(number)) if compare(number, "0").is_none() => {
             return Err(Diagnostic::error("", format!("found `{number}`, expected a number")));
         }
-        (positive, _) => Test::Text(positive, template),
+        (positive, _) => Test::Text(positive, text),
     })
 }
 
-impl Node {
-    fn holds(&self, exchange: &Exchange, note: &mut dyn FnMut(String)) -> bool {
+impl<T: Terms> Node<T> {
+    /// Checks and prepares a condition; problems carry paths inside the document.
+    pub(crate) fn compile(doc: &ConditionDoc, cx: &mut T::Cx) -> Result<Self, Diagnostic> {
+        node(doc, cx, "", 0)
+    }
+
+    /// Whether it holds, and of expressions that cannot be evaluated, which then do not hold, why.
+    pub(crate) fn holds(&self, of: &T::Of, note: &mut dyn FnMut(String)) -> bool {
         match self {
-            Self::All(nodes) => nodes.iter().all(|node| node.holds(exchange, note)),
-            Self::Any(nodes) => nodes.iter().any(|node| node.holds(exchange, note)),
-            Self::Not(node) => !node.holds(exchange, note),
-            Self::Cel(expression) => expression.evaluate(exchange).unwrap_or_else(|problem| {
+            Self::All(nodes) => nodes.iter().all(|node| node.holds(of, note)),
+            Self::Any(nodes) => nodes.iter().any(|node| node.holds(of, note)),
+            Self::Not(node) => !node.holds(of, note),
+            Self::Cel(expression) => T::evaluate(expression, of).unwrap_or_else(|problem| {
                 note(problem);
                 false
             }),
             Self::Test { variable, operator, test } => {
                 let (_, negated) = operator.positive();
-                let holds = variable.value(exchange).is_some_and(|value| test.holds(&value, exchange));
+                let holds = T::value(variable, of).is_some_and(|value| test.holds::<T>(&value, of));
                 holds != negated
             }
-        }
-    }
-
-    fn needs(&self) -> Needs {
-        match self {
-            Self::All(nodes) | Self::Any(nodes) => {
-                nodes.iter().fold(Needs::default(), |needs, node| needs | node.needs())
-            }
-            Self::Not(node) => node.needs(),
-            Self::Cel(_) => Needs::default(),
-            Self::Test { variable, test, .. } => match test {
-                Test::Text(_, template) | Test::RangesOf(template) => variable.needs() | template.needs(),
-                Test::Exists | Test::Ranges(_) | Test::Regex(_) => variable.needs(),
-            },
         }
     }
 
@@ -215,19 +218,19 @@ impl Node {
             }
             Self::Cel(expression) => {
                 out.push_str("CEL ");
-                out.push_str(expression.text());
+                out.push_str(T::expression_text(expression));
             }
             Self::Test { variable, operator, test } => {
                 let value: Option<Cow<'_, str>> = match test {
                     Test::Exists => None,
-                    Test::Text(_, template) | Test::RangesOf(template) => Some(template.written()),
+                    Test::Text(_, text) | Test::RangesOf(text) => Some(T::written(text)),
                     Test::Ranges(ranges) => {
                         let list: Vec<String> = ranges.iter().map(ToString::to_string).collect();
                         Some(list.join(", ").into())
                     }
                     Test::Regex(regex) => Some(regex.as_str().into()),
                 };
-                out.push_str(&["${", variable.name(), "} ", operator.words()].concat());
+                out.push_str(&["${", T::name(variable), "} ", operator.words()].concat());
                 if let Some(value) = value {
                     out.push_str(&[" `", &value, "`"].concat());
                 }
@@ -236,7 +239,23 @@ impl Node {
     }
 }
 
-fn describe_list(nodes: &[Node], between: &str, out: &mut String) {
+impl Node<OfRequests> {
+    fn needs(&self) -> Needs {
+        match self {
+            Self::All(nodes) | Self::Any(nodes) => {
+                nodes.iter().fold(Needs::default(), |needs, node| needs | node.needs())
+            }
+            Self::Not(node) => node.needs(),
+            Self::Cel(_) => Needs::default(),
+            Self::Test { variable, test, .. } => match test {
+                Test::Text(_, template) | Test::RangesOf(template) => variable.needs() | template.needs(),
+                Test::Exists | Test::Ranges(_) | Test::Regex(_) => variable.needs(),
+            },
+        }
+    }
+}
+
+fn describe_list<T: Terms>(nodes: &[Node<T>], between: &str, out: &mut String) {
     for (index, node) in nodes.iter().enumerate() {
         if index > 0 {
             out.push_str(between);
@@ -252,16 +271,17 @@ fn describe_list(nodes: &[Node], between: &str, out: &mut String) {
     }
 }
 
-impl Test {
-    fn holds(&self, value: &str, exchange: &Exchange) -> bool {
+impl<X> Test<X> {
+    fn holds<T: Terms<Text = X>>(&self, value: &str, of: &T::Of) -> bool {
         match self {
             Self::Exists => true,
             Self::Ranges(ranges) => Range::any_has(ranges, value),
-            Self::RangesOf(template) => Range::parse_list(&template.render(exchange, Escape::None))
-                .is_some_and(|ranges| Range::any_has(&ranges, value)),
+            Self::RangesOf(text) => {
+                Range::parse_list(&T::render(text, of)).is_some_and(|ranges| Range::any_has(&ranges, value))
+            }
             Self::Regex(regex) => regex.is_match(value.as_bytes()),
-            Self::Text(operator, template) => {
-                let other = &*template.render(exchange, Escape::None);
+            Self::Text(operator, text) => {
+                let other = &*T::render(text, of);
                 match operator {
                     Operator::EqualsIgnoreCase => equals_ignore_case(value, other),
                     Operator::Contains => value.contains(other),

@@ -31,6 +31,7 @@ use std::{
 
 use model::Diagnostic;
 
+pub(crate) use self::condition::{Node, Terms};
 pub use self::{
     condition::Condition,
     escape::Escape,

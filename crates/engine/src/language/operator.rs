@@ -28,7 +28,7 @@ fn number(text: &str) -> Option<f64> {
 
 /// Addresses or numbers.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Range {
+pub(crate) enum Range {
     Network(IpNet),
     Addresses(IpAddr, IpAddr),
     Numbers(f64, f64),

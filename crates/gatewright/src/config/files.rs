@@ -27,6 +27,8 @@ pub(super) struct Origins {
     /// File and position in it, by the name of the list and the position in the whole.
     entries: HashMap<&'static str, Vec<(usize, usize)>>,
     settings: Option<usize>,
+    /// The asset that has sections of the settings, and which.
+    shared: Option<(usize, Vec<&'static str>)>,
     /// From here on, what looks like a file is an asset, which is all of its document.
     first_asset: Option<usize>,
 }
@@ -40,6 +42,11 @@ impl Origins {
         self.entries.entry(list).or_default().push((file, 0));
     }
 
+    /// These sections of the settings are in the last asset that was added.
+    pub(super) fn share(&mut self, sections: Vec<&'static str>) {
+        self.shared = self.files.len().checked_sub(1).map(|file| (file, sections));
+    }
+
     /// Only these entries of a list are left.
     pub(super) fn retain(&mut self, list: &'static str, left: &[bool]) {
         if let Some(entries) = self.entries.get_mut(list) {
@@ -48,13 +55,24 @@ impl Origins {
         }
     }
 
+    /// The asset that a path of the settings is in, and the path in it.
+    fn in_shared(&self, path: &str) -> Option<(usize, String)> {
+        let (file, sections) = self.shared.as_ref()?;
+        let path = path.strip_prefix("settings.")?;
+        let section = path.split(['[', '.']).next().unwrap_or(path);
+        sections.contains(&section).then(|| (*file, path.to_owned()))
+    }
+
     /// Turns a path in the whole configuration into a file, a line and a path in that file.
     pub(super) fn locate(&self, mut problem: Diagnostic) -> Diagnostic {
         if problem.file.is_some() {
             return problem;
         }
         let list = problem.path.split(['[', '.']).next().unwrap_or("").to_owned();
-        let file = if list == "settings" {
+        let file = if let Some((file, path)) = self.in_shared(&problem.path) {
+            problem.path = path;
+            Some(file)
+        } else if list == "settings" {
             self.settings
         } else {
             let rest = problem.path[list.len()..].to_owned();
@@ -207,6 +225,7 @@ fn read_file(path: &Path, in_folder: bool, read: &mut Read) -> Result<(), Diagno
     append(entries, "plans", file, &mut read.config.plans, document.plans);
     append(entries, "subscriptions", file, &mut read.config.subscriptions, document.subscriptions);
     append(entries, "apiDocuments", file, &mut read.config.api_documents, document.api_documents);
+    append(entries, "sharedSettings", file, &mut read.config.shared_settings, document.shared_settings);
     append(entries, "portals", file, &mut read.config.portals, document.portals);
     let templates = &mut read.config.policy_templates;
     append(entries, "policyTemplates", file, templates, document.policy_templates);

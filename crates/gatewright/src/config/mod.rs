@@ -15,7 +15,7 @@ use std::{
 use definition::Definition;
 use engine::compile::Input;
 use manager::Assets;
-use model::{ConfigDoc, Diagnostic, Diagnostics, ListenerDoc};
+use model::{ConfigDoc, Diagnostic, Diagnostics, ListenerDoc, SharedSettingsDoc};
 
 use files::Origins;
 
@@ -86,6 +86,10 @@ async fn load_whole(
         assets.add_to(&mut config);
         for held in assets.all() {
             origins.add_asset(held.kind.list, format!("{} {}", held.kind.name, held.parsed.name));
+            if let Some(shared) = held.parsed.typed.downcast_ref::<SharedSettingsDoc>() {
+                shared.apply_to(&mut config.settings);
+                origins.share(shared.sections());
+            }
         }
     }
     let served: Vec<bool> = config.apis.iter().map(|api| api.is_served()).collect();

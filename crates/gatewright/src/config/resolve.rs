@@ -239,6 +239,14 @@ pub(super) fn secrets(
             }
         }
     }
+    for (index, secret) in config.settings.callbacks.keys.iter_mut().enumerate() {
+        match read(secret) {
+            Ok(value) => *secret = secret.resolved(value),
+            Err(problem) => {
+                problems.push(Diagnostic::error(format!("settings.callbacks.keys[{index}]"), problem));
+            }
+        }
+    }
     policy_secrets(config, assets, problems);
 }
 
@@ -249,6 +257,13 @@ pub(super) fn secrets_in_files(config: &ConfigDoc, problems: &mut Diagnostics) {
             "give the file to `gatewright apply`; a file of a node refers to ${env:NAME} or ${file:/path}";
         problems.push(
             Diagnostic::error("secrets", "are kept by the manager, not in a file of a node").help(help),
+        );
+    }
+    if !config.shared_settings.is_empty() {
+        let problem = Diagnostic::error("sharedSettings", "are kept by the manager, not in a file of a node");
+        problems.push(
+            problem
+                .help("write them into `settings` of the file, or give this document to `gatewright apply`"),
         );
     }
     let keystores =

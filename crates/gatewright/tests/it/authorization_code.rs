@@ -1,12 +1,16 @@
 //! Users log in at the authorization server and allow clients things: the authorization code with PKCE, OpenID Connect,
 //! and everything that somebody might try instead.
 
-use std::{cell::RefCell, collections::BTreeMap, ops::Deref};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    ops::Deref,
+};
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use testkit::{
-    Config, Gateway, MINUTE, Request, Response, SECOND, Upstream, Value, api, body, config::hash, get, json,
-    request, sha256,
+    Config, Gateway, MINUTE, Request, Response, SECOND, Signer, Upstream, Value, api, body, config::hash,
+    get, json, request, sha256,
 };
 
 use crate::manager::{expect, managed};
@@ -45,6 +49,7 @@ fn config(upstream: &Upstream) -> Config {
                   "redirectUris": ["https://strict.example/back"] },
                 { "id": "tv", "name": "Television", "authentication": "none", "scopes": scopes,
                   "grantTypes": ["deviceCode", "refreshToken"] },
+                { "id": "bound", "secrets": secrets, "requireDpop": true },
                 { "id": "service", "secrets": secrets, "grantTypes": ["tokenExchange"], "scopes": scopes },
                 { "id": "robot", "secrets": secrets, "redirectUris": ["https://robot.example/back"] },
             ]}),
@@ -865,4 +870,76 @@ async fn whoever_guesses_codes_of_devices_is_not_told_which_is_right() {
     let bob = Browser::new(&gateway);
     bob.code(&shop(""), "bob").await;
     assert!(bob.send(get(&page)).await.text().contains("Television"), "others are not held up");
+}
+
+#[tokio::test]
+async fn tokens_of_a_client_with_a_key_are_good_for_whoever_has_the_key() {
+    let gateway = started().await;
+    let (key, other) = (Signer::es256("k"), Signer::es256("k"));
+    let numbers = Cell::new(0);
+    let proof = |signer: &Signer, url: &str, changed: Value| {
+        numbers.set(numbers.get() + 1);
+        let mut claims = json!({ "jti": numbers.get().to_string(), "htm": "POST", "htu": url, "iat": gateway.clock().now().seconds() });
+        for (name, value) in changed.as_object().expect("an object") {
+            claims[name] = value.clone();
+        }
+        signer.sign(&json!({ "typ": "dpop+jwt", "jwk": signer.jwk(), "kid": null }), &claims)
+    };
+    const URL: &str = "http://localhost/oauth/token";
+    let browser = Browser::new(&gateway);
+    let redirect = "http://127.0.0.1/back";
+    let redeem = async |code: &str, proof: &str| {
+        let fields = format!(
+            "grant_type=authorization_code&client_id=app&code={code}&redirect_uri={redirect}&code_verifier={VERIFIER}"
+        );
+        gateway.issuer(form("/token", &fields).header("dpop", proof)).await
+    };
+    let jkt = jose::thumbprint(key.jwk().as_object().expect("an object")).expect("a thumbprint");
+    let code = browser.code(&asks("app", redirect, &format!("&scope=openid&dpop_jkt={jkt}")), "ada").await;
+    let used = proof(&key, URL, json!({}));
+    for (what, proof) in [
+        ("another key", proof(&other, URL, json!({}))),
+        ("another URL", proof(&key, "http://localhost/oauth/revoke", json!({}))),
+        ("another method", proof(&key, URL, json!({ "htm": "GET" }))),
+        ("too old", proof(&key, URL, json!({ "iat": gateway.clock().now().seconds() - 61 }))),
+        ("no id", proof(&key, URL, json!({ "jti": null }))),
+        ("none", "x".to_owned()),
+    ] {
+        assert_eq!(expect(&redeem(&code, &proof).await, 400)["error"], "invalid_dpop_proof", "{what}");
+    }
+    let issued = expect(&redeem(&code, &used).await, 200);
+    assert_eq!(issued["token_type"], "DPoP");
+    let refresh = async |token: &str, proof: Option<String>| {
+        let mut request =
+            form("/token", &format!("grant_type=refresh_token&client_id=app&refresh_token={token}"));
+        if let Some(proof) = proof {
+            request = request.header("dpop", &proof);
+        }
+        gateway.issuer(request).await
+    };
+    let token = text(&issued, "refresh_token");
+    for (what, proof) in
+        [("none", None), ("another key", Some(proof(&other, URL, json!({})))), ("shown before", Some(used))]
+    {
+        assert_eq!(expect(&refresh(token, proof).await, 400)["error"], "invalid_dpop_proof", "{what}");
+    }
+    let issued = expect(&refresh(token, Some(proof(&key, URL, json!({})))).await, 200);
+    let token = text(&issued, "access_token");
+    assert_eq!(calls(&gateway, token).await.reason(), "token_not_bound", "found by somebody");
+    let hash = Base64UrlUnpadded::encode_string(&sha256(token));
+    let at_api =
+        proof(&key, &format!("http://{}/a", gateway.address()), json!({ "htm": "GET", "ath": hash }));
+    let called = get("/a").header("authorization", &format!("DPoP {token}")).header("dpop", &at_api);
+    let called = gateway.send(called).await;
+    assert_eq!(called.status(), 200, "{}", called.text());
+    let known = form("/introspect", &format!("token={token}")).basic("shop", SECRET);
+    let known = expect(&gateway.issuer(known).await, 200);
+    assert_eq!((&known["token_type"], &known["cnf"]["jkt"]), (&json!("DPoP"), &json!(jkt)));
+    let userinfo =
+        |scheme: &str| get("/oauth/userinfo").header("authorization", &format!("{scheme} {token}"));
+    assert_eq!(gateway.issuer(userinfo("Bearer")).await.status(), 401);
+    let at_userinfo = proof(&key, "http://localhost/oauth/userinfo", json!({ "htm": "GET", "ath": hash }));
+    expect(&gateway.issuer(userinfo("DPoP").header("dpop", &at_userinfo)).await, 200);
+    let required = form("/token", "grant_type=client_credentials").basic("bound", SECRET);
+    assert_eq!(expect(&gateway.issuer(required).await, 400)["error"], "invalid_dpop_proof");
 }

@@ -95,10 +95,36 @@ async fn a_service_that_fails_or_refuses_decides_as_configured() {
             json!({ "name": "x", "upstream": service.url(), "timeout": "100ms", "onFailure": on_failure }),
         ));
         let gw = Gateway::serving(config).await;
-        let answer = gw.get("/shop").await;
+        let answer = match code {
+            "call_timeout" => gw.as_time_passes(SECOND, gw.get("/shop")).await,
+            _ => gw.get("/shop").await,
+        };
         assert_eq!((answer.status(), answer.reason().as_str()), (status, code), "{on_failure}");
         assert!(!answer.text().contains("secret"));
     }
+    assert_eq!(own.count(), 1);
+}
+
+#[tokio::test]
+async fn a_call_ends_by_the_clock_of_the_gateway_exactly_when_its_time_is_over() {
+    let (own, slow) = (Upstream::echo().start().await, Upstream::silent().start().await);
+    let call = json!({ "name": "x", "upstream": slow.url(), "timeout": "90s" });
+    let config = Config::from(api("/shop", &own).policy("requestCallOut", call)).api(api("/plain", &own));
+    let gw = std::sync::Arc::new(Gateway::serving(config.one_worker()).await);
+    let waiting = tokio::spawn({
+        let gw = std::sync::Arc::clone(&gw);
+        async move { gw.get("/shop").await }
+    });
+    slow.wait_for(1).await;
+    gw.advance(SECOND * 90 - std::time::Duration::from_millis(1));
+    // The only worker has had its turn, and the call has not ended.
+    assert_eq!(gw.get("/plain").await.status(), 200);
+    assert!(!waiting.is_finished());
+    gw.advance(std::time::Duration::from_millis(1));
+    let answer = waiting.await.expect("an answer");
+    assert_eq!((answer.status(), answer.reason().as_str()), (504, "call_timeout"));
+    let record = gw.explain(&answer).await;
+    assert!((record.calls[0].took_millis - 90_000.0).abs() < f64::EPSILON, "{record:?}");
     assert_eq!(own.count(), 1);
 }
 

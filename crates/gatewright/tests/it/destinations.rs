@@ -66,6 +66,47 @@ async fn a_webhook_gets_the_alert_as_json_and_its_secret() {
 }
 
 #[tokio::test]
+async fn a_destination_takes_the_alerts_that_its_condition_is_about_and_no_others() {
+    let upstream = Upstream::text("ok").start().await;
+    let hook = Upstream::text("thanks").start().await;
+    let about = |api: &str| {
+        json!({ "when": { "all": [
+            { "variable": "${api}", "operator": "equals", "value": api },
+            { "variable": "${severity}", "operator": "notEquals", "value": "info" },
+        ] } })
+    };
+    let with = |when: Value| {
+        Config::new()
+            .api(monitored(&upstream, "${api}"))
+            .api(monitored(&upstream, "${api}").with("name", "b").with("basePath", "/b"))
+            .append("destinations", to_hook(&hook, when))
+    };
+    let gw = Gateway::serving(with(about("b"))).await;
+    gw.get("/a").await;
+    eventually("the first alert", async || gw.events("type=Monitor").await.len() == 1).await;
+    gw.get("/b").await;
+    hook.wait_for(1).await;
+    let body: Value = serde_json::from_slice(&hook.last().body).expect("JSON");
+    assert_eq!((&body["api"], hook.count()), (&json!("b"), 1));
+    // Another condition counts without a restart.
+    gw.apply(with(about("a"))).await.expect("a configuration");
+    gw.advance(MINUTE * 120);
+    gw.get("/b").await;
+    eventually("the next alert", async || gw.events("type=Monitor").await.len() == 3).await;
+    gw.get("/a").await;
+    hook.wait_for(2).await;
+    let body: Value = serde_json::from_slice(&hook.last().body).expect("JSON");
+    assert_eq!((&body["api"], hook.count()), (&json!("a"), 2));
+    for (when, told) in [
+        (json!({ "variable": "${request.path}", "operator": "exists" }), "destinations[0].when.variable"),
+        (json!({ "any": [{ "cel": "true" }] }), "destinations[0].when.any[0].cel"),
+    ] {
+        let problem = gw.apply(with(json!({ "when": when }))).await.expect_err("it is no condition");
+        assert!(problem.to_string().contains(told), "{problem}");
+    }
+}
+
+#[tokio::test]
 async fn a_payload_of_ones_own_stays_json_whatever_is_in_the_alert() {
     let upstream = Upstream::text("ok").start().await;
     let hook = Upstream::text("thanks").start().await;

@@ -422,6 +422,56 @@ async fn trailers_carry_nothing_upstream_that_frames_or_routes_a_message() {
     }
 }
 
+/// Trailers in which a client could say what only the gateway says.
+const PRETENDING: [(&str, &str); 8] = [
+    ("x-application-id", "admin"),
+    ("x-consumer", "admin"),
+    ("x-forwarded-for", "10.0.0.1"),
+    ("x-forwarded-user", "admin"),
+    ("x-real-ip", "10.0.0.1"),
+    ("x-request-id", "1"),
+    ("authorization", "Basic eDp5"),
+    ("cookie", "session=1"),
+];
+
+#[tokio::test]
+async fn trailers_say_nothing_that_only_the_gateway_says() {
+    for protocol in ["http1", "http2"] {
+        let upstream = if protocol == "http2" { Upstream::echo().http2() } else { Upstream::echo() };
+        let upstream = upstream.start().await;
+        let doc = json!({ "endpoints": [{ "url": upstream.url() }], "protocol": protocol });
+        let identify = json!({ "rules": [{ "type": "apiKey" }], "allowAnonymous": true });
+        let api = api("/a", "up")
+            .policy("identifyAndAuthorize", identify)
+            .policy("customHeaders", json!({ "headers": { "X-Consumer": "nobody" } }));
+        let gw = Gateway::serving(Config::from(api).upstream("up", doc)).await;
+        let begin = [head(0, 1, &POST), frame(DATA, 0, 1, b"x")].concat();
+        for pretending in PRETENDING {
+            let mut frames = Frames::open(&gw).await;
+            let trailers = head(END_STREAM, 1, &[("x-sum", "1"), pretending]);
+            frames.send(&[&begin[..], &trailers].concat()).await;
+            assert_eq!(frames.outcome().await, Outcome::Answered, "{pretending:?}");
+            let (name, value) = pretending;
+            let answer = gw
+                .raw(&format!(
+                    "POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n\
+                     1\r\nx\r\n0\r\nx-sum: 1\r\n{name}: {value}\r\n\r\n"
+                ))
+                .await;
+            assert!(answer.starts_with(b"HTTP/1.1 200"), "{pretending:?}");
+        }
+        assert_eq!(upstream.count(), 2 * PRETENDING.len());
+        for seen in upstream.seen() {
+            let names: Vec<_> = seen.trailers.keys().map(|name| name.as_str()).collect();
+            assert_eq!(
+                (names.as_slice(), seen.header("x-consumer")),
+                (&["x-sum"][..], "nobody"),
+                "{protocol}"
+            );
+        }
+    }
+}
+
 #[tokio::test]
 async fn trailers_that_frame_a_message_make_it_none() {
     let upstream = Upstream::echo().start().await;

@@ -68,6 +68,80 @@ async fn of_many_at_the_same_time_one_is_done() {
 }
 
 #[tokio::test]
+async fn what_changes_no_asset_is_done_once_too() {
+    let gateway = Gateway::serving(managed()).await;
+    let admin = gateway.administrator();
+    let set = json!({ "apis": [{ "name": "a", "upstream": "http://127.0.0.1:1" }] });
+    let set = json!({ "format": "gatewright archive", "version": 1, "assets": set });
+    let once =
+        |path: &str, body: &Value, key: &str| json_request("POST", path, body).header("idempotency-key", key);
+    let first = expect(&admin.send(once("/archive/import", &set, "k1")).await, 200);
+    assert_eq!(first["results"][0]["result"], "created");
+    let again = admin.send(once("/archive/import", &set, "k1")).await;
+    assert_eq!((expect(&again, 200), again.header("idempotency-replayed")), (first, "true"));
+
+    // A consumer's own things.
+    expect(&admin.post("/users", &json!({ "name": "ann", "portalOnly": true })).await, 201);
+    let password = json!({ "password": "correct horse battery" });
+    assert_eq!(admin.send(json_request("PUT", "/users/ann/password", &password)).await.status(), 204);
+    let ann = gateway.admin("ann", "correct horse battery");
+    let shop = json!({ "name": "shop" });
+    let made = expect(&ann.send(once("/portal/applications", &shop, "k1")).await, 201);
+    assert_eq!(expect(&ann.send(once("/portal/applications", &shop, "k1")).await, 201), made);
+
+    // What asks only needs no key, and is asked again.
+    for _ in 0..2 {
+        let verified = admin.send(once("/audit/verify", &json!({}), "k2")).await;
+        assert_eq!((verified.status(), verified.header("idempotency-replayed")), (200, ""));
+    }
+}
+
+#[tokio::test]
+async fn what_is_told_once_is_made_once_and_kept_nowhere() {
+    let gateway = Gateway::serving(managed()).await;
+    let admin = gateway.administrator();
+    expect(&admin.post("/applications", &json!({ "name": "shop" })).await, 201);
+    for (path, body, list) in [
+        ("/tokens", json!({ "name": "ci" }), "/tokens"),
+        ("/applications/shop/keys", json!({}), "/applications/shop/keys"),
+    ] {
+        let ask = || json_request("POST", path, &body).header("idempotency-key", path);
+        let made = expect(&admin.send(ask()).await, 201);
+        let told = made["token"].as_str().or(made["key"].as_str()).expect("told once").to_owned();
+        let again = admin.send(ask()).await;
+        assert_eq!((code(&again, 409).as_str(), again.header("idempotency-replayed")), ("told_once", "true"));
+        assert!(!again.text().contains(&told), "{path}");
+        assert_eq!(expect(&admin.get(list).await, 200)["items"].as_array().map(Vec::len), Some(1), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn which_requests_take_no_key_is_decided_here() {
+    let gateway = Gateway::serving(managed()).await;
+    let openapi = expect(&gateway.administrator().get("/openapi.json").await, 200);
+    let takes_key = |operation: &Value| {
+        let parameters = operation["parameters"].as_array();
+        parameters.is_some_and(|all| all.iter().any(|one| one["name"] == "Idempotency-Key"))
+    };
+    let paths = openapi["paths"].as_object().expect("paths").iter();
+    let without =
+        paths.filter(|(_, operations)| !operations["post"].is_null() && !takes_key(&operations["post"]));
+    let mut without: Vec<_> = without.map(|(path, _)| path.as_str()).collect();
+    without.sort_unstable();
+    let expected = [
+        "/archive",
+        "/audit/verify",
+        "/gateway/explain",
+        "/gateway/try",
+        "/plan",
+        "/portal/signUp",
+        "/portal/try",
+        "/session",
+    ];
+    assert_eq!(without, expected);
+}
+
+#[tokio::test]
 async fn a_change_waits_until_all_nodes_serve_it() {
     let postgres = Postgres::start();
     let (config, _directory) = on(&postgres);

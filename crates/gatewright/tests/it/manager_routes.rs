@@ -69,6 +69,7 @@ async fn every_route_asks_who_it_is() {
         "GET /portal/apis",
         "GET /portal/apis/x",
         "GET /portal/apis/x/definition",
+        "GET /portal/apis/x/icon",
         "GET /portal/documents/x",
         "GET /portal/apis/x/comments",
     ];
@@ -124,6 +125,54 @@ async fn the_openapi_document_describes_the_documents_of_every_kind() {
     ids.sort();
     ids.dedup();
     assert_eq!(ids.len(), all, "an operation has an id of its own");
+}
+
+#[tokio::test]
+async fn parts_of_documents_are_what_the_openapi_document_says() {
+    let gateway = Gateway::serving(managed()).await;
+    let admin = gateway.administrator();
+    let set = json!({
+        "upstreams": [{ "name": "native", "endpoints": [{ "url": "http://127.0.0.1:1" }], "retries": { "attempts": 2 } }],
+        "destinations": [{ "type": "log", "name": "out" }],
+        "apis": [{ "name": "a", "upstream": "native", "description": "of a" }],
+        "applications": [{ "name": "shop", "apis": ["a"], "description": "of the shop" }],
+        "plans": [{ "name": "gold", "description": "of gold" }],
+        "subscriptions": [{ "application": "shop", "api": "a", "plan": "gold" }],
+    });
+    expect(&admin.post("/apply", &set).await, 200);
+    let openapi = expect(&admin.get("/openapi.json").await, 200);
+    let required = |schema: &Value| -> Vec<String> {
+        let names = schema["required"].as_array().cloned().unwrap_or_default();
+        names.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect()
+    };
+    for (list, kind) in [
+        ("upstreams", "Upstream"),
+        ("destinations", "Destination"),
+        ("apis", "Api"),
+        ("applications", "Application"),
+        ("subscriptions", "Subscription"),
+        ("groups", "Group"),
+    ] {
+        let schemas = &openapi["components"]["schemas"];
+        let asset = &schemas[format!("{kind}Asset")];
+        let page = expect(&admin.get(&format!("/{list}?fields=name")).await, 200);
+        let items = page["items"].as_array().expect("items");
+        assert!(!items.is_empty(), "{list}");
+        for item in items {
+            for name in required(asset) {
+                assert!(!item[&name].is_null(), "{list}: {name} of {item}");
+            }
+            let reference = asset["properties"]["spec"]["$ref"].as_str().expect("a reference");
+            let document = openapi.pointer(reference.trim_start_matches('#')).expect("it leads somewhere");
+            for name in required(document) {
+                assert!(!item["spec"][&name].is_null(), "{list}: {name} of {item}");
+            }
+            assert_eq!(item["spec"]["description"], Value::Null, "{list}: {item}");
+        }
+    }
+    let unknown = admin.get("/apis?fields=descripton").await;
+    assert_eq!(code(&unknown, 400), "bad_query");
+    assert!(unknown.text().contains("did you mean `description`?"), "{}", unknown.text());
 }
 
 #[tokio::test]

@@ -108,3 +108,46 @@ async fn xml_is_compared_with_a_schema_from_a_file_and_a_changed_file_counts() {
     let error = gw.reload().await.expect_err("it is no schema");
     assert!(error.to_string().contains("config.xmlSchemas[0].file"), "{error}");
 }
+
+#[tokio::test]
+async fn an_xml_schema_imports_another_namespace_from_the_files_that_the_policy_names() {
+    let schema = |namespace: &str, inner: &str| {
+        format!(
+            "<xs:schema xmlns:xs='http://www.w3.org/2001/XMLSchema' targetNamespace='{namespace}' xmlns:m='urn:m' \
+             elementFormDefault='qualified'>{inner}</xs:schema>"
+        )
+    };
+    let order = schema(
+        "urn:o",
+        "<xs:import namespace='urn:m' schemaLocation='common/money.xsd'/>\
+         <xs:element name='order'><xs:complexType><xs:sequence><xs:element name='price' type='m:money'/>\
+         </xs:sequence></xs:complexType></xs:element>",
+    );
+    let money = schema(
+        "urn:m",
+        "<xs:complexType name='money'><xs:sequence><xs:element name='amount' type='xs:decimal'/></xs:sequence></xs:complexType>",
+    );
+    let upstream = Upstream::text("taken").start().await;
+    let with = |includes: Value| {
+        let schemas = json!({ "xmlSchemas": [{ "file": "order.xsd" }], "xmlIncludes": includes });
+        Config::from(api("/a", &upstream).policy("validateSpecification", schemas))
+            .file("order.xsd", order.clone())
+            .file("money.xsd", money.clone())
+    };
+    // Files of tests are beside the configuration, and `common/` is not there: names are paths, as they are written.
+    let told = Gateway::start(with(json!([]))).await.err().expect("it is not named").to_string();
+    assert!(told.contains("`import` of `common/money.xsd`, which the policy does not name"), "{told}");
+    let beside = order.replace("common/", "");
+    let config = with(json!([{ "file": "money.xsd" }])).file("order.xsd", beside);
+    let gw = Gateway::serving(config).await;
+    let order = |amount: &str| {
+        let body = format!("<o:order xmlns:o='urn:o' xmlns:m='urn:m'><o:price>{amount}</o:price></o:order>");
+        post("/a", body).header("content-type", "application/xml")
+    };
+    assert_eq!(gw.send(order("<m:amount>1.50</m:amount>")).await.status(), 200);
+    for wrong in ["<m:amount>much</m:amount>", "<o:amount>1</o:amount>", ""] {
+        let answer = gw.send(order(wrong)).await;
+        assert_eq!((answer.status(), answer.reason().as_str()), (400, "request_does_not_match"), "{wrong}");
+    }
+    assert_eq!(upstream.count(), 1);
+}

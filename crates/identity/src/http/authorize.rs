@@ -189,7 +189,7 @@ impl<'a> Step<'a> {
             return Ok(told(self.texts, "expected the form of the page"));
         };
         let action = format!(".{LOGIN}?{}", self.query());
-        let cookies = self.sign_in(&asked, &action).attempt(from, &form).await.map_err(Box::new)?;
+        let cookies = self.sign_in(&asked, &action).attempt(from, &form).await?;
         // That the user should log in is done.
         let query = self.query.query(|name, value| match name {
             "max_age" => None,

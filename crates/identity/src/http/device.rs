@@ -153,7 +153,7 @@ impl<'a> Step<'a> {
                 }
                 response
             }
-            Err(page) => page,
+            Err(page) => *page,
         }
     }
 

@@ -52,13 +52,20 @@ async fn known(
     if ended || gone || (token.kind == "refresh" && token.client != asks) {
         return Ok(None);
     }
-    let live =
-        Live::new(&token.client, &token.scope, token.user.as_deref(), token.issued_at, token.expires_at);
+    let key = token.document_key();
+    let live = Live::new(
+        &token.client,
+        &token.scope,
+        token.user.as_deref(),
+        key.as_deref(),
+        token.issued_at,
+        token.expires_at,
+    );
     let mut claims = server.claims(&live, subject.as_deref());
     claims.insert("active".into(), true.into());
     claims.insert("jti".into(), token.id.as_str().into());
     if token.kind == "access" {
-        claims.insert("token_type".into(), "Bearer".into());
+        claims.insert("token_type".into(), if key.is_some() { "DPoP" } else { "Bearer" }.into());
     }
     Ok(Some(claims))
 }

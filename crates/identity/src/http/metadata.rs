@@ -31,6 +31,7 @@ pub async fn metadata(State(server): Server) -> Json<Value> {
         "revocation_endpoint": url(REVOKE),
         "grant_types_supported": grants,
         "response_types_supported": [],
+        "dpop_signing_alg_values_supported": algorithms,
     });
     if settings.grants.contains(&GrantType::AuthorizationCode) {
         let claims: Vec<_> = SCOPES.iter().flat_map(|(_, claims)| *claims).collect();

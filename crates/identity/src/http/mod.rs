@@ -9,6 +9,7 @@ mod introspect;
 mod logout;
 mod metadata;
 mod par;
+mod proof;
 mod revoke;
 mod sign_in;
 mod token;

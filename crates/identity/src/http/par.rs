@@ -11,7 +11,7 @@ use axum::{
 use serde_json::json;
 use store::assets::Passing;
 
-use super::{Server, authenticate, form, respond};
+use super::{PAR, Server, authenticate, form, proof, respond};
 use crate::{
     AuthorizationServer,
     authorization::{Asked, NoCode},
@@ -41,7 +41,13 @@ async fn answer(
         return Err(OauthError::invalid_request("`request_uri` is what this gives"));
     }
     let form = form.without(&["client_secret", "client_assertion", "client_assertion_type"]);
-    let form = form.with("client_id", &client.doc.id);
+    let mut form = form.with("client_id", &client.doc.id);
+    if headers.contains_key(proof::DPOP) {
+        // The code will be bound to the key of the proof (RFC 9449, 10.1).
+        let url = format!("{}{PAR}", server.settings().issuer);
+        let key = proof::check(server, headers, "POST", &url, None, form.get("dpop_jkt")).await?;
+        form = form.with("dpop_jkt", &key);
+    }
     Asked::of(server, &form).map_err(|no| match no {
         NoCode::Told(text) => OauthError::invalid_request(text),
         NoCode::Back { error, .. } => error,

@@ -55,9 +55,9 @@ impl SignIn<'_> {
     }
 
     /// What the browser keeps from now on; or the page again, with what was wrong.
-    pub async fn attempt(&self, from: SocketAddr, form: &Form) -> Result<Vec<HeaderValue>, Response> {
+    pub async fn attempt(&self, from: SocketAddr, form: &Form) -> Result<Vec<HeaderValue>, Box<Response>> {
         let user = form.get("username").unwrap_or_default();
-        let refused = |status, problem| Err(self.page(status, Some(problem), user));
+        let refused = |status, problem| Err(Box::new(self.page(status, Some(problem), user)));
         let browser = self.server.cookies().read(self.headers, BROWSER);
         let is_ours =
             browser.zip(form.get("csrf")).is_some_and(|(kept, sent)| secret::same(&csrf(kept), sent));
@@ -66,7 +66,7 @@ impl SignIn<'_> {
         }
         let away = |error: ServerError| {
             tracing::error!(%error, "nobody can be logged in");
-            self.page(StatusCode::SERVICE_UNAVAILABLE, Some(self.texts.away), user)
+            Box::new(self.page(StatusCode::SERVICE_UNAVAILABLE, Some(self.texts.away), user))
         };
         let address = self.server.address(from, self.headers);
         let password = form.get("password").unwrap_or_default();

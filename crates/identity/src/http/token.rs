@@ -12,7 +12,7 @@ use axum::{
 use model::oauth_client::GrantType;
 use store::assets::TokenOwner;
 
-use super::{Server, authenticate, form, respond};
+use super::{Server, authenticate, form, proof, respond};
 use crate::{
     AuthorizationServer, LogIn,
     clients::Client,
@@ -47,13 +47,15 @@ async fn answer(
     if !client.may(grant) {
         return Err(OauthError::new("unauthorized_client", "the client may not take this way to a token"));
     }
+    let key = proof::key(server, headers, &client).await?;
+    let key = key.as_deref();
     let issued = match grant {
-        GrantType::AuthorizationCode => server.redeem(&client, &form).await?,
-        GrantType::ClientCredentials => client_credentials(server, &client, &form).await?,
-        GrantType::Password => password(server, &client, &form, server.address(from, headers)).await?,
-        GrantType::RefreshToken => refresh(server, &client, &form).await?,
-        GrantType::DeviceCode => server.poll(&client, &form).await?,
-        GrantType::TokenExchange => server.exchange(&client, &form).await?,
+        GrantType::AuthorizationCode => server.redeem(&client, &form, key).await?,
+        GrantType::ClientCredentials => client_credentials(server, &client, &form, key).await?,
+        GrantType::Password => password(server, &client, &form, key, server.address(from, headers)).await?,
+        GrantType::RefreshToken => refresh(server, &client, &form, key).await?,
+        GrantType::DeviceCode => server.poll(&client, &form, key).await?,
+        GrantType::TokenExchange => server.exchange(&client, &form, key).await?,
     };
     Ok(not_stored(Json(issued).into_response()))
 }
@@ -62,6 +64,7 @@ async fn client_credentials(
     server: &AuthorizationServer,
     client: &Client,
     form: &Form,
+    key: Option<&str>,
 ) -> Result<Issued, OauthError> {
     let scope = scopes(client, form.get("scope"))?;
     let grant = Grant {
@@ -70,6 +73,7 @@ async fn client_credentials(
         scope: &scope,
         family: secret::id()?,
         may_refresh: false,
+        bound_to: key,
         not_after: None,
     };
     server.issue(grant).await
@@ -79,6 +83,7 @@ async fn password(
     server: &AuthorizationServer,
     client: &Client,
     form: &Form,
+    key: Option<&str>,
     from: IpAddr,
 ) -> Result<Issued, OauthError> {
     let (user, password) = (form.needs("username")?, form.needs("password")?);
@@ -102,6 +107,7 @@ async fn password(
         scope: &scope,
         family: secret::id()?,
         may_refresh: true,
+        bound_to: key,
         not_after: None,
     };
     server.issue(grant).await
@@ -109,7 +115,12 @@ async fn password(
 
 /// Each refresh token is good for once. Whoever shows one again has stolen it, or was stolen from: then all tokens that
 /// came from the same authorization end.
-async fn refresh(server: &AuthorizationServer, client: &Client, form: &Form) -> Result<Issued, OauthError> {
+async fn refresh(
+    server: &AuthorizationServer,
+    client: &Client,
+    form: &Form,
+    key: Option<&str>,
+) -> Result<Issued, OauthError> {
     let wrong = || OauthError::invalid_grant("the refresh token is not known, or is over");
     let hash = secret::hash(form.needs("refresh_token")?);
     let token = server.store.token(&hash).await?.filter(|token| token.kind == "refresh").ok_or_else(wrong)?;
@@ -119,6 +130,9 @@ async fn refresh(server: &AuthorizationServer, client: &Client, form: &Form) -> 
     let now = server.house.now();
     if token.revoked_at.is_some() || token.expires_at.is_some_and(|at| at <= now) {
         return Err(wrong());
+    }
+    if token.document_key().is_some_and(|bound| key != Some(&bound)) {
+        return Err(OauthError::new("invalid_dpop_proof", "the refresh token is bound to another key"));
     }
     if token.used_at.is_some() {
         server.stolen(&token.family, &client.doc.id).await?;
@@ -149,6 +163,7 @@ async fn refresh(server: &AuthorizationServer, client: &Client, form: &Form) -> 
         scope: &scope,
         family: token.family.clone(),
         may_refresh: true,
+        bound_to: key,
         not_after: None,
     };
     match server.issue_from(grant, Some(&token)).await? {

@@ -3,16 +3,16 @@
 use axum::{
     Json,
     extract::State,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde_json::json;
 
-use super::Server;
+use super::{Server, USERINFO, proof};
 use crate::{AuthorizationServer, error::not_stored, id_token, secret};
 
-pub async fn userinfo(State(server): Server, headers: HeaderMap) -> Response {
-    answer(&server, &headers).await.unwrap_or_else(Refused::into_response)
+pub async fn userinfo(State(server): Server, method: Method, headers: HeaderMap) -> Response {
+    answer(&server, method.as_str(), &headers).await.unwrap_or_else(Refused::into_response)
 }
 
 /// As in RFC 6750, 3.1.
@@ -24,12 +24,17 @@ enum Refused {
     Away,
 }
 
-async fn answer(server: &AuthorizationServer, headers: &HeaderMap) -> Result<Response, Refused> {
+async fn answer(
+    server: &AuthorizationServer,
+    method: &str,
+    headers: &HeaderMap,
+) -> Result<Response, Refused> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return Err(Refused::NoToken) };
-    let token = value.to_str().ok().and_then(|value| value.split_once(' '));
-    let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).ok_or(Refused::NoToken)?;
-    let found = server.store.token(&secret::hash(token.1.trim())).await.map_err(|error| {
+    let (scheme, shown) =
+        value.to_str().ok().and_then(|value| value.split_once(' ')).ok_or(Refused::NoToken)?;
+    let shown = shown.trim();
+    let found = server.store.token(&secret::hash(shown)).await.map_err(|error| {
         tracing::error!(%error, "a token could not be looked for");
         Refused::Away
     })?;
@@ -41,6 +46,15 @@ async fn answer(server: &AuthorizationServer, headers: &HeaderMap) -> Result<Res
             && server.client(&token.client).is_some()
     };
     let token = found.filter(live).ok_or(Refused::Invalid)?;
+    match token.document_key() {
+        None if scheme.eq_ignore_ascii_case("bearer") => {}
+        Some(key) if scheme.eq_ignore_ascii_case(proof::DPOP) => {
+            let url = format!("{}{USERINFO}", server.settings().issuer);
+            let proven = proof::check(server, headers, method, &url, Some(shown), Some(&key)).await;
+            proven.map_err(|_| Refused::Invalid)?;
+        }
+        _ => return Err(Refused::Invalid),
+    }
     let has = |name: &str| token.scope.split(' ').any(|scope| scope == name);
     if !has("openid") {
         return Err(Refused::Scope);

@@ -67,6 +67,11 @@ impl Who {
         &self.rights.teams
     }
 
+    /// Names of the teams that they approve for.
+    pub(crate) fn approves_for(&self) -> &[String] {
+        &self.rights.approves_for
+    }
+
     /// Whether teams do not matter for what is there for them.
     pub(crate) fn sees_everything(&self) -> bool {
         self.rights.sees_everything
@@ -301,6 +306,8 @@ impl Access {
         };
         if let Some(names) = &token.privileges {
             rights.privileges.retain(|privilege| names.iter().any(|name| name == privilege.name()));
+            // Approving is no privilege that a token could name.
+            rights.approves_for.clear();
         }
         Ok(Checked::Known(Self::known_otherwise(&token.user, address, rights)))
     }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use model::{ApiDoc, ConfigDoc, Diagnostic, Diagnostics, LifecycleAction, LifecycleState};
+use model::{
+    ApiDoc, ConfigDoc, Diagnostic, Diagnostics, LifecycleAction, LifecycleState, Picture, api::LARGEST_ICON,
+};
 
 use super::written;
 use crate::{AssetDoc, DOCUMENT, Event, Privilege};
@@ -19,6 +21,10 @@ impl AssetDoc for ApiDoc {
                 .help("an API that is kept as an asset says its name")
                 .into());
         };
+        if self.icon.as_ref().is_some_and(|icon| Picture::parse(icon, LARGEST_ICON).is_none()) {
+            let message = format!("expected {}", Picture::expected(LARGEST_ICON));
+            return Err(Diagnostic::error("icon", message).into());
+        }
         if let Some(definition) = &self.definition
             && !definition.starts_with(DOCUMENT)
             && !definition.contains("://")

@@ -14,6 +14,7 @@ mod policy;
 mod policy_template;
 pub(crate) mod portal;
 mod secret;
+mod shared_settings;
 pub(crate) mod subscription;
 mod team;
 mod upstream;
@@ -23,13 +24,15 @@ mod user;
 use model::{
     AliasDoc, ApiDoc, ApiDocumentDoc, ApplicationDoc, AuthorizationServerDoc, DestinationDoc,
     GlobalPolicyDoc, GroupDoc, KeystoreDoc, ListenerDoc, PlanDoc, PolicyTemplateDoc, PortalDoc, SecretDoc,
-    SubscriptionDoc, TeamDoc, TeamRuleDoc, TruststoreDoc, UpstreamDoc, UrlAliasDoc, UserDoc,
+    SharedSettingsDoc, SubscriptionDoc, TeamDoc, TeamRuleDoc, TruststoreDoc, UpstreamDoc, UrlAliasDoc,
+    UserDoc,
 };
 
 use crate::Kind;
 
 /// All kinds, in the order in which one refers to another: what comes first stands by itself.
-pub static KINDS: [Kind; 21] = [
+pub static KINDS: [Kind; 22] = [
+    Kind::of::<SharedSettingsDoc>(),
     Kind::of::<SecretDoc>(),
     Kind::of::<KeystoreDoc>(),
     Kind::of::<TruststoreDoc>(),

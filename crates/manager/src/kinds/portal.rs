@@ -2,17 +2,16 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use model::{ConfigDoc, Diagnostic, Diagnostics, PortalDoc};
+use model::{ConfigDoc, Diagnostic, Diagnostics, Picture, PortalDoc};
 
 use crate::{AssetDoc, Privilege, rights::ADMINISTERING};
 
 /// The only name.
 pub(crate) const PORTAL: &str = "portal";
-/// Longest logo, in bytes of its URL.
-const LONGEST_LOGO: usize = 350 << 10;
+/// Largest logo, in bytes.
+const LARGEST_LOGO: usize = 256 << 10;
 /// Longest text, in bytes.
 const LONGEST_TEXT: usize = 256 << 10;
-const PICTURES: [&str; 4] = ["image/png", "image/jpeg", "image/webp", "image/svg+xml"];
 
 impl AssetDoc for PortalDoc {
     const KIND: &'static str = "portal";
@@ -25,13 +24,8 @@ impl AssetDoc for PortalDoc {
             let message = format!("found `{}`, expected `{PORTAL}`: there is one", self.name.escape_debug());
             problems.push(Diagnostic::error("name", message));
         }
-        let is_picture = |logo: &String| {
-            let rest = logo.strip_prefix("data:").and_then(|rest| rest.split_once(";base64,"));
-            logo.len() <= LONGEST_LOGO && rest.is_some_and(|(media_type, _)| PICTURES.contains(&media_type))
-        };
-        if self.logo.as_ref().is_some_and(|logo| !is_picture(logo)) {
-            let message =
-                "expected `data:image/png;base64,…` of at most 256 KiB, or the same of a JPEG, WebP or SVG";
+        if self.logo.as_ref().is_some_and(|logo| Picture::parse(logo, LARGEST_LOGO).is_none()) {
+            let message = format!("expected {}", Picture::expected(LARGEST_LOGO));
             problems.push(Diagnostic::error("logo", message));
         }
         for (name, color) in &self.colors {

@@ -37,7 +37,8 @@ pub(super) const ROUTES: &[Route] = &[
         || routing::post(create),
     )
     .takes::<NewKey>()
-    .answers::<MadeKey>(201),
+    .answers::<MadeKey>(201)
+    .told_once(),
     delete(
         "/applications/{name}/keys/{id}",
         "deleteApplicationKey",

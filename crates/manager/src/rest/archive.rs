@@ -33,7 +33,8 @@ pub(super) const ROUTES: &[Route] = &[
         || routing::post(export),
     )
     .takes::<Wanted>()
-    .answers::<Archive>(200),
+    .answers::<Archive>(200)
+    .changes_nothing(),
     post(
         "/archive/import",
         "importArchive",

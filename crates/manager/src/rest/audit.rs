@@ -45,7 +45,8 @@ pub(super) const ROUTES: &[Route] = &[
     post("/audit/verify", "verifyAudit", "Looks whether the audit log is as it was written.", VIEW, || {
         routing::post(verify)
     })
-    .answers::<Verified>(200),
+    .answers::<Verified>(200)
+    .changes_nothing(),
 ];
 
 /// Longest page.

@@ -106,7 +106,8 @@ pub(super) const ROUTES: &[Route] = &[
         || routing::post(ask),
     )
     .takes_content(Content::AnyJson)
-    .answers_content(200, Content::AnyJson),
+    .answers_content(200, Content::AnyJson)
+    .changes_nothing(),
 ];
 
 /// Hands a request on to the node, which knows it by its path without `/gateway`.

@@ -12,6 +12,7 @@ use super::{
     answer::{Problem, asset},
     assets::find_kind,
     extract::{Path, Query},
+    fields::Fields,
     route::{Content, Right, Route, get},
 };
 use crate::{Held, Manager, Who};
@@ -38,7 +39,8 @@ struct Wanted {
     limit: Option<usize>,
     /// `next` of the page before.
     after: Option<String>,
-    /// Keys of each asset that are wanted, with commas. Default: all.
+    /// Keys of the documents in `spec` that are wanted, with commas. Keys that every document has are there in any case,
+    /// as is what there is to know about the asset. `spec` stands for whole documents. Default: `spec`.
     fields: Option<String>,
 }
 
@@ -121,6 +123,8 @@ async fn list(
     if after.as_ref().is_some_and(|after| after.sort != wanted.sort) {
         return Err(bad("`after` belongs to another `sort`".into()));
     }
+    let fields =
+        wanted.fields.as_deref().map(|fields| Fields::parse(fields, kind)).transpose().map_err(bad)?;
     let search = Search::new(wanted.q.as_deref(), wanted.filter.as_deref()).map_err(bad)?;
     let assets = manager.assets();
     let mut found: Vec<_> = assets
@@ -137,8 +141,11 @@ async fn list(
     let page = &found[begin..found.len().min(begin + limit)];
     let next =
         page.last().filter(|_| begin + page.len() < found.len()).map(|(cursor, _)| write_cursor(cursor));
-    let items: Vec<Value> =
-        page.iter().map(|(_, held)| select(asset(held), wanted.fields.as_deref())).collect();
+    let view = |held: &Held| match &fields {
+        Some(fields) => fields.select(asset(held)),
+        None => asset(held),
+    };
+    let items: Vec<Value> = page.iter().map(|(_, held)| view(held)).collect();
     Ok(Json(json!({ "items": items, "total": total, "next": next, "revision": assets.revision })))
 }
 
@@ -186,11 +193,4 @@ fn contains(held: &Held, words: &[String]) -> bool {
     }
     let text = held.parsed.document.to_string().to_lowercase();
     rest.all(|word| text.contains(word))
-}
-
-fn select(mut asset: Value, fields: Option<&str>) -> Value {
-    let (Some(fields), Value::Object(object)) = (fields, &mut asset) else { return asset };
-    let fields: Vec<&str> = fields.split(',').map(str::trim).collect();
-    object.retain(|key, _| fields.contains(&key.as_str()));
-    asset
 }

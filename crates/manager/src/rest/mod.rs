@@ -2,6 +2,7 @@
 
 mod analytics;
 mod answer;
+mod api_applications;
 mod app_keys;
 mod archive;
 mod assets;
@@ -11,8 +12,10 @@ mod definition;
 mod docs;
 mod everywhere;
 mod extract;
+mod fields;
 mod gateway;
 mod history;
+mod icon;
 mod keys;
 mod lifecycle;
 mod list;
@@ -26,8 +29,10 @@ mod portal;
 mod route;
 mod session;
 mod sets;
+mod settings;
 mod tokens;
 mod trial;
+mod uploaded;
 mod words;
 mod zip;
 
@@ -43,7 +48,7 @@ use serde_json::Value;
 
 use crate::{KINDS, Manager, PolicyType, Who};
 use answer::Items;
-use route::{Content, Right, Route, get};
+use route::{Again, Content, Right, Route, get};
 
 pub use nodes::NodeView;
 pub use openapi::openapi;
@@ -68,8 +73,11 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     analytics::ROUTES,
     oauth::ROUTES,
     definition::ROUTES,
+    api_applications::ROUTES,
+    icon::ROUTES,
     lifecycle::ROUTES,
     gateway::ROUTES,
+    settings::ROUTES,
     trial::ROUTES,
     list::ROUTES,
     assets::ROUTES,
@@ -124,8 +132,9 @@ fn around(route: &Route, manager: &Arc<Manager>) -> MethodRouter<Arc<Manager>> {
     if route.right == Right::Change {
         handler = handler.layer(middleware::from_fn_with_state(Arc::clone(manager), everywhere::everywhere));
     }
-    if route.is_once() {
-        handler = handler.layer(middleware::from_fn_with_state(Arc::clone(manager), once::once));
+    if route.again() != Again::Done {
+        let state = (Arc::clone(manager), route.again());
+        handler = handler.layer(middleware::from_fn_with_state(state, once::once));
     }
     handler
 }

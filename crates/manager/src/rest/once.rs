@@ -1,5 +1,5 @@
 //! Requests that are done once, however often they are sent: whoever got no answer sends the same again with the same
-//! `Idempotency-Key`, and gets what was answered the first time.
+//! `Idempotency-Key`, and gets what was answered the first time. What is told once is kept nowhere, here neither.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use axum::{
 use sha2::{Digest, Sha256};
 use store::assets::{Answered, Begun, RequestKey};
 
-use super::{LARGEST, answer::Problem};
+use super::{LARGEST, answer::Problem, route::Again};
 use crate::{Manager, Who};
 
 pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -33,7 +33,11 @@ const LOST: u64 = 10 * 60_000_000;
 const KEPT: [HeaderName; 3] = [CONTENT_TYPE, ETAG, LOCATION];
 
 /// Around what changes something with POST. Who asks is known already.
-pub(super) async fn once(State(manager): State<Arc<Manager>>, request: Request, next: Next) -> Response {
+pub(super) async fn once(
+    State((manager, again)): State<(Arc<Manager>, Again)>,
+    request: Request,
+    next: Next,
+) -> Response {
     let Some(given) = request.headers().get(IDEMPOTENCY_KEY).cloned() else {
         return next.run(request).await;
     };
@@ -54,7 +58,7 @@ pub(super) async fn once(State(manager): State<Arc<Manager>>, request: Request, 
             // It is done to its end also when nobody waits for the answer any more: that is what the key is for.
             let done = tokio::spawn(async move {
                 let response = next.run(request).await;
-                finish(&manager, &key, response).await
+                finish(&manager, &key, again, response).await
             });
             done.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
         }
@@ -99,16 +103,40 @@ fn key(parts: &Parts, given: &HeaderValue, body: &[u8]) -> RequestKey {
 }
 
 /// Keeps what was done. What was refused has changed nothing, and may be sent again with the same key.
-async fn finish(manager: &Manager, key: &RequestKey, response: Response) -> Response {
+async fn finish(manager: &Manager, key: &RequestKey, again: Again, response: Response) -> Response {
     if !response.status().is_success() {
         keep(manager, key, None).await;
         return response;
     }
+    if again == Again::ToldOnce {
+        if let Some((_, answered)) = answered(told_already()).await {
+            keep(manager, key, Some(&answered)).await;
+        }
+        return response;
+    }
+    match answered(response).await {
+        Some((response, answered)) => {
+            keep(manager, key, Some(&answered)).await;
+            response
+        }
+        None => {
+            keep(manager, key, None).await;
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// What is answered instead of what was told once.
+fn told_already() -> Response {
+    let detail = "The first request with this Idempotency-Key was done, and what it made was told then and is kept nowhere. If \
+                  that answer was lost, take away what it made, and make another with a key of its own.";
+    Problem::new(StatusCode::CONFLICT, "told_once", detail).into_response()
+}
+
+/// A response, and what is kept of it; nothing when it cannot be read.
+async fn answered(response: Response) -> Option<(Response, Answered)> {
     let (parts, body) = response.into_parts();
-    let Ok(body) = to_bytes(body, LARGEST).await else {
-        keep(manager, key, None).await;
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-    };
+    let body = to_bytes(body, LARGEST).await.ok()?;
     let headers: Vec<(&str, &str)> = KEPT
         .iter()
         .filter_map(|name| Some((name.as_str(), parts.headers.get(name)?.to_str().ok()?)))
@@ -118,8 +146,7 @@ async fn finish(manager: &Manager, key: &RequestKey, response: Response) -> Resp
         headers: serde_json::to_string(&headers).unwrap_or_default(),
         body: body.to_vec(),
     };
-    keep(manager, key, Some(&answered)).await;
-    Response::from_parts(parts, Body::from(body))
+    Some((Response::from_parts(parts, Body::from(body)), answered))
 }
 
 async fn keep(manager: &Manager, key: &RequestKey, answered: Option<&Answered>) {

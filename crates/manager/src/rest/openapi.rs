@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::{
     all_routes,
     answer::ProblemView,
-    route::{Content, Right, Route},
+    route::{Again, Content, Right, Route},
     words,
 };
 use crate::{KINDS, Kind};
@@ -103,6 +103,12 @@ fn operation(generator: &mut SchemaGenerator, route: &Route, kind: Option<&Kind>
             let names: Vec<_> = privileges.iter().map(|privilege| privilege.name()).collect();
             operation["description"] = format!("Needs the privilege `{}`.", names.join("` or `")).into();
         }
+        Right::Approver(privileges) => {
+            let names: Vec<_> = privileges.iter().map(|privilege| privilege.name()).collect();
+            operation["description"] =
+                format!("Needs the privilege `{}`, or to be an approver of a team.", names.join("` or `"))
+                    .into();
+        }
         Right::Change if kind.is_some() => {
             let name = kind.map_or("", |kind| kind.privilege.name());
             operation["description"] = format!("Needs the privilege `{name}`.").into();
@@ -179,11 +185,20 @@ fn parameters(generator: &mut SchemaGenerator, route: &Route, for_kind: bool) ->
             "description": "Answer when all live nodes serve the change, or after this long, at most 60 seconds; `nodes` of the answer says which do.",
         }));
     }
-    if route.is_once() {
+    let again = match route.again() {
+        Again::SameAnswer => {
+            "The same request with the same key within a day is done once, and answered the same."
+        }
+        Again::ToldOnce => {
+            "The same request with the same key within a day is done once; after that it is refused, since what it made is told once."
+        }
+        Again::Done => "",
+    };
+    if !again.is_empty() {
         parameters.push(json!({
             "name": "Idempotency-Key", "in": "header", "required": false,
             "schema": { "type": "string", "minLength": 1, "maxLength": 255 },
-            "description": "The same request with the same key within a day is done once, and answered the same.",
+            "description": again,
         }));
     }
     if matches!(route.right, Right::Change) && route.path == "/{kind}/{name}" {

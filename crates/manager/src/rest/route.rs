@@ -23,6 +23,8 @@ pub(crate) enum Right {
     User,
     /// Users with one of these privileges.
     Privilege(&'static [Privilege]),
+    /// Users with one of these privileges, and approvers of a team. What they may decide on is looked at again.
+    Approver(&'static [Privilege]),
     /// Users who may change assets of that kind, which [`Manager::change`] decides for each asset.
     Change,
 }
@@ -36,7 +38,10 @@ impl Right {
     /// The privilege that is missing.
     pub(crate) fn missing(self, who: &Who) -> Option<&'static str> {
         match self {
-            Self::Privilege(privileges) if !privileges.iter().any(|privilege| who.may(*privilege)) => {
+            Self::Approver(_) if !who.approves_for().is_empty() => None,
+            Self::Privilege(privileges) | Self::Approver(privileges)
+                if !privileges.iter().any(|privilege| who.may(*privilege)) =>
+            {
                 privileges.first().map(|privilege| privilege.name())
             }
             _ => None,
@@ -89,6 +94,17 @@ pub(super) enum Content {
     Bytes(&'static str),
 }
 
+/// What becomes of a request with POST that is sent again with the same `Idempotency-Key`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// It is answered as it was.
+    SameAnswer,
+    /// It is refused: what was answered is told once, and kept nowhere.
+    ToldOnce,
+    /// It is done again: it changes nothing, or nobody says who they are.
+    Done,
+}
+
 /// A way into the API.
 pub(crate) struct Route {
     pub(crate) method: Method,
@@ -105,6 +121,7 @@ pub(crate) struct Route {
     /// It may make the asset, which answers 201.
     pub(super) creates: bool,
     pub(super) answer: Content,
+    again: Again,
     pub(super) handler: fn() -> MethodRouter<Arc<Manager>>,
 }
 
@@ -128,6 +145,7 @@ impl Route {
             status: 200,
             creates: false,
             answer: Content::Nothing,
+            again: Again::SameAnswer,
             handler,
         }
     }
@@ -162,9 +180,21 @@ impl Route {
         self
     }
 
-    /// Whether it is done once for an `Idempotency-Key`. The other methods are so by themselves.
-    pub(super) fn is_once(&self) -> bool {
-        self.right == Right::Change && self.method == Method::Post
+    /// It answers with something that is told once.
+    pub(super) const fn told_once(mut self) -> Self {
+        self.again = Again::ToldOnce;
+        self
+    }
+
+    /// It changes nothing here: it asks, or hands a request on to somewhere else.
+    pub(super) const fn changes_nothing(mut self) -> Self {
+        self.again = Again::Done;
+        self
+    }
+
+    /// What an `Idempotency-Key` does. The other methods are done once by themselves.
+    pub(super) fn again(&self) -> Again {
+        if self.method == Method::Post && self.right != Right::Anyone { self.again } else { Again::Done }
     }
 
     /// Whether it is there for each kind of asset.

@@ -74,6 +74,8 @@ struct SessionView {
     groups: Vec<String>,
     /// Names of privileges.
     privileges: Vec<&'static str>,
+    /// Names of the teams that they approve for.
+    approves_for: Vec<String>,
     /// What requests of this session send as `X-CSRF-Token` when they change something. Empty where there is no session.
     csrf: String,
     /// So long may nothing be done until the session ends.
@@ -156,6 +158,7 @@ fn view(manager: &Manager, who: &Who, session: Option<(&str, u64)>) -> SessionVi
         user: who.user.clone(),
         groups: who.groups().to_vec(),
         privileges: who.privileges().iter().map(|privilege| privilege.name()).collect(),
+        approves_for: who.approves_for().to_vec(),
         csrf: session.map(|(secret, _)| csrf_token(secret)).unwrap_or_default(),
         idle_seconds: manager.access.settings().sessions.idle.get().as_secs(),
         expires_at: session

@@ -25,7 +25,8 @@ pub(super) const ROUTES: &[Route] = &[
     )
     .query::<Options>()
     .takes_content(Content::Set)
-    .answers::<Applied>(200),
+    .answers::<Applied>(200)
+    .changes_nothing(),
     post("/apply", "apply", "Applies a set of documents: all of them, or none.", Right::Change, || {
         routing::post(apply)
     })

@@ -31,7 +31,8 @@ pub(super) const ROUTES: &[Route] = &[
         routing::post(create)
     })
     .takes::<NewToken>()
-    .answers::<MadeToken>(201),
+    .answers::<MadeToken>(201)
+    .told_once(),
     delete_("/tokens/{id}", "deleteToken", "Takes an access token away.", Right::User, || {
         routing::delete(delete)
     })

@@ -34,7 +34,8 @@ pub(super) const ROUTES: &[Route] = &[
         || routing::post(send),
     )
     .takes::<Trial>()
-    .answers::<TrialAnswer>(200),
+    .answers::<TrialAnswer>(200)
+    .changes_nothing(),
     get(
         "/gateway/definition",
         "fetchDefinition",

@@ -21,6 +21,9 @@ pub(super) fn of(name: &str) -> String {
 /// The same with its article: `an API`.
 pub(super) fn one(name: &str) -> String {
     let words = of(name);
+    if words.ends_with("settings") {
+        return words;
+    }
     // `a URL`, `a user`, and `an upstream`.
     let is_vowel = words.starts_with(['a', 'e', 'i', 'o', 'A']) || words.starts_with("up");
     format!("{} {words}", if is_vowel { "an" } else { "a" })
@@ -28,7 +31,9 @@ pub(super) fn one(name: &str) -> String {
 
 /// The same at the beginning of a sentence.
 pub(super) fn one_first(name: &str) -> String {
-    one(name).replacen('a', "A", 1)
+    let words = one(name);
+    let mut characters = words.chars();
+    characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -49,6 +54,7 @@ mod tests {
             assert_eq!(one(name), expected);
         }
         assert_eq!(one_first("application"), "An application");
+        assert_eq!((one("settings"), one_first("settings")), ("settings".to_owned(), "Settings".to_owned()));
         assert_eq!(of("urlAliases"), "URL aliases");
     }
 }

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Duration, Secret};
+use crate::{ConditionDoc, Duration, Secret};
 
 /// A URL that each alert is sent to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -16,6 +16,11 @@ pub struct WebhookDestination {
     /// What the destination is for, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// Which alerts it takes, by their fields: `${severity}`, `${type}`, `${api}`, `${apiVersion}`, `${operation}`,
+    /// `${application}`, `${policy}`, `${rule}`, `${metric}`, `${value}`, `${threshold}`, `${interval}`, `${message}` and
+    /// `${time}`. `cel` looks at requests, and cannot be used here. Default: all that policies send to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<ConditionDoc>,
     /// Where alerts are sent to, with `http://` or `https://`. The certificate has to be one that the system trusts.
     pub url: String,
     /// Method of the request.

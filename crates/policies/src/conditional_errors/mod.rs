@@ -136,8 +136,7 @@ impl Filter for Handler {
             response: true,
             response_body: false,
             error_body: true,
-            log: false,
-            end: false,
+            ..Needs::default()
         }
     }
 }

@@ -223,6 +223,10 @@ impl Filter for Authorizer {
         self.rules.iter().filter_map(|rule| rule.challenge(exchange)).collect()
     }
 
+    fn owns_header(&self, name: &str) -> bool {
+        self.identity_headers.iter().any(|pattern| pattern.matches(name.as_bytes()))
+    }
+
     fn credentials(&self) -> Vec<HeaderName> {
         self.rules.iter().filter_map(|rule| rule.credential()).collect()
     }

@@ -20,7 +20,7 @@ impl NamePattern {
         Some(Self { name: name.as_str().to_owned(), prefix })
     }
 
-    fn matches(&self, name: &[u8]) -> bool {
+    pub fn matches(&self, name: &[u8]) -> bool {
         let own = self.name.as_bytes();
         let part = if self.prefix { name.get(..own.len()) } else { Some(name) };
         part.is_some_and(|part| part.eq_ignore_ascii_case(own))

@@ -370,8 +370,7 @@ impl Filter for Masker {
             response,
             response_body: bodies && self.which == Which::Responses,
             error_body: bodies && self.which == Which::Faults,
-            log: false,
-            end: false,
+            ..Needs::default()
         }
     }
 }

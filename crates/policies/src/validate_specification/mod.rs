@@ -75,8 +75,8 @@ pub struct ValidateSpecification {
     /// compared with them when they are successful.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     xml_schemas: Vec<ValidateSpecificationXmlSchema>,
-    /// Files that these schemas may include, and that included ones may include in turn. `schemaLocation` is relative to
-    /// the file that it is in.
+    /// Files that these schemas may include or import, and that these may in turn, up to 64 imports. `schemaLocation` is
+    /// relative to the file that it is in.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     xml_includes: Vec<ValidateSpecificationXmlInclude>,
     /// Check responses of the upstream too: their headers, content type and body, as switched on above. Responses

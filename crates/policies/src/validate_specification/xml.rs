@@ -23,8 +23,9 @@ const LARGEST: usize = 1 << 20;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ValidateSpecificationXmlSchema {
-    /// File with the schema, XSD 1.0 with one namespace. What it includes has to be in `xmlIncludes`; `import`, `redefine`
-    /// and `override` are not supported. Relative paths are relative to the configuration.
+    /// File with the schema, XSD 1.0. What it includes and imports has to be in `xmlIncludes`; imports in a circle,
+    /// `redefine` and `override` are not supported. Of an attribute that a type refers to (`ref`) it counts whether it may
+    /// be there; its value is compared where it is in an attribute group. Relative paths are relative to the configuration.
     file: String,
     /// Bodies that it is for, such as `application/vnd.order+xml` or `text/*`. Default: all XML. Of several schemas that
     /// fit, the one with the closest content type counts, and among these the first.
@@ -35,12 +36,13 @@ pub struct ValidateSpecificationXmlSchema {
     messages: ValidateSpecificationMessages,
 }
 
-/// A document that XML Schemas include.
+/// A document that XML Schemas include or import.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ValidateSpecificationXmlInclude {
-    /// File with the document, of the same namespace as the schema and with the same `elementFormDefault` and other
-    /// defaults. Relative paths are relative to the configuration.
+    /// File with the document. One that is included is of the same namespace as the schema, with the same
+    /// `elementFormDefault` and other defaults; one that is imported is of another. Relative paths are relative to the
+    /// configuration.
     file: String,
 }
 

@@ -74,7 +74,9 @@ pub async fn forward(
             None => return Err(Rejection::new(&reason::NO_UPSTREAM)),
         },
         Destination::Dynamic(endpoint) => {
-            let own = exchange.api.and_then(|api| snapshot.bindings[api as usize].upstream);
+            // What is said of the API's upstream, certificates and keys among it, is not said of its clients.
+            let own = exchange.api.filter(|_| !exchange.callback);
+            let own = own.and_then(|api| snapshot.bindings[api as usize].upstream);
             made = worker.dynamic.find((snapshot.revision, &snapshot.upstreams), own, endpoint, worker.now());
             &made
         }

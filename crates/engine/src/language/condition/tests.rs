@@ -1,6 +1,9 @@
 use model::{check, yaml};
 
-use super::{super::testing, *};
+use super::{
+    super::{Escape, Template, testing},
+    *,
+};
 
 fn doc(text: &str) -> ConditionDoc {
     check::parse(yaml::parse(text).unwrap().value).unwrap_or_else(|problem| panic!("{text}: {problem}"))

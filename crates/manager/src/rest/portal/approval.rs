@@ -3,35 +3,36 @@
 use std::sync::Arc;
 
 use axum::{Extension, Json, extract::State, http::StatusCode, routing};
-use model::plan::SubscriptionState;
+use model::{SubscriptionDoc, plan::SubscriptionState};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    conflict, not_found,
-    own::subscription_of,
+    api_of, conflict, name_of, not_found,
+    own::{application_of, subscription_of},
     portal, read, short, sign_up,
     subscription::{SubscriptionView, view},
 };
 use crate::{
-    Condition, Edit, Manager, Privilege, Who, Write, kind,
+    Assets, Condition, Edit, Manager, Privilege, Who, Write, kind,
     rest::{
         answer::{Problem, time},
         extract::{Bytes, Path},
         route::{Content, Right, Route, get, post},
     },
+    rights::teams_of,
 };
 
 const USERS: Right = Right::Privilege(&[Privilege::ManageUsers]);
-const PLANS: Right = Right::Privilege(&[Privilege::ManagePackagesAndPlans]);
-const EITHER: Right = Right::Privilege(&[Privilege::ManagePackagesAndPlans, Privilege::ManageUsers]);
+const PLANS: Right = Right::Approver(&[Privilege::ManagePackagesAndPlans]);
+const EITHER: Right = Right::Approver(&[Privilege::ManagePackagesAndPlans, Privilege::ManageUsers]);
 
 pub(super) const ROUTES: &[Route] = &[
     get(
         "/portal/approvals",
         "listApprovals",
-        "What waits for approval, as far as whoever asks may decide on it.",
+        "What waits for approval, as far as whoever asks may see it.",
         EITHER,
         || routing::get(list),
     )
@@ -62,8 +63,19 @@ pub(super) const ROUTES: &[Route] = &[
 struct Approvals {
     /// The longest waiting first. Empty for those who may not manage users.
     sign_ups: Vec<SignUpView>,
-    /// By name: those that are pending, and those that move to another plan. Empty for those who may not manage plans.
-    subscriptions: Vec<SubscriptionView>,
+    /// By name: those that are pending, and those that move to another plan. Who may not manage plans sees those of APIs
+    /// and applications of the teams that they approve for.
+    subscriptions: Vec<WaitingSubscription>,
+}
+
+/// A subscription that waits for approval.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct WaitingSubscription {
+    #[serde(flatten)]
+    view: SubscriptionView,
+    /// Whoever asks may decide on it. Others see that it waits.
+    may_decide: bool,
 }
 
 /// Somebody who wants to sign up.
@@ -108,14 +120,51 @@ async fn list(
         at: time(row.at),
     });
     let assets = manager.assets();
-    let may = who.may(Privilege::ManagePackagesAndPlans);
-    let all = kind("subscription").filter(|_| may).into_iter().flat_map(|kind| assets.list(kind));
+    let all = kind("subscription").into_iter().flat_map(|kind| assets.list(kind));
     let waiting = all.filter_map(|held| {
         let doc = subscription_of(held)?;
         let waits = doc.state == SubscriptionState::Pending || doc.wanted_plan.is_some();
-        waits.then(|| view(&assets, held, doc))
+        let say = if waits { Say::of(&who, &assets, doc) } else { Say::Nothing };
+        (say != Say::Nothing)
+            .then(|| WaitingSubscription { view: view(&assets, held, doc), may_decide: say == Say::Decides })
     });
     Ok(Json(Approvals { sign_ups: sign_ups.collect(), subscriptions: waiting.collect() }))
+}
+
+/// What somebody has to say about a subscription.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Say {
+    Nothing,
+    Sees,
+    Decides,
+}
+
+impl Say {
+    /// Teams decide about what calls their APIs. Where an API belongs to none, the team of the application does. Nobody
+    /// approves what they want themselves.
+    fn of(who: &Who, assets: &Assets, doc: &SubscriptionDoc) -> Self {
+        if who.may(Privilege::ManagePackagesAndPlans) {
+            return Self::Decides;
+        }
+        let apis = kind("api").into_iter().flat_map(|kind| assets.list(kind));
+        let versions = apis.filter(|held| api_of(held).is_some_and(|api| name_of(api) == doc.api));
+        let of_api: Vec<_> = versions.flat_map(|held| teams_of(assets, held)).collect();
+        let application = kind("application").and_then(|kind| assets.get(kind, &doc.application));
+        let of_application: Vec<_> =
+            application.into_iter().flat_map(|held| teams_of(assets, held)).collect();
+        let approves = |teams: &[&String]| teams.iter().any(|team| who.approves_for().contains(team));
+        let is_own = application
+            .and_then(|held| application_of(held)?.portal_user.as_ref())
+            .is_some_and(|user| *user == who.user);
+        let deciding = if of_api.is_empty() { &of_application } else { &of_api };
+        if approves(deciding) && !is_own {
+            Self::Decides
+        } else if approves(&of_api) || approves(&of_application) {
+            Self::Sees
+        } else {
+            Self::Nothing
+        }
+    }
 }
 
 async fn decide_sign_up(
@@ -151,6 +200,18 @@ async fn decide_subscription(
     let held = kind("subscription").and_then(|kind| assets.get(kind, &name));
     let found = held.and_then(|held| Some((held, subscription_of(held)?)));
     let (held, doc) = found.ok_or_else(|| not_found("subscription", &name))?;
+    match Say::of(&who, &assets, doc) {
+        Say::Nothing => return Err(not_found("subscription", &name)),
+        Say::Sees => {
+            let detail = format!(
+                "`{name}` is decided on by approvers of the teams that its API belongs to, but not by whoever asked for it, \
+                 and by those with the privilege `{}`",
+                Privilege::ManagePackagesAndPlans.name()
+            );
+            return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail));
+        }
+        Say::Decides => {}
+    }
     let patch = match (doc.state, &doc.wanted_plan, approve) {
         (SubscriptionState::Pending, _, true) => json!({ "state": "active", "message": message }),
         (SubscriptionState::Pending, _, false) => json!({ "state": "rejected", "message": message }),
@@ -170,7 +231,8 @@ async fn decide_subscription(
     };
     let decided = if approve { "approved" } else { "rejected" };
     let reason = message.map_or_else(|| decided.to_owned(), |message| format!("{decided}: {message}"));
-    manager.change(&who, &[edit], Some(&reason), false).await?;
+    // Whether they may was looked at above, and approvers of teams need no privilege.
+    manager.change_own(&who, &[edit], Some(&reason)).await?;
     let text = format!("subscription {name} was {decided}");
     let action = if approve { "approve" } else { "reject" };
     manager.record(&who, "Developer portal", "subscription", action, &name, &text).await;

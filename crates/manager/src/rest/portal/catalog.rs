@@ -6,17 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use axum::{
-    Extension, Json,
-    body::Body,
-    extract::State,
-    http::{
-        HeaderValue, StatusCode,
-        header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
-    },
-    response::{IntoResponse, Response},
-    routing,
-};
+use axum::{Extension, Json, extract::State, http::StatusCode, response::Response, routing};
 use base64ct::{Base64, Encoding};
 use model::{
     ApiDoc, ApiDocumentDoc, LifecycleState, PlanDoc, PolicyTemplateDoc,
@@ -35,6 +25,7 @@ use crate::{
         extract::{Path, Query},
         login::Visitor,
         route::{Content, Right, Route, get},
+        uploaded::{bytes, icon_of},
     },
 };
 
@@ -65,6 +56,14 @@ pub(super) const ROUTES: &[Route] = &[
     )
     .answers_content(200, Content::AnyJson),
     get(
+        "/portal/apis/{name}/icon",
+        "getPortalIcon",
+        "The icon of an API of the portal.",
+        Right::Visitor,
+        || routing::get(icon),
+    )
+    .answers_content(200, Content::Bytes("image/*")),
+    get(
         "/portal/documents/{name}",
         "getPortalDocument",
         "A document about an API: Markdown as text, a file as it is.",
@@ -78,10 +77,12 @@ pub(super) const ROUTES: &[Route] = &[
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct CatalogQuery {
-    /// Words that are all in name, summary, description, tags or categories, in any case.
+    /// Words that are all in name, summary, description, tags, categories or groups, in any case.
     search: Option<String>,
     category: Option<String>,
     tag: Option<String>,
+    group: Option<String>,
+    maturity: Option<String>,
     #[serde(default)]
     sort: CatalogSort,
     /// APIs before the page. Default: 0.
@@ -113,6 +114,10 @@ struct PortalApiPage {
     categories: BTreeMap<String, usize>,
     /// Tags of all APIs that are there, with how many APIs each has.
     tags: BTreeMap<String, usize>,
+    /// Groups of all APIs that are there, with how many APIs each has.
+    groups: BTreeMap<String, usize>,
+    /// What the maturity of all APIs that are there is, with how many APIs each has.
+    maturities: BTreeMap<String, usize>,
 }
 
 /// An API as the catalogue lists it.
@@ -128,6 +133,12 @@ struct PortalApiView {
     summary: Option<String>,
     categories: Vec<String>,
     tags: Vec<String>,
+    groups: Vec<String>,
+    /// How far it has come, such as `Beta`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    maturity: Option<String>,
+    /// It has an icon, at `GET /portal/apis/{name}/icon`.
+    has_icon: bool,
     visibility: PortalVisibility,
     /// Where it is in its life: `preReleased`, `published`, `blocked` or `deprecated`.
     state: LifecycleState,
@@ -243,6 +254,7 @@ async fn list(
     let assets = manager.assets();
     let ratings = manager.store.ratings().await?;
     let (mut categories, mut tags) = (BTreeMap::new(), BTreeMap::new());
+    let (mut groups, mut maturities) = (BTreeMap::new(), BTreeMap::new());
     let mut found: Vec<&Arc<Held>> = Vec::new();
     for held in visible(&assets, who.as_ref()) {
         let Some(doc) = api_of(held) else { continue };
@@ -251,6 +263,12 @@ async fn list(
         }
         for tag in &doc.tags {
             *tags.entry(tag.clone()).or_default() += 1;
+        }
+        for group in &doc.groups {
+            *groups.entry(group.clone()).or_default() += 1;
+        }
+        if let Some(maturity) = &doc.maturity {
+            *maturities.entry(maturity.clone()).or_default() += 1;
         }
         if fits(doc, &query) {
             found.push(held);
@@ -265,7 +283,7 @@ async fn list(
     let total = found.len();
     let page = found.into_iter().skip(query.offset).take(query.limit.unwrap_or(24).clamp(1, 100));
     let items = page.filter_map(|held| Some(view(held, api_of(held)?, &ratings, None))).collect();
-    Ok(Json(PortalApiPage { items, total, categories, tags }))
+    Ok(Json(PortalApiPage { items, total, categories, tags, groups, maturities }))
 }
 
 /// Stars in hundredths, and how many gave them.
@@ -277,12 +295,14 @@ fn fits(doc: &ApiDoc, query: &CatalogQuery) -> bool {
     let portal = doc.portal.clone().unwrap_or_default();
     if query.category.as_ref().is_some_and(|category| !portal.categories.contains(category))
         || query.tag.as_ref().is_some_and(|tag| !doc.tags.contains(tag))
+        || query.group.as_ref().is_some_and(|group| !doc.groups.contains(group))
+        || query.maturity.as_ref().is_some_and(|maturity| doc.maturity.as_ref() != Some(maturity))
     {
         return false;
     }
     let Some(search) = &query.search else { return true };
     let texts = [Some(name_of(doc)), portal.summary.as_deref(), doc.description.as_deref()];
-    let lists = doc.tags.iter().chain(&portal.categories).map(String::as_str);
+    let lists = doc.tags.iter().chain(&portal.categories).chain(&doc.groups).map(String::as_str);
     let text = texts.into_iter().flatten().chain(lists).collect::<Vec<_>>().join("\n").to_lowercase();
     search.to_lowercase().split_whitespace().all(|word| text.contains(word))
 }
@@ -301,6 +321,9 @@ fn view(held: &Held, doc: &ApiDoc, ratings: &HashMap<String, Rating>, own: Optio
         summary: portal.summary.or_else(|| doc.description.clone()),
         categories: portal.categories,
         tags: doc.tags.clone(),
+        groups: doc.groups.clone(),
+        maturity: doc.maturity.clone(),
+        has_icon: doc.icon.is_some(),
         visibility: portal.visibility,
         state: doc.lifecycle.state,
         retire_at: doc.lifecycle.retire_at.clone(),
@@ -437,6 +460,17 @@ async fn definition(
     })
 }
 
+async fn icon(
+    State(manager): State<Arc<Manager>>,
+    Extension(Visitor(who)): Extension<Visitor>,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
+    let assets = manager.assets();
+    let held = find_api(&assets, who.as_ref(), &name)?;
+    let icon = api_of(held).and_then(icon_of);
+    icon.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "not_found", format!("`{name}` has no icon")))
+}
+
 async fn document(
     State(manager): State<Arc<Manager>>,
     Extension(Visitor(who)): Extension<Visitor>,
@@ -466,21 +500,4 @@ fn may_read(assets: &Assets, who: Option<&Who>, document: &ApiDocumentDoc) -> bo
     let apis = kind("api").into_iter().flat_map(|kind| assets.list(kind));
     apis.filter(|held| api_of(held).is_some_and(|api| is_about(document, api)))
         .any(|held| is_visible(assets, who, held))
-}
-
-/// Bytes that somebody has uploaded: nothing of it runs where the portal is.
-fn bytes(media_type: &str, content: Vec<u8>, saved_as: Option<&str>) -> Response {
-    let mut response = Body::from(content).into_response();
-    let headers = response.headers_mut();
-    let media_type = HeaderValue::from_str(media_type);
-    headers.insert(CONTENT_TYPE, media_type.unwrap_or(HeaderValue::from_static("application/octet-stream")));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'"));
-    if let Some(name) = saved_as {
-        let ascii: String = name.chars().map(|c| if c.is_ascii() { c } else { '_' }).collect();
-        if let Ok(value) = HeaderValue::from_str(&format!("attachment; filename=\"{ascii}\"")) {
-            headers.insert(CONTENT_DISPOSITION, value);
-        }
-    }
-    response
 }

@@ -24,7 +24,8 @@ pub(super) const ROUTES: &[Route] = &[
         || routing::post(create),
     )
     .takes::<NewKey>()
-    .answers::<MadeKey>(201),
+    .answers::<MadeKey>(201)
+    .told_once(),
     delete(
         "/portal/applications/{name}/keys/{id}",
         "deleteOwnKey",

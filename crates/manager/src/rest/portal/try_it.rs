@@ -33,7 +33,8 @@ pub(super) const ROUTES: &[Route] = &[post(
     || routing::post(send),
 )
 .takes::<TryRequest>()
-.answers::<TryAnswer>(200)];
+.answers::<TryAnswer>(200)
+.changes_nothing()];
 
 /// A request to an API.
 #[derive(Deserialize, JsonSchema)]

@@ -65,8 +65,8 @@ fn proven(
     let of = ProofOf {
         method: exchange.inbound_method().as_str(),
         url: &url(exchange).ok_or_else(|| wrong("the request names no host".to_owned()))?,
-        token: sent.token,
-        thumbprint,
+        token: Some(sent.token),
+        thumbprint: Some(thumbprint),
         now,
         window,
     };

@@ -44,6 +44,12 @@ impl OauthToken {
         self.said("left")?.as_u64()
     }
 
+    /// Thumbprint of the key that it is bound to.
+    pub fn document_key(&self) -> Option<String> {
+        // Most are bound to none, and are not read for it.
+        self.document.contains("\"jkt\"").then(|| self.said("jkt")?.as_str().map(str::to_owned)).flatten()
+    }
+
     /// When the user logged in, in seconds since 1970.
     pub fn document_login(&self) -> Option<u64> {
         self.said("at")?.as_u64()
