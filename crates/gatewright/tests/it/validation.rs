@@ -1,6 +1,6 @@
 //! Bodies against the definition: what passes goes on as it came, what does not is refused before the upstream.
 
-use testkit::{Api, Config, Gateway, Request, Response, Upstream, api, json, post};
+use testkit::{Api, Config, Gateway, Request, Response, Upstream, Value, api, json, post};
 
 const UPLOADS: &str = "
 openapi: 3.0.3
