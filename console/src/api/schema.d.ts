@@ -91,6 +91,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/login/oidc": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Providers elsewhere with which one can log in. */
+        get: operations["listLoginProviders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/users/{name}/password": {
         parameters: {
             query?: never;
@@ -5460,6 +5477,16 @@ export interface components {
             /** @description Live nodes that do not serve it. */
             behind: components["schemas"]["ServingNode"][];
         };
+        /** @description A provider with which one can log in. */
+        LoginProviderView: {
+            name: string;
+            /** @description What is on its button. */
+            label: string;
+        };
+        /** @description Everything of a kind that there is. */
+        LoginProviderViewList: {
+            items: components["schemas"]["LoginProviderView"][];
+        };
         /** @description Somebody who is logged in. */
         SessionView: {
             user: string;
@@ -6460,6 +6487,27 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listLoginProviders: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginProviderViewList"];
                 };
             };
             default: components["responses"]["Problem"];

@@ -29,6 +29,18 @@ export const sessionQuery = queryOptions({
   staleTime: Number.POSITIVE_INFINITY,
 });
 
+/** Providers elsewhere with which one can log in. */
+export const providersQuery = queryOptions({
+  queryKey: ['session', 'providers'],
+  queryFn: async () => (await wanted(client.GET('/login/oidc'))).items,
+  staleTime: Number.POSITIVE_INFINITY,
+});
+
+/** Where a browser begins a login with a provider, to come back to a page. */
+export function providerLogin(name: string, to: string): string {
+  return `/api/v1/login/oidc/${encodeURIComponent(name)}?to=${encodeURIComponent(to)}`;
+}
+
 export async function logIn(user: string, password: string): Promise<Session> {
   return taken(await wanted(client.POST('/session', { body: { user, password } })));
 }

@@ -13,6 +13,7 @@ import { ConnectionBar } from './ConnectionBar';
 import { ConsumersElsewhere } from './ConsumersElsewhere';
 import { LoginForm } from './LoginForm';
 import { MustChangePassword } from './MustChangePassword';
+import { ProviderLogins } from './ProviderLogins';
 import { SessionContext } from './session';
 import { Welcome } from './Welcome';
 
@@ -45,6 +46,7 @@ export function SessionGate({ children }: { children: ReactNode }) {
       <>
         <ConnectionBar />
         <Welcome title={t('login.title')}>
+          <ProviderLogins />
           <LoginForm />
         </Welcome>
       </>

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use engine::private_address;
 use http::{
     Request, Response, StatusCode, Uri,
-    header::{ACCEPT, HOST, LOCATION, USER_AGENT},
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, LOCATION, USER_AGENT},
 };
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{body::Incoming, client::conn::http1};
@@ -78,6 +78,27 @@ pub async fn get(
     }
     let body = Limited::new(response.into_body(), most).collect().await;
     Ok(body.map_err(|e| error(format!("the body could not be read: {e}")))?.to_bytes())
+}
+
+/// Sends a form, and gets an answer that is not longer than that; no redirects.
+pub async fn post_form(
+    uri: &Uri,
+    tls: Option<Arc<rustls::ClientConfig>>,
+    form: String,
+    authorization: Option<&str>,
+    most: usize,
+) -> io::Result<(StatusCode, Bytes)> {
+    let mut request = Request::post(uri.clone())
+        .header(ACCEPT, "application/json")
+        .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+    if let Some(authorization) = authorization {
+        request = request.header(AUTHORIZATION, authorization);
+    }
+    let request = request.body(Full::from(form)).map_err(|e| error(e.to_string()))?;
+    let response = send_over(request, Over { tls, ..Over::default() }).await?;
+    let status = response.status();
+    let body = Limited::new(response.into_body(), most).collect().await;
+    Ok((status, body.map_err(|e| error(format!("the body could not be read: {e}")))?.to_bytes()))
 }
 
 /// The whole body of an answer.

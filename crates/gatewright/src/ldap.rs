@@ -233,7 +233,8 @@ fn is_same(one: &str, other: &str) -> bool {
     parts(one) == parts(other)
 }
 
-fn is_here(host: &str) -> bool {
+/// Whether a host, with a port or without, is this machine.
+pub(crate) fn is_here(host: &str) -> bool {
     let name = match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
         None => host.split(':').next().unwrap_or_default(),

@@ -20,6 +20,7 @@ mod local_server;
 mod managed;
 mod master_key;
 mod metrics;
+mod open_id_connect;
 mod ops;
 mod own_listener;
 pub mod ready;

@@ -29,7 +29,7 @@ use crate::{
     console,
     gateway::{Inner, data_directory, node_name},
     ldap::LdapDirectory,
-    master_key, ops,
+    master_key, open_id_connect, ops,
     own_listener::OwnListener,
     ready::Ready,
     trial,
@@ -85,18 +85,21 @@ pub(crate) async fn open(
     let vault = master_key::vault(&settings.store.master_key, is_file.then_some(&directory)).await;
     let vault = Arc::new(vault.map_err(|problem| StartError::Config(problem.into()))?);
     let setup = || {
+        let providers = open_id_connect::providers(&settings.manager.open_id_connect, clock);
+        let providers = providers.map_err(|problem| StartError::Config(problem.into()))?;
         let clock = clock.clone();
-        Setup {
+        Ok::<_, StartError>(Setup {
             settings: settings.manager.clone(),
             machine: node_name(),
             now: Box::new(move || clock.now().0 / 1_000),
             vault: Arc::clone(&vault),
             directory: users.clone(),
-        }
+            providers,
+        })
     };
-    let (manager, first_password) = match (open_store(&url, setup()).await, &url) {
+    let (manager, first_password) = match (open_store(&url, setup()?).await, &url) {
         (Err(ManagerError::Store(why)), StoreUrl::Postgres(url)) if why.is_away() => {
-            (open_snapshot(url, setup(), &why, &folder).await.map_err(StartError::Manager)?, None)
+            (open_snapshot(url, setup()?, &why, &folder).await.map_err(StartError::Manager)?, None)
         }
         (opened, _) => opened.map_err(StartError::Manager)?,
     };

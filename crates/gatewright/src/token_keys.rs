@@ -98,18 +98,24 @@ async fn read(issuer: &AuthorizationServer, tls: Option<Arc<ClientConfig>>) -> i
         }
     };
     let text = get(&uri).await?;
+    let (keys, unusable) = key_set(&uri, &text)?;
+    Ok(Found { named, keys, unusable, text: text.to_vec().into() })
+}
+
+/// The keys of a JWK Set, and those that cannot be used.
+pub(crate) fn key_set(uri: &Uri, text: &[u8]) -> io::Result<(KeySet, Vec<jose::NotUsable>)> {
     let (keys, unusable) =
-        KeySet::of_jwks(&text).ok_or_else(|| io::Error::other(format!("{uri}: it is no JWK Set")))?;
+        KeySet::of_jwks(text).ok_or_else(|| io::Error::other(format!("{uri}: it is no JWK Set")))?;
     if keys.is_empty() {
         // An empty answer is a mistake far more often than the end of all tokens.
         return Err(io::Error::other(format!("{uri}: it holds no key that can be used")));
     }
-    Ok(Found { named, keys, unusable, text: text.to_vec().into() })
+    Ok((keys, unusable))
 }
 
 /// The issuer and where its keys are, from what a server says of itself (OpenID Connect Discovery; RFC 8414). It must not
 /// pass for another one (RFC 9700, 2.6).
-fn metadata(url: &Uri, text: &[u8], expected: Option<&str>) -> Result<(String, Uri), String> {
+pub(crate) fn metadata(url: &Uri, text: &[u8], expected: Option<&str>) -> Result<(String, Uri), String> {
     let document = jose::object(text).ok_or("its metadata are no JSON object")?;
     let member = |name: &str| document.get(name).and_then(Value::as_str);
     let named = member("issuer").ok_or("its metadata name no issuer")?;

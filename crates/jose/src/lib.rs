@@ -8,6 +8,8 @@ mod dpop;
 mod json;
 mod jwe;
 mod key;
+#[cfg(test)]
+mod openssl_vectors;
 mod sign;
 #[cfg(test)]
 mod vectors;

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use model::{ApiDoc, GlobalPolicyDoc, TeamDoc, privilege::Privilege};
+use model::{
+    ApiDoc, GlobalPolicyDoc, KeystoreDoc, TeamDoc, key_material::KeyRef, privilege::Privilege,
+    usable_by::fits,
+};
 
-use crate::{Assets, ChangeError, Edit, Held, Who, Write, change::Worked, rights};
+use crate::{Assets, ChangeError, Edit, Held, Who, Write, change::Worked, kind, rights};
 
 /// What can be said before it is known what a change comes to: nobody learns of an asset that is not there for them.
 pub(crate) fn asked(who: &Who, before: &Assets, edits: &[Edit]) -> Result<(), ChangeError> {
@@ -56,6 +59,9 @@ pub(crate) fn worked_out(who: &Who, before: &Assets, worked: &Worked) -> Result<
             changed(who, held, after)?;
         }
         let Some(after) = after else { continue };
+        if !who.may(Privilege::ManageSecurity) {
+            keys_given(&worked.assets, held, after)?;
+        }
         let owner_changes = held.is_some_and(|held| rights::owner(held) != rights::owner(after));
         if owner_changes && !who.sees_everything() && !who.may(Privilege::ChangeTeams) {
             return Err(ChangeError::Forbidden(Privilege::ChangeTeams.name()));
@@ -70,6 +76,30 @@ pub(crate) fn worked_out(who: &Who, before: &Assets, worked: &Worked) -> Result<
             {
                 return Err(ChangeError::ForeignTeam(foreign.clone()));
             }
+        }
+    }
+    Ok(())
+}
+
+/// Whether keys that an asset is given may be given to it by anybody. Those that it had, it keeps.
+fn keys_given(assets: &Assets, held: Option<&Arc<Held>>, after: &Held) -> Result<(), ChangeError> {
+    let (mut had, mut has) = (Vec::new(), Vec::new());
+    KeyRef::each_in(&after.parsed.document, &mut has);
+    if has.is_empty() {
+        return Ok(());
+    }
+    if let Some(held) = held {
+        KeyRef::each_in(&held.parsed.document, &mut had);
+    }
+    let user = format!("{}:{}", after.kind.name, after.parsed.name);
+    let keystores = kind("keystore");
+    for (name, _) in has.iter().filter(|key| !had.contains(key)) {
+        // One that is not there is refused alike, so that nobody finds out which are; and those of the node's files say
+        // nothing here.
+        let keystore = keystores.and_then(|kind| assets.get(kind, name));
+        let doc = keystore.and_then(|keystore| keystore.parsed.typed.downcast_ref::<KeystoreDoc>());
+        if !doc.is_some_and(|doc| doc.usable_by.iter().any(|pattern| fits(pattern, &user))) {
+            return Err(ChangeError::KeystoreNotUsable { keystore: (*name).to_owned(), user });
         }
     }
     Ok(())

@@ -10,7 +10,7 @@ use store::{
 };
 
 use crate::{
-    Assets, Event, Held, Kind, Parsed,
+    Assets, Event, Held, Kind, Parsed, Privilege,
     vault::{Vault, VaultError},
 };
 
@@ -91,6 +91,12 @@ pub enum ChangeError {
     Forbidden(&'static str),
     #[error("only those who are in team `{0}` may assign anything to it")]
     ForeignTeam(String),
+    #[error(
+        "`{user}` is given a key of the keystore `{keystore}`, which only those may do who have the privilege `{}`; they can \
+         let others do it by adding `{user}` to `usableBy` of the keystore",
+        Privilege::ManageSecurity.name()
+    )]
+    KeystoreNotUsable { keystore: String, user: String },
     #[error("the password that it is now was not right")]
     WrongPassword,
     #[error("{0}")]

@@ -28,6 +28,7 @@ mod vault;
 pub use access::{
     Who,
     directory::{Directory, DirectoryUser, Found},
+    provider::{LoginAnswer, LoginFailure, LoginProvider, LoginRequest, LoginStep, LoginUser},
 };
 pub use assets::{Assets, Held};
 pub use change::{ChangeError, Changed, Condition, Edit, Sealed, Write};

@@ -10,39 +10,59 @@ use tokio::sync::Semaphore;
 
 /// What is counted, in microseconds since 1970.
 pub(crate) struct Pace {
-    sign_ups: Mutex<HashMap<IpAddr, (u64, u32)>>,
+    sign_ups: Counts,
+    logins: Counts,
     /// Requests that are sent from the portal at a time.
     pub tries: Semaphore,
 }
 
+/// By address: when counting began, and how many there were.
+type Counts = Mutex<HashMap<IpAddr, (u64, u32)>>;
+
+const MINUTE: u64 = 60_000_000;
 const HOUR: u64 = 3_600_000_000;
 /// Sign-ups from one address in an hour, and from all.
 const MOST_OF_ADDRESS: u32 = 10;
 const MOST: u32 = 200;
+/// Logins that are begun from one address in a minute, behind which may be many people, and from all.
+const MOST_LOGINS_OF_ADDRESS: u32 = 60;
+const MOST_LOGINS: u32 = 600;
 const TRIES: usize = 16;
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { sign_ups: Mutex::default(), tries: Semaphore::new(TRIES) }
+        Self { sign_ups: Mutex::default(), logins: Mutex::default(), tries: Semaphore::new(TRIES) }
     }
 }
 
 impl Pace {
-    /// Counts a sign-up; says whether there may be one more. An IPv6 network counts as one address.
+    /// Counts a sign-up; says whether there may be one more.
     pub(crate) fn may_sign_up(&self, address: IpAddr, now: u64) -> bool {
-        let address = match address {
-            IpAddr::V4(_) => address,
-            IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() >> 64 << 64).into()),
-        };
-        let mut all = self.sign_ups.lock().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|_, (since, _)| now.saturating_sub(*since) < HOUR);
-        if all.values().map(|(_, count)| *count).sum::<u32>() >= MOST {
-            return false;
-        }
-        let (_, count) = all.entry(address).or_insert((now, 0));
-        *count += 1;
-        *count <= MOST_OF_ADDRESS
+        may(&self.sign_ups, address, now, HOUR, [MOST_OF_ADDRESS, MOST])
     }
+
+    /// Counts a login that goes to a provider elsewhere; says whether there may be one more.
+    pub(crate) fn may_begin_login(&self, address: IpAddr, now: u64) -> bool {
+        may(&self.logins, address, now, MINUTE, [MOST_LOGINS_OF_ADDRESS, MOST_LOGINS])
+    }
+}
+
+/// An IPv6 network counts as one address.
+fn may(counts: &Counts, address: IpAddr, now: u64, window: u64, [most_of_address, most]: [u32; 2]) -> bool {
+    let address = match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() >> 64 << 64).into()),
+    };
+    let mut all = counts.lock().unwrap_or_else(PoisonError::into_inner);
+    all.retain(|_, (since, _)| now.saturating_sub(*since) < window);
+    if all.values().map(|(_, count)| *count).sum::<u32>() >= most {
+        return false;
+    }
+    let (_, count) = all.entry(address).or_insert((now, 0));
+    // What is refused does not count: nobody uses up what there is for all.
+    let may = *count < most_of_address;
+    *count += u32::from(may);
+    may
 }
 
 #[cfg(test)]

@@ -19,7 +19,8 @@ use tokio::{
 };
 
 use crate::{
-    Assets, ChangeError, Changed, Condition, Directory, Edit, Held, Node, Prepared, Privilege, Who, Write,
+    Assets, ChangeError, Changed, Condition, Directory, Edit, Held, LoginProvider, Node, Prepared, Privilege,
+    Who, Write,
     access::{Access, Checked, Credentials, Sources, password},
     assets::SEALED,
     authorize,
@@ -74,6 +75,8 @@ pub struct Setup {
     pub vault: Arc<Vault>,
     /// Who else may log in.
     pub directory: Option<Arc<dyn Directory>>,
+    /// Who else lets people in, in a browser.
+    pub providers: Vec<Box<dyn LoginProvider>>,
 }
 
 /// The control plane of a node.
@@ -137,12 +140,12 @@ impl Manager {
     }
 
     fn of(store: AssetStore, setup: Setup, assets: Assets) -> Self {
-        let Setup { settings, machine, now, directory, .. } = setup;
+        let Setup { settings, machine, now, directory, providers, .. } = setup;
         let assets = Arc::new(assets);
         let serving = Serving { assets: Arc::clone(&assets), refused: None };
         Self {
             store,
-            access: Access::new(settings, directory),
+            access: Access::new(settings, directory, providers),
             pace: Pace::default(),
             node: RwLock::default(),
             assets: ArcSwap::new(assets),

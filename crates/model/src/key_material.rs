@@ -8,6 +8,7 @@ use std::{
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{ClearText, Diagnostic, Secret};
 
@@ -31,6 +32,11 @@ pub struct KeystoreDoc {
     /// Password of a PKCS#12 file. With a wrong one, the keystore is kept and not loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<Secret>,
+    /// Assets to which its keys may be given by somebody without the privilege `Manage security configurations`, as
+    /// `KIND:NAME`, where a `*` at the end stands for any rest, also for what is made later: `api:Orders:*`. Default: none,
+    /// since whoever has a key signs with it, or passes for its owner. Of keystores that are assets only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub usable_by: Vec<String>,
 }
 
 /// Certificates of authorities that are trusted, for listeners and upstreams. Made from PEM or PKCS#12.
@@ -63,6 +69,23 @@ pub struct KeyRef {
     /// Alias of the key. Default: the only one that is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alias: Option<String>,
+}
+
+impl KeyRef {
+    /// Every reference to a key in a document: what has a keystore, and an alias at most.
+    pub fn each_in<'d>(document: &'d Value, found: &mut Vec<(&'d str, Option<&'d str>)>) {
+        match document {
+            Value::Object(object) => {
+                let is_key = object.keys().all(|key| key == "keystore" || key == "alias");
+                if let Some(Value::String(keystore)) = object.get("keystore").filter(|_| is_key) {
+                    found.push((keystore, object.get("alias").and_then(Value::as_str)));
+                }
+                object.values().for_each(|value| Self::each_in(value, found));
+            }
+            Value::Array(list) => list.iter().for_each(|value| Self::each_in(value, found)),
+            _ => {}
+        }
+    }
 }
 
 /// A key with its chain.

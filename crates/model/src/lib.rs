@@ -19,6 +19,7 @@ pub mod ldap;
 pub mod lifecycle;
 pub mod listener;
 pub mod oauth_client;
+pub mod open_id_connect;
 pub mod picture;
 pub mod plan;
 pub mod policy;
@@ -34,6 +35,7 @@ pub mod team;
 pub mod test_file;
 pub mod upstream;
 pub mod url_alias;
+pub mod usable_by;
 pub mod user;
 pub mod yaml;
 

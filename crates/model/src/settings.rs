@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ByteSize, Duration, IpRange, Percent, Secret, TlsDoc, callback::CallbackSettings, ldap::LdapSettings,
-    oauth_client::AuthorizationServerSettings,
+    oauth_client::AuthorizationServerSettings, open_id_connect::LoginProviderSettings,
 };
 
 /// What holds for the whole gateway.
@@ -106,6 +106,9 @@ pub struct ManagerSettings {
     /// A directory whose users may log in, too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ldap: Option<LdapSettings>,
+    /// Providers elsewhere whose users may log in, too, by OpenID Connect.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub open_id_connect: Vec<LoginProviderSettings>,
     /// How long people stay logged in to the console.
     pub sessions: Sessions,
     /// What passwords of users have to be like.
@@ -181,6 +184,7 @@ impl Default for ManagerSettings {
             enable_team_work: false,
             audit_payload: false,
             ldap: None,
+            open_id_connect: Vec::new(),
             sessions: Sessions::default(),
             passwords: Passwords::default(),
             account_lock: AccountLock::default(),

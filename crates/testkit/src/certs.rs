@@ -46,8 +46,18 @@ impl Authority {
     ///
     /// When a name is not valid.
     pub fn issue(&self, names: &[&str]) -> Identity {
+        self.issue_until(names, 4096, 1, 1)
+    }
+
+    /// The same, valid until the beginning of a day.
+    ///
+    /// # Panics
+    ///
+    /// When a name or the day is not valid.
+    pub fn issue_until(&self, names: &[&str], year: i32, month: u8, day: u8) -> Identity {
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
         let mut params = CertificateParams::new(names.clone()).expect("names of a certificate");
+        params.not_after = rcgen::date_time_ymd(year, month, day);
         params.distinguished_name.push(DnType::CommonName, names.first().cloned().unwrap_or_default());
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.0).expect("a certificate");

@@ -192,12 +192,27 @@ fn merge(into: &mut Value, members: &Value) {
     }
 }
 
+/// Somebody who has logged in: what has to be shown for a token, as it was written, and the token.
+struct PendingLogin {
+    challenge: String,
+    redirect_uri: String,
+    id_token: String,
+}
+
+/// A value in a query or a form, as it is written there.
+fn field<'f>(form: &'f str, name: &str) -> &'f str {
+    let pairs = form.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.into_iter().find(|(key, _)| *key == name).map_or("", |(_, value)| value)
+}
+
 #[derive(Default)]
 struct State {
     issuer: Mutex<String>,
     /// The last one signs.
     signers: Mutex<Vec<Arc<Signer>>>,
     published: Mutex<Vec<Value>>,
+    /// Logins that have not been exchanged for tokens yet, by their codes.
+    logins: Mutex<HashMap<String, PendingLogin>>,
     /// What is said about tokens.
     answers: Mutex<HashMap<String, Value>>,
     down: AtomicBool,
@@ -342,6 +357,36 @@ impl IdentityProvider {
         claims
     }
 
+    /// Logs `ann` in who was sent here, and says with which query the browser goes back. The ID token has the usual
+    /// claims, and these instead of some of them; `null` takes one away.
+    pub fn log_in(&self, location: &str, claims: &Value) -> String {
+        self.log_in_signed(location, claims, &self.signer())
+    }
+
+    /// The same with an ID token that somebody else has signed.
+    pub fn log_in_signed(&self, location: &str, claims: &Value, signer: &Signer) -> String {
+        let query = location.split_once('?').map_or("", |(_, query)| query);
+        let now = START.seconds();
+        let mut usual = json!({
+            "iss": self.issuer(),
+            "sub": "ann",
+            "aud": field(query, "client_id"),
+            "nonce": field(query, "nonce"),
+            "iat": now,
+            "exp": now + 300,
+        });
+        merge(&mut usual, claims);
+        let login = PendingLogin {
+            challenge: field(query, "code_challenge").to_owned(),
+            redirect_uri: field(query, "redirect_uri").to_owned(),
+            id_token: signer.sign(&json!({}), &usual),
+        };
+        let mut logins = lock(&self.state.logins);
+        let code = format!("code-{}", field(query, "state"));
+        logins.insert(code.clone(), login);
+        format!("code={code}&state={}", field(query, "state"))
+    }
+
     /// A token with the usual claims, and these instead of some of them; `null` takes one away.
     pub fn token(&self, claims: &Value) -> String {
         self.signer().sign(&json!({}), &self.claims(claims))
@@ -359,11 +404,29 @@ impl State {
             IdentityProvider::DISCOVERY => {
                 self.metadata.fetch_add(1, SeqCst);
                 let issuer = lock(&self.issuer).clone();
-                json!({ "issuer": issuer, "jwks_uri": format!("{issuer}/jwks"), "introspection_endpoint": format!("{issuer}/introspect") })
+                json!({ "issuer": issuer, "jwks_uri": format!("{issuer}/jwks"), "introspection_endpoint": format!("{issuer}/introspect"),
+                    "authorization_endpoint": format!("{issuer}/authorize"), "token_endpoint": format!("{issuer}/token") })
             }
             "/jwks" => {
                 self.keys.fetch_add(1, SeqCst);
                 json!({ "keys": *lock(&self.published) })
+            }
+            "/token" => {
+                // A code is good for once, and for whoever began the login.
+                let found = lock(&self.logins).remove(field(form, "code"));
+                let found = found.filter(|login| {
+                    login.challenge == digest_of(field(form, "code_verifier"))
+                        && login.redirect_uri == field(form, "redirect_uri")
+                });
+                match found {
+                    Some(login) => {
+                        json!({ "access_token": "opaque", "token_type": "Bearer", "id_token": login.id_token })
+                    }
+                    None => {
+                        status = StatusCode::BAD_REQUEST;
+                        json!({ "error": "invalid_grant" })
+                    }
+                }
             }
             "/introspect" => {
                 self.asked.fetch_add(1, SeqCst);

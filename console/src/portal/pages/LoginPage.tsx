@@ -2,6 +2,7 @@
 import { Anchor, Paper, Text } from '@mantine/core';
 import { useEffect } from 'react';
 import { LoginForm } from '../../session/LoginForm';
+import { ProviderLogins } from '../../session/ProviderLogins';
 import { usePortalTexts } from '../i18n';
 import { Link, useAddress, useGo } from '../links';
 import { Head, Page } from '../parts/Page';
@@ -26,6 +27,7 @@ export function LoginPage() {
     <Page width="narrow">
       <Head title={p('login.title')} about={p('login.about')} />
       <Paper className="gw-panel" p="xl">
+        <ProviderLogins />
         <LoginForm />
       </Paper>
       {signUp !== 'off' && (

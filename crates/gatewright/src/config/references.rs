@@ -4,7 +4,7 @@
 use std::sync::atomic::Ordering;
 
 use manager::Assets;
-use model::{Diagnostic, Diagnostics, SecretDoc, diagnostic::join, secret::SecretSource};
+use model::{Diagnostic, Diagnostics, SecretDoc, diagnostic::join, secret::SecretSource, usable_by::fits};
 use serde_json::Value;
 
 use super::resolve;
@@ -90,33 +90,5 @@ fn own_files(value: &Value, path: &str, found: &mut Vec<(String, String)>) {
             }
         }
         _ => {}
-    }
-}
-
-/// A `*` at the end stands for any rest, but not for a way out of a folder.
-fn fits(pattern: &str, reference: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(prefix) => reference.starts_with(prefix) && !reference.split('/').any(|part| part == ".."),
-        None => pattern == reference,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pattern_is_a_name_or_a_beginning() {
-        for (pattern, reference, expect) in [
-            ("env:ORDERS_KEY", "env:ORDERS_KEY", true),
-            ("env:ORDERS_KEY", "env:ORDERS_KEY2", false),
-            ("env:ORDERS_*", "env:ORDERS_KEY2", true),
-            ("env:ORDERS_*", "file:ORDERS_KEY2", false),
-            ("file:/run/secrets/*", "file:/run/secrets/a/b", true),
-            ("file:/run/secrets/*", "file:/run/secrets/../../etc/shadow", false),
-            ("file:/run/secrets/*", "file:/etc/shadow", false),
-        ] {
-            assert_eq!(fits(pattern, reference), expect, "{pattern} {reference}");
-        }
     }
 }

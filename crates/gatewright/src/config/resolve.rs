@@ -52,6 +52,8 @@ pub(super) fn paths(config: &mut ConfigDoc, directory: &Path) {
     config.keystores.iter_mut().flat_map(|store| &mut store.file).for_each(absolute);
     config.truststores.iter_mut().flat_map(|store| &mut store.file).for_each(absolute);
     config.settings.manager.ldap.iter_mut().flat_map(|ldap| &mut ldap.ca_file).for_each(absolute);
+    let providers = config.settings.manager.open_id_connect.iter_mut();
+    providers.flat_map(|provider| &mut provider.ca_file).for_each(absolute);
     config.settings.data_directory.iter_mut().for_each(absolute);
     config.settings.access_log.path.iter_mut().filter(|path| *path != "stdout").for_each(absolute);
 }
@@ -216,6 +218,17 @@ pub(super) fn secrets(
         match read(secret) {
             Ok(value) => *secret = secret.resolved(value),
             Err(problem) => problems.push(Diagnostic::error("settings.manager.ldap.bindPassword", problem)),
+        }
+    }
+    for (index, provider) in config.settings.manager.open_id_connect.iter_mut().enumerate() {
+        if let Some(secret) = &mut provider.client_secret {
+            match read(secret) {
+                Ok(value) => *secret = secret.resolved(value),
+                Err(problem) => {
+                    let path = format!("settings.manager.openIdConnect[{index}].clientSecret");
+                    problems.push(Diagnostic::error(path, problem));
+                }
+            }
         }
     }
     for (index, secret) in config.settings.store.master_key.keys.iter_mut().enumerate() {

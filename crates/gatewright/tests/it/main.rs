@@ -43,6 +43,7 @@ mod manager_access;
 mod manager_bulk;
 mod manager_ldap;
 mod manager_lifecycle;
+mod manager_oidc;
 mod manager_once;
 mod manager_routes;
 mod manager_sessions;

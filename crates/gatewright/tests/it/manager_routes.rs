@@ -54,7 +54,15 @@ async fn every_route_asks_who_it_is() {
         }
     }
     let decided = "what is open to everybody is decided here";
-    assert_eq!(open, ["GET /openapi.json", "POST /session", "POST /portal/signUp"], "{decided}");
+    let expected = [
+        "GET /openapi.json",
+        "POST /session",
+        "GET /login/oidc",
+        "GET /login/oidc/x",
+        "GET /login/oidc/x/callback",
+        "POST /portal/signUp",
+    ];
+    assert_eq!(open, expected, "{decided}");
     let published = [
         "GET /portal",
         "GET /portal/pages/x",

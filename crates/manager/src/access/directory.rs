@@ -93,7 +93,7 @@ impl Access {
     pub(super) async fn check_in_directory(&self, sources: Sources<'_>, user: &str, password: &str) -> Asked {
         let Some(directory) = &self.directory else { return Asked::Nobody };
         // A name without a password is taken for nobody in particular, whom a directory lets in (RFC 4513, 5.1.2).
-        if user.is_empty() || password.is_empty() {
+        if user.is_empty() || password.is_empty() || self.is_of_provider(user) {
             return Asked::Nobody;
         }
         let key = key(user, password);
@@ -113,7 +113,9 @@ impl Access {
 
     /// Somebody whom the directory knows, and who has proved who they are some other way.
     pub(super) async fn find_in_directory(&self, sources: Sources<'_>, user: &str) -> Asked {
-        let Some(directory) = &self.directory else { return Asked::Nobody };
+        let Some(directory) = self.directory.as_ref().filter(|_| !self.is_of_provider(user)) else {
+            return Asked::Nobody;
+        };
         if let Some(groups) = self.in_directory.groups(user, sources.now) {
             return self.known(sources, user, groups);
         }

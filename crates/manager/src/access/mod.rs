@@ -4,6 +4,7 @@
 pub(crate) mod directory;
 mod failures;
 pub(crate) mod password;
+pub(crate) mod provider;
 pub(crate) mod session;
 
 use std::{
@@ -24,6 +25,7 @@ use tokio::sync::Semaphore;
 use crate::{Assets, Held, Privilege, kind, rights::Rights};
 use directory::{Asked, Directory, Remembered};
 use failures::Failures;
+use provider::LoginProvider;
 
 /// Somebody who has proved who they are.
 #[derive(Debug, Clone)]
@@ -100,6 +102,8 @@ pub(crate) struct Access {
     /// Who else may log in.
     directory: Option<Arc<dyn Directory>>,
     in_directory: Remembered,
+    /// Who else lets people in.
+    providers: Vec<Box<dyn LoginProvider>>,
 }
 
 /// What a request says about who sends it.
@@ -150,7 +154,11 @@ pub(crate) struct Sources<'a> {
 }
 
 impl Access {
-    pub(crate) fn new(settings: ManagerSettings, directory: Option<Arc<dyn Directory>>) -> Self {
+    pub(crate) fn new(
+        settings: ManagerSettings,
+        directory: Option<Arc<dyn Directory>>,
+        providers: Vec<Box<dyn LoginProvider>>,
+    ) -> Self {
         Self {
             settings,
             checks: Semaphore::new(CHECKS),
@@ -158,6 +166,7 @@ impl Access {
             failures: Failures::default(),
             directory,
             in_directory: Remembered::default(),
+            providers,
         }
     }
 
@@ -356,7 +365,7 @@ pub(crate) fn random_token() -> Option<String> {
     random_text().map(|text| format!("{TOKEN_PREFIX}{text}"))
 }
 
-fn random_text() -> Option<String> {
+pub(crate) fn random_text() -> Option<String> {
     let mut bytes = [0_u8; 24];
     getrandom::fill(&mut bytes).ok()?;
     Some(Base64UrlUnpadded::encode_string(&bytes))

@@ -6,7 +6,7 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use sha2::{Digest, Sha256};
 use store::{StoreError, assets::Session};
 
-use super::{Access, Asked, Checked, Sources, Who, hash_of_secret, micros, random_text};
+use super::{Access, Asked, Checked, Sources, Who, hash_of_secret, micros, provider::Origin, random_text};
 
 /// How exactly it is written down when something was last done: each time would be a commit for each request.
 const SEEN_EVERY: u64 = 60_000_000;
@@ -35,11 +35,17 @@ impl Access {
         &self,
         sources: Sources<'_>,
         who: &Who,
+        origin: Option<&Origin>,
     ) -> Result<Option<String>, StoreError> {
         let Some(secret) = random_text() else { return Ok(None) };
         let now = sources.now;
-        let session =
-            Session { hash: hash_of_secret(&secret), user: who.user.clone(), created_at: now, seen_at: now };
+        let session = Session {
+            hash: hash_of_secret(&secret),
+            user: who.user.clone(),
+            origin: origin.and_then(|origin| serde_json::to_string(origin).ok()),
+            created_at: now,
+            seen_at: now,
+        };
         let oldest = now.saturating_sub(micros(self.settings().sessions.longest));
         let idle = now.saturating_sub(micros(self.settings().sessions.idle));
         sources.store.begin_session(&session, oldest, idle).await?;
@@ -66,7 +72,15 @@ impl Access {
             store.end_session(&hash).await?;
             return Ok(Checked::Wrong);
         }
-        let rights = match self.rights_now(sources, &session.user).await {
+        let asked = match &session.origin {
+            // Whatever somebody is called here: they are who they were let in as.
+            Some(origin) => serde_json::from_str(origin)
+                .ok()
+                .and_then(|origin| self.rights_from(assets, &session.user, &origin))
+                .map_or(Asked::Nobody, Asked::Known),
+            None => self.rights_now(sources, &session.user).await,
+        };
+        let rights = match asked {
             Asked::Known(rights) => rights,
             Asked::Nobody => return Ok(Checked::Wrong),
             Asked::Away => return Ok(Checked::Away),

@@ -107,6 +107,9 @@ impl From<ChangeError> for Problem {
                 )
             },
             ChangeError::WrongPassword => Self::new(StatusCode::FORBIDDEN, "wrong_password", detail),
+            ChangeError::KeystoreNotUsable { .. } => {
+                Self::new(StatusCode::FORBIDDEN, "keystore_not_usable", detail)
+            }
             ChangeError::Forbidden(_) | ChangeError::ForeignTeam(_) => {
                 Self::new(StatusCode::FORBIDDEN, "forbidden", detail)
             }

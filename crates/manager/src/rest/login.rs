@@ -91,16 +91,16 @@ pub(super) fn address(request: &Request) -> IpAddr {
 fn credentials(headers: &HeaderMap) -> Option<Credentials> {
     match headers.get(AUTHORIZATION) {
         Some(value) => value.to_str().ok().and_then(access::credentials),
-        None => cookie(headers).map(|secret| Credentials::Session(secret.to_owned())),
+        None => cookie(headers, session::COOKIE).map(|secret| Credentials::Session(secret.to_owned())),
     }
 }
 
-/// What the browser keeps of a session.
-pub(super) fn cookie(headers: &HeaderMap) -> Option<&str> {
+/// What the browser keeps under a name.
+pub(super) fn cookie<'h>(headers: &'h HeaderMap, wanted: &str) -> Option<&'h str> {
     let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
     cookies.flat_map(|value| value.split(';')).find_map(|cookie| {
         let (name, value) = cookie.trim().split_once('=')?;
-        (name == session::COOKIE && !value.is_empty()).then_some(value)
+        (name == wanted && !value.is_empty()).then_some(value)
     })
 }
 

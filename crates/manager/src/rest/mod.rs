@@ -23,6 +23,7 @@ mod list;
 mod login;
 mod nodes;
 mod oauth;
+mod oidc;
 mod once;
 mod openapi;
 mod portal;
@@ -60,6 +61,7 @@ const LARGEST: usize = 64 << 20;
 pub(crate) const ROUTES: &[&[Route]] = &[
     OWN,
     session::ROUTES,
+    oidc::ROUTES,
     tokens::ROUTES,
     sets::ROUTES,
     bulk::ROUTES,

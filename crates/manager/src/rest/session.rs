@@ -130,12 +130,12 @@ async fn log_in(
         Checked::Away => return Ok(login::away()),
     };
     let assets = manager.assets();
-    let begun = manager.access.begin_session(manager.sources(&assets), &who).await?;
+    let begun = manager.access.begin_session(manager.sources(&assets), &who, None).await?;
     let secret = begun.ok_or(ChangeError::Busy)?;
     manager.record(&who, "Access management", "user", "login", &who.user, "logged in").await;
     let view = view(&manager, &who, Some((&secret, manager.now())));
     let mut response = Json(view).into_response();
-    set_cookie(&manager, &mut response, &format!("{COOKIE}={secret}"));
+    set_cookie(&mut response, &format!("{COOKIE}={secret}"), is_secure(&manager));
     Ok(response)
 }
 
@@ -148,7 +148,7 @@ async fn show(
         Some(hash) => manager.store.session(hash).await?,
         None => None,
     };
-    let kept = session.zip(login::cookie(&headers));
+    let kept = session.zip(login::cookie(&headers, COOKIE));
     let kept = kept.as_ref().map(|(session, secret)| (*secret, session.created_at));
     Ok(Json(view(&manager, &who, kept)))
 }
@@ -182,12 +182,16 @@ async fn log_out(
 
 /// Has the browser forget its session.
 pub(super) fn forget(manager: &Manager, response: &mut Response) {
-    set_cookie(manager, response, &format!("{COOKIE}=; Max-Age=0"));
+    set_cookie(response, &format!("{COOKIE}=; Max-Age=0"), is_secure(manager));
 }
 
-fn set_cookie(manager: &Manager, response: &mut Response, cookie: &str) {
-    // Without TLS here the admin API is on loopback, or behind something that adds it and is trusted with this.
-    let secure = if manager.access.settings().tls.is_some() { "; Secure" } else { "" };
+/// Without TLS here the admin API is on loopback, or behind something that adds it and is trusted with this.
+fn is_secure(manager: &Manager) -> bool {
+    manager.access.settings().tls.is_some()
+}
+
+pub(super) fn set_cookie(response: &mut Response, cookie: &str, is_secure: bool) {
+    let secure = if is_secure { "; Secure" } else { "" };
     let cookie = format!("{cookie}; Path=/; HttpOnly; SameSite=Strict{secure}");
     if let Ok(value) = HeaderValue::from_str(&cookie) {
         response.headers_mut().append(SET_COOKIE, value);

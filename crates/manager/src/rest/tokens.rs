@@ -102,6 +102,11 @@ async fn create(
     body: Bytes,
 ) -> Result<Response, Problem> {
     let bad = |detail: String| Problem::new(StatusCode::BAD_REQUEST, "bad_request", detail);
+    if manager.access.is_of_provider(&who.user) {
+        let detail = "Whoever logs in with a provider elsewhere has no tokens, since nobody would hear there when they have \
+                      to end; make a user for the program.";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "no_tokens_for_provider_users", detail));
+    }
     let new: NewToken = serde_json::from_slice(&body).map_err(|error| bad(error.to_string()))?;
     if new.name.trim().is_empty() || new.name.len() > LONGEST_NAME {
         return Err(bad(format!("`name`: expected a text of at most {LONGEST_NAME} bytes")));

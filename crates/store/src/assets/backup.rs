@@ -168,7 +168,7 @@ const TABLES: &[Table] = &[
 ];
 
 /// What is of the moment: it is in no backup, and gone when one is restored.
-const PASSING: [&str; 4] = ["session", "login_failure", "oauth_pending", "request_key"];
+const PASSING: [&str; 5] = ["session", "login", "login_failure", "oauth_pending", "request_key"];
 
 /// What a backup says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,7 +12,7 @@ use sqlx::{
 use crate::StoreError;
 
 /// Statements that bring the tables up to date, oldest first. What was released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 8] = [
+const MIGRATIONS: [(i64, &str, &str); 9] = [
     (1, "assets", include_str!("../../migrations/0001_assets.sql")),
     (2, "access", include_str!("../../migrations/0002_access.sql")),
     (3, "nodes", include_str!("../../migrations/0003_nodes.sql")),
@@ -21,6 +21,7 @@ const MIGRATIONS: [(i64, &str, &str); 8] = [
     (6, "once", include_str!("../../migrations/0006_once.sql")),
     (7, "portal", include_str!("../../migrations/0007_portal.sql")),
     (8, "consents", include_str!("../../migrations/0008_consents.sql")),
+    (9, "logins", include_str!("../../migrations/0009_logins.sql")),
 ];
 
 /// Connections of one node to PostgreSQL.

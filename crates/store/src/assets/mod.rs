@@ -10,6 +10,7 @@ mod data_key;
 mod database;
 mod document;
 mod feed;
+mod login;
 mod node;
 mod oauth;
 mod portal;
@@ -240,6 +241,22 @@ impl AssetStore {
     /// Something was done in a session.
     pub async fn session_seen(&self, hash: &str, at: u64) -> Result<(), StoreError> {
         session::seen(&self.database, hash, at).await
+    }
+
+    /// A login went to a provider elsewhere; what has expired is forgotten.
+    pub async fn begin_login(
+        &self,
+        hash: &str,
+        document: &str,
+        now: u64,
+        expires_at: u64,
+    ) -> Result<(), StoreError> {
+        login::begin(&self.database, hash, document, now, expires_at).await
+    }
+
+    /// A login came back: what was known of it, for whoever asks first.
+    pub async fn take_login(&self, hash: &str, now: u64) -> Result<Option<String>, StoreError> {
+        login::take(&self.database, hash, now).await
     }
 
     pub async fn end_session(&self, hash: &str) -> Result<(), StoreError> {

@@ -11,6 +11,8 @@ pub struct Session {
     /// SHA-256 of what the browser keeps, in hexadecimal digits.
     pub hash: String,
     pub user: String,
+    /// Who let somebody in that is no user here, as the manager writes it. `None`: a user by password.
+    pub origin: Option<String>,
     /// Microseconds since 1970.
     pub created_at: u64,
     /// When something was last done in it, to the minute.
@@ -19,15 +21,16 @@ pub struct Session {
 
 pub(super) async fn find(database: &Database, hash: &str) -> Result<Option<Session>, StoreError> {
     let row = reading!(database, "read a session in", |pool| {
-        query_as::<_, (String, String, i64, i64)>(
-            "SELECT hash, username, created_at, seen_at FROM session WHERE hash = $1",
+        query_as::<_, (String, String, i64, i64, Option<String>)>(
+            "SELECT hash, username, created_at, seen_at, origin FROM session WHERE hash = $1",
         )
         .bind(hash)
         .fetch_optional(pool)
     })?;
-    Ok(row.map(|(hash, user, created_at, seen_at)| Session {
+    Ok(row.map(|(hash, user, created_at, seen_at, origin)| Session {
         hash,
         user,
+        origin,
         created_at: unsigned(created_at),
         seen_at: unsigned(seen_at),
     }))
@@ -56,13 +59,16 @@ async fn begin_now(
             .bind(idle)
             .execute(&mut *transaction)
             .await?;
-        query("INSERT INTO session (hash, username, created_at, seen_at) VALUES ($1, $2, $3, $4)")
-            .bind(&session.hash)
-            .bind(&session.user)
-            .bind(bigint(session.created_at))
-            .bind(bigint(session.seen_at))
-            .execute(&mut *transaction)
-            .await?;
+        query(
+            "INSERT INTO session (hash, username, created_at, seen_at, origin) VALUES ($1, $2, $3, $4, $5)",
+        )
+        .bind(&session.hash)
+        .bind(&session.user)
+        .bind(bigint(session.created_at))
+        .bind(bigint(session.seen_at))
+        .bind(&session.origin)
+        .execute(&mut *transaction)
+        .await?;
     })
 }
 
