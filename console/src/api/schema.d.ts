@@ -91,23 +91,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/login/oidc": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Providers elsewhere with which one can log in. */
-        get: operations["listLoginProviders"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/users/{name}/password": {
         parameters: {
             query?: never;
@@ -160,6 +143,57 @@ export interface paths {
          * @description Needs the privilege `Manage user administration`.
          */
         delete: operations["unlockAccount"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/login/oidc": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Providers elsewhere with which one can log in. */
+        get: operations["listLoginProviders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/login/oidc/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sends a browser to a provider, to log in there. */
+        get: operations["beginLogin"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/login/oidc/{name}/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where a provider sends browsers back to. The session is kept in a cookie. */
+        get: operations["finishLogin"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -4339,6 +4373,12 @@ export interface components {
             file?: string | null;
             /** @description Password of a PKCS#12 file. With a wrong one, the keystore is kept and not loaded. */
             password?: components["schemas"]["Secret"] | null;
+            /**
+             * @description Assets to which its keys may be given by somebody without the privilege `Manage security configurations`, as
+             *     `KIND:NAME`, where a `*` at the end stands for any rest, also for what is made later: `api:Orders:*`. Default: none,
+             *     since whoever has a key signs with it, or passes for its owner. Of keystores that are assets only.
+             */
+            usableBy?: string[];
         };
         /** @description A kind of asset. */
         KindView: {
@@ -4512,6 +4552,16 @@ export interface components {
         Login: {
             user: string;
             password: string;
+        };
+        /** @description A provider with which one can log in. */
+        LoginProviderView: {
+            name: string;
+            /** @description What is on its button. */
+            label: string;
+        };
+        /** @description Everything of a kind that there is. */
+        LoginProviderViewList: {
+            items: components["schemas"]["LoginProviderView"][];
         };
         /** @description A new API key. */
         MadeKey: {
@@ -5476,16 +5526,6 @@ export interface components {
             serving: components["schemas"]["ServingNode"][];
             /** @description Live nodes that do not serve it. */
             behind: components["schemas"]["ServingNode"][];
-        };
-        /** @description A provider with which one can log in. */
-        LoginProviderView: {
-            name: string;
-            /** @description What is on its button. */
-            label: string;
-        };
-        /** @description Everything of a kind that there is. */
-        LoginProviderViewList: {
-            items: components["schemas"]["LoginProviderView"][];
         };
         /** @description Somebody who is logged in. */
         SessionView: {
@@ -6492,27 +6532,6 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    listLoginProviders: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description It was done. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["LoginProviderViewList"];
-                };
-            };
-            default: components["responses"]["Problem"];
-        };
-    };
     logIn: {
         parameters: {
             query?: never;
@@ -6616,6 +6635,77 @@ export interface operations {
         responses: {
             /** @description It was done. */
             204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listLoginProviders: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginProviderViewList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    beginLogin: {
+        parameters: {
+            query?: {
+                /** @description The page of the console or the portal to come back to, as in `/portal/apis`. Default: `/console/`. */
+                to?: string | null;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    finishLogin: {
+        parameters: {
+            query?: {
+                state?: string | null;
+                code?: string | null;
+                error?: string | null;
+                iss?: string | null;
+            };
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            303: {
                 headers: {
                     [name: string]: unknown;
                 };
