@@ -221,6 +221,27 @@ test('another library gets tokens in the same ways', async () => {
   expect((await shop.introspect(own)).active).toBe(false);
 });
 
+test('a user finds in the portal what was allowed, and takes it back', async () => {
+  const { page } = at;
+  await page.goto(`${gateway.admin}/portal/account`);
+  await page.getByLabel('User', { exact: true }).fill('ann');
+  await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
+  await page.getByRole('main').getByRole('button', { name: 'Log in' }).click();
+  await page.goto(`${gateway.admin}/portal/account`);
+  const rows = page.getByRole('listitem').filter({ hasText: 'Web shop' });
+  await rows.first().waitFor();
+  expect(await rows.count()).toBe(2);
+  await accessible(page, 'account');
+  await picture(page, 'portal-account');
+  for (const left of [1, 0]) {
+    await rows.first().getByRole('button', { name: 'Take back what Web shop may do' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Take back' }).click();
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await expect.poll(() => rows.count()).toBe(left);
+  }
+  await page.getByText('When you let a program act for you').waitFor();
+});
+
 test('whoever says no, or comes with an address that is not known, goes no further', async () => {
   const { page } = at;
   const config = await known('shop');

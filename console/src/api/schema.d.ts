@@ -895,6 +895,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/applications/{name}/oauthClients/{client}/secrets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Makes a secret for an OAuth client of an application, which is told once. Secrets that it has end after an overlap.
+         * @description Needs the privilege `Manage applications`.
+         */
+        post: operations["createClientSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/analytics": {
         parameters: {
             query?: never;
@@ -2687,6 +2707,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/portal/consents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What one has allowed clients at the internal authorization server, by their ids. */
+        get: operations["listConsents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/consents/{client}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes back what one has allowed a client: its tokens are refused at once. */
+        delete: operations["deleteConsent"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/portal/applications": {
         parameters: {
             query?: never;
@@ -3716,6 +3770,25 @@ export interface components {
             /** @description Whoever asks may delete it. */
             deletable: boolean;
         };
+        /** @description A condition: exactly one of `variable`, `all`, `any`, `not` and `cel`. */
+        ConditionDoc: {
+            /** @description The variable that is looked at, such as `${request.headers.X-Channel}`. */
+            variable?: string | null;
+            /** @description How the variable is compared with `value`. */
+            operator?: components["schemas"]["ConditionOperator"] | null;
+            /** @description What the variable is compared with; may have variables in it. `exists` and `notExists` take none. */
+            value?: string | null;
+            /** @description Every one of these holds. */
+            all?: components["schemas"]["ConditionDoc"][] | null;
+            /** @description At least one of these holds. */
+            any?: components["schemas"]["ConditionDoc"][] | null;
+            /** @description This does not hold. */
+            not?: components["schemas"]["ConditionDoc"] | null;
+            /** @description An expression in the Common Expression Language that is true. */
+            cel?: string | null;
+        };
+        /** @description How a variable is compared. Each `not…` holds exactly when the other one does not, also without a value. */
+        ConditionOperator: ("notEquals" | "notEqualsIgnoreCase" | "notContains" | "notExists" | "notRange" | "notGreaterThan" | "notLessThan" | "notStartsWith" | "notEndsWith" | "notMatches") | "equals" | "equalsIgnoreCase" | "contains" | "exists" | "range" | "greaterThan" | "lessThan" | "startsWith" | "endsWith" | "matches";
         ConfigurationSet: {
             sharedSettings?: components["schemas"]["SharedSettingsDoc"][];
             secrets?: components["schemas"]["SecretDoc"][];
@@ -3739,6 +3812,28 @@ export interface components {
             applications?: components["schemas"]["ApplicationDoc"][];
             subscriptions?: components["schemas"]["SubscriptionDoc"][];
             portals?: components["schemas"]["PortalDoc"][];
+        };
+        /** @description A page of consents. */
+        ConsentPage: {
+            items: components["schemas"]["ConsentView"][];
+            /** @description `after` of the next page, if there is one. */
+            next?: string | null;
+        };
+        /** @description A scope that a client has. */
+        ConsentScope: {
+            name: string;
+            /** @description What it means, for people. */
+            meaning?: string | null;
+        };
+        /** @description What one has allowed a client. */
+        ConsentView: {
+            /** @description Id of the client. */
+            client: string;
+            /** @description What it is called. */
+            name: string;
+            scopes: components["schemas"]["ConsentScope"][];
+            /** @description RFC 3339 time. */
+            grantedAt: string;
         };
         /**
          * @description Media types beyond the usual ones, such as `application/vnd.orders` or `application/x-*`. They count before what
@@ -3804,6 +3899,12 @@ export interface components {
             name: string;
             /** @description What the destination is for, for people. */
             description?: string | null;
+            /**
+             * @description Which alerts it takes, by their fields: `${severity}`, `${type}`, `${api}`, `${apiVersion}`, `${operation}`,
+             *     `${application}`, `${policy}`, `${rule}`, `${metric}`, `${value}`, `${threshold}`, `${interval}`, `${message}` and
+             *     `${time}`. `cel` looks at requests, and cannot be used here. Default: all that policies send to it.
+             */
+            when?: components["schemas"]["ConditionDoc"] | null;
             /** @description Level of the lines. Default: the severity of the alert. */
             level?: components["schemas"]["Severity2"] | null;
         } | {
@@ -3813,6 +3914,12 @@ export interface components {
             name: string;
             /** @description What the destination is for, for people. */
             description?: string | null;
+            /**
+             * @description Which alerts it takes, by their fields: `${severity}`, `${type}`, `${api}`, `${apiVersion}`, `${operation}`,
+             *     `${application}`, `${policy}`, `${rule}`, `${metric}`, `${value}`, `${threshold}`, `${interval}`, `${message}` and
+             *     `${time}`. `cel` looks at requests, and cannot be used here. Default: all that policies send to it.
+             */
+            when?: components["schemas"]["ConditionDoc"] | null;
             /** @description Where alerts are sent to, with `http://` or `https://`. The certificate has to be one that the system trusts. */
             url: string;
             /**
@@ -4402,6 +4509,15 @@ export interface components {
             /** @description What the application sends. It is told this once. */
             key: string;
         };
+        /** @description A new secret. */
+        MadeSecret: {
+            /** @description Id of the client. */
+            clientId: string;
+            /** @description What the client proves with who it is. It is told this once. */
+            clientSecret: string;
+            /** @description When it is refused from. */
+            expires?: string | null;
+        };
         /** @description A new access token. */
         MadeToken: {
             id: string;
@@ -4505,6 +4621,19 @@ export interface components {
         NewRating: {
             /** Format: uint64 */
             stars: number;
+        };
+        /** @description What a new secret is to be like. */
+        NewSecret: {
+            /**
+             * @description Such as `90d`, after which the secret is refused. Default: never.
+             * @default null
+             */
+            expiresIn: components["schemas"]["Duration"] | null;
+            /**
+             * @description Secrets that the client has go on for so long. Default: 1d; `0s` for not at all.
+             * @default null
+             */
+            overlap: components["schemas"]["Duration"] | null;
         };
         /** @description Somebody who wants to become a user of the portal. */
         NewSignUp: {
@@ -7538,6 +7667,37 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createClientSecret: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once; after that it is refused, since what it made is told once. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                name: string;
+                client: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSecret"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeSecret"];
+                };
             };
             default: components["responses"]["Problem"];
         };
@@ -13580,6 +13740,53 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ProfileView"];
                 };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listConsents: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before. */
+                after?: string | null;
+                /** @description Longest page: 1 to 200. Default: 50. */
+                limit?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsentPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteConsent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                client: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["Problem"];
         };

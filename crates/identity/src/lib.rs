@@ -3,6 +3,7 @@
 //!
 //! Who users are, how keys are encrypted and who listens to changes of keys is left to others ([`House`]).
 
+mod allowed;
 mod authorization;
 mod clients;
 mod codes;
@@ -34,6 +35,7 @@ use store::{
 };
 use tokio::{sync::Notify, task::JoinHandle};
 
+pub use allowed::{Allowed, Scope};
 pub use http::router;
 pub use index::{Index, Live};
 

@@ -33,7 +33,7 @@ impl Manager {
         Ok(server)
     }
 
-    fn person(&self, user: &str) -> Option<Person> {
+    pub(crate) fn person(&self, user: &str) -> Option<Person> {
         let assets = self.assets();
         let held = assets.get(kind("user")?, user).filter(|held| held.parsed.name == user)?;
         let doc = held.parsed.typed.downcast_ref::<UserDoc>().filter(|user| !user.locked)?;

@@ -7,7 +7,8 @@ use http::StatusCode;
 use crate::{
     headers::{self, Seen},
     payload::Unread,
-    request::{Decided, run_callback},
+    request::Decided,
+    steps::run_callback,
     upgrade::Asked,
     worker::Worker,
 };
@@ -22,6 +23,7 @@ pub(crate) async fn decide(
     body: &mut Unread<'_>,
 ) -> Result<Decided, Box<Rejection>> {
     let taken = callbacks.take_sealed(exchange)?;
+    Callbacks::refuse_circle(exchange)?;
     callbacks.admit(&exchange.client)?;
     if asked.is_some() {
         return Err(Rejection::new(&reason::CALLBACK_UPGRADE));

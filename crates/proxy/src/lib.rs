@@ -27,6 +27,7 @@ mod proxy_protocol;
 pub mod rehearse;
 mod request;
 mod server;
+mod steps;
 pub mod tls;
 mod trailers;
 mod upgrade;

@@ -1,5 +1,5 @@
 /** What the portal asks the server for: the look, the catalogue, and what somebody owns there. */
-import { keepPreviousData, queryOptions } from '@tanstack/react-query';
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
 import { client, open, wanted } from '../../api/client';
 import type { components } from '../../api/schema';
 
@@ -20,6 +20,7 @@ export type Profile = Schemas['ProfileView'];
 export type Tried = Omit<Schemas['TryAnswer'], 'headers'> & { headers: [string, string][] };
 export type Report = Schemas['AnalyticsReport'];
 export type Bucket = Schemas['AnalyticsItem'];
+export type Consent = Schemas['ConsentView'];
 export type SignedUp = Schemas['SignedUp'];
 
 const named = (name: string) => ({ params: { path: { name } } });
@@ -204,6 +205,18 @@ export const profileQuery = queryOptions({
 
 export function saveProfile(body: Schemas['NewProfile']): Promise<Profile> {
   return wanted(client.PUT('/portal/profile', { body }));
+}
+
+export const consentsQuery = infiniteQueryOptions({
+  queryKey: ['portal', 'consents'],
+  queryFn: ({ pageParam }: { pageParam: string | undefined }): Promise<Schemas['ConsentPage']> =>
+    wanted(client.GET('/portal/consents', { params: { query: { after: pageParam } } })),
+  initialPageParam: undefined as string | undefined,
+  getNextPageParam: (page) => page.next ?? undefined,
+});
+
+export function takeBack(id: string): Promise<unknown> {
+  return wanted(client.DELETE('/portal/consents/{client}', { params: { path: { client: id } } }));
 }
 
 export function signUp(body: Schemas['NewSignUp']): Promise<SignedUp> {

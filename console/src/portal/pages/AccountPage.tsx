@@ -11,6 +11,7 @@ import { usePortalTexts } from '../i18n';
 import { Head, Page } from '../parts/Page';
 import { SignedIn } from '../parts/SignedIn';
 import { useVisit } from '../visitor';
+import { Consents } from './Consents';
 
 export function AccountPage() {
   return <SignedIn>{(user) => <Account user={user} />}</SignedIn>;
@@ -46,6 +47,7 @@ function Account({ user }: { user: string }) {
           </Title>
           <PasswordForm user={user} own done={() => toast(t('password.saved'))} />
         </Paper>
+        <Consents />
       </SimpleGrid>
     </Page>
   );

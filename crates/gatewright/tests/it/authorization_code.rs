@@ -943,3 +943,31 @@ async fn tokens_of_a_client_with_a_key_are_good_for_whoever_has_the_key() {
     let required = form("/token", "grant_type=client_credentials").basic("bound", SECRET);
     assert_eq!(expect(&gateway.issuer(required).await, 400)["error"], "invalid_dpop_proof");
 }
+
+#[tokio::test]
+async fn users_see_what_they_have_allowed_and_take_it_back() {
+    let gateway = started().await;
+    let browser = Browser::new(&gateway);
+    let code = browser.code(&shop("&scope=openid+read"), "ada").await;
+    let issued = expect(&redeem(&gateway, &code).await, 200);
+    let unused = answer(&browser.open(&shop("&scope=read")).await, "code").expect("nobody is asked again");
+    Browser::new(&gateway).code(&shop("&scope=write"), "bob").await;
+    let ada = gateway.admin("ada", PASSWORD);
+    let allowed = expect(&ada.get("/portal/consents").await, 200);
+    let first = &allowed["items"][0];
+    assert_eq!(allowed["items"].as_array().map(Vec::len), Some(1), "{allowed}");
+    assert_eq!((&first["client"], &first["name"]), (&json!("shop"), &json!("The \"Shop\" & more")));
+    assert_eq!(
+        first["scopes"],
+        json!([{ "name": "openid" }, { "name": "read", "meaning": "read your <orders>" }])
+    );
+    assert_eq!(expect(&ada.get("/portal/consents?after=shop").await, 200)["items"], json!([]));
+    assert_eq!(ada.delete("/portal/consents/nothing").await.status(), 404);
+    assert_eq!(ada.delete("/portal/consents/shop").await.status(), 204);
+    assert_eq!(calls(&gateway, text(&issued, "access_token")).await.reason(), "token_inactive");
+    assert_eq!(expect(&redeem(&gateway, &unused).await, 400)["error"], "invalid_grant");
+    assert_eq!(browser.open(&shop("&scope=read")).await.status(), 200, "the user is asked again");
+    let bob = gateway.admin("bob", PASSWORD);
+    assert_eq!(expect(&bob.get("/portal/consents").await, 200)["items"][0]["client"], "shop");
+    assert_eq!(expect(&ada.get("/portal/consents").await, 200)["items"], json!([]));
+}

@@ -462,3 +462,28 @@ async fn what_is_wrong_with_the_server_or_a_client_is_told_with_its_path() {
     let problem = Gateway::start(nobody).await.err().expect("there is no server").to_string();
     assert!(problem.contains("authorizationServers[0].internal"), "{problem}");
 }
+
+#[tokio::test]
+async fn a_secret_is_made_for_a_client_told_once_and_the_one_before_goes_on_for_a_while() {
+    let (gateway, _upstream, _) = started().await;
+    let admin = gateway.administrator();
+    let late = json!({ "name": "late", "oauthClients": [
+        { "id": "late", "secrets": [{ "hash": hash(SECRET) }] }, { "id": "app", "authentication": "none", "grantTypes": ["deviceCode"] },
+    ]});
+    expect(&admin.post("/applications", &late).await, 201);
+    let make = async |client: &str, wanted: Value| {
+        admin.post(&format!("/applications/late/oauthClients/{client}/secrets"), &wanted).await
+    };
+    let made = expect(&make("late", json!({ "overlap": "1h" })).await, 201);
+    let secret = text(&made, "clientSecret").to_owned();
+    let ask = async |secret: &str| gateway.issuer(form("/token", OWN).basic("late", secret)).await.status();
+    assert_eq!((ask(&secret).await, ask(SECRET).await), (200, 200));
+    gateway.advance(MINUTE * 60);
+    assert_eq!((ask(&secret).await, ask(SECRET).await), (200, 401));
+    let shown = expect(&admin.get("/applications/late").await, 200).to_string();
+    let audit = expect(&admin.get("/audit").await, 200).to_string();
+    assert!(!shown.contains(&secret) && !audit.contains(&secret));
+    assert_eq!(code(&make("app", json!({})).await, 409), "no_secret_wanted");
+    assert_eq!(code(&make("nobody", json!({})).await, 404), "not_found");
+    assert_eq!(code(&make("late", json!({ "overlap": "soon" })).await, 400), "bad_request");
+}

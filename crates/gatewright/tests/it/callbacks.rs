@@ -108,9 +108,11 @@ async fn what_the_upstream_calls_goes_on_to_the_client_and_nothing_else_does() {
 
     eventually("both events", async || gw.events("").await.len() == 2).await;
     let events = gw.events("").await;
-    let marks: Vec<&Value> = events.iter().map(|event| &event["callbackRequest"]).collect();
-    assert_eq!(marks, [&json!(true), &json!(false)]);
-    let (callback, usual) = (&events[0], &events[1]);
+    let marked = |mark: bool| {
+        let found = events.iter().find(|event| event["callbackRequest"] == mark);
+        found.unwrap_or_else(|| panic!("no event with {mark} in {events:?}"))
+    };
+    let (callback, usual) = (marked(true), marked(false));
     assert_eq!(callback["operationName"], usual["operationName"]);
     assert_eq!(callback["requestPath"], "/callbacks/-/done");
     let told = serde_json::to_string(&events).expect("JSON");
@@ -230,6 +232,17 @@ async fn a_callback_url_leads_to_no_private_address_and_not_back_to_the_gateway(
     let answer = gw.send(calling(&path)).await;
     assert_eq!((answer.status(), answer.reason().as_str()), (508, "callback_circle"));
     assert_eq!(upstream.count(), count);
+    // So does one that leads from callback to callback.
+    let inner = sealed(&gw, &upstream, "https://a.example/").await;
+    let outer = sealed(&gw, &upstream, &format!("http://{}{inner}", gw.address())).await;
+    assert_eq!(gw.send(calling(&outer)).await.reason(), "callback_circle");
+    let circles = async || {
+        let events = gw.events("").await;
+        events.iter().filter(|event| event["reasonCode"] == "callback_circle").count()
+    };
+    eventually("the events of both", async || circles().await == 2).await;
+    let told = serde_json::to_string(&gw.events("").await).expect("JSON");
+    assert!(!told.contains(&inner["/callbacks/".len()..]), "{told}");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Bodies against the definition: what passes goes on as it came, what does not is refused before the upstream.
 
-use testkit::{Api, Config, Gateway, Request, Response, Upstream, api, json, post};
+use testkit::{Api, Config, Gateway, Request, Response, Upstream, Value, api, json, post};
 
 const UPLOADS: &str = "
 openapi: 3.0.3
@@ -134,7 +134,7 @@ async fn an_xml_schema_imports_another_namespace_from_the_files_that_the_policy_
             .file("order.xsd", order.clone())
             .file("money.xsd", money.clone())
     };
-    // Files of tests are beside the configuration, and `common/` is not there: names are paths, as they are written.
+    // Nothing but what is named is read, wherever it is.
     let told = Gateway::start(with(json!([]))).await.err().expect("it is not named").to_string();
     assert!(told.contains("`import` of `common/money.xsd`, which the policy does not name"), "{told}");
     let beside = order.replace("common/", "");

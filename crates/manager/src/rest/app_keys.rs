@@ -97,8 +97,12 @@ fn id_of(key: &ApiKeyDoc) -> Option<String> {
 }
 
 fn expires_at(key: &ApiKeyDoc) -> Option<u64> {
-    let parsed =
-        time::OffsetDateTime::parse(key.expires.as_deref()?, &time::format_description::well_known::Rfc3339);
+    micros_at(key.expires.as_deref()?)
+}
+
+/// An RFC 3339 time, in microseconds since 1970.
+pub(super) fn micros_at(text: &str) -> Option<u64> {
+    let parsed = time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339);
     u64::try_from(parsed.ok()?.unix_timestamp_nanos() / 1_000).ok()
 }
 
@@ -128,12 +132,15 @@ pub(super) async fn views(manager: &Manager, doc: &ApplicationDoc) -> Result<Vec
     Ok(doc.api_keys.iter().map(view).collect())
 }
 
+pub(super) fn micros_of(lasts: model::Duration) -> u64 {
+    u64::try_from(lasts.get().as_micros()).unwrap_or(u64::MAX)
+}
+
 /// Makes a key; the document has it already. What it replaces ends after a while.
 fn make(doc: &mut ApplicationDoc, wanted: &NewKey, now: u64) -> Result<(String, KeyView), Problem> {
-    let micros = |lasts: model::Duration| u64::try_from(lasts.get().as_micros()).unwrap_or(u64::MAX);
     if let Some(replaced) = &wanted.replaces {
         let overlap = wanted.overlap.unwrap_or(model::Duration::from_secs(86_400));
-        let ends = now.saturating_add(micros(overlap));
+        let ends = now.saturating_add(micros_of(overlap));
         let key = doc.api_keys.iter_mut().find(|key| id_of(key).as_ref() == Some(replaced));
         let key = key.ok_or_else(|| no_such_key(replaced))?;
         if expires_at(key).is_none_or(|expires| expires > ends) {
@@ -147,14 +154,14 @@ fn make(doc: &mut ApplicationDoc, wanted: &NewKey, now: u64) -> Result<(String, 
         );
         return Err(Problem::new(StatusCode::CONFLICT, "too_many_keys", detail));
     }
-    let text = random_key().ok_or(ChangeError::Busy)?;
+    let text = random_text("gwk_").ok_or(ChangeError::Busy)?;
     let key = ApiKeyDoc {
         hash: Some(format!("sha256:{:x}", Sha256::digest(&text))),
         value: None,
         ip_addresses: Vec::new(),
         referrers: Vec::new(),
         created: Some(time(now)),
-        expires: wanted.expires_in.map(|lasts| time(now.saturating_add(micros(lasts)))),
+        expires: wanted.expires_in.map(|lasts| time(now.saturating_add(micros_of(lasts)))),
     };
     let view = KeyView {
         id: id_of(&key),
@@ -168,12 +175,12 @@ fn make(doc: &mut ApplicationDoc, wanted: &NewKey, now: u64) -> Result<(String, 
 }
 
 /// Prefix, random digits, and a checksum that tells a mistyped key from a wrong one; as `gatewright key` makes them.
-fn random_key() -> Option<String> {
+pub(super) fn random_text(prefix: &str) -> Option<String> {
     let mut bytes = [0_u8; 24];
     getrandom::fill(&mut bytes).ok()?;
     let body: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let check = format!("{:x}", Sha256::digest(&body));
-    Some(format!("gwk_{body}{}", &check[..8]))
+    Some(format!("{prefix}{body}{}", &check[..8]))
 }
 
 fn no_such_key(id: &str) -> Problem {
@@ -223,7 +230,8 @@ pub(super) fn wanted(body: &[u8]) -> Result<NewKey, Problem> {
         .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "bad_request", format!("the body: {error}")))
 }
 
-fn found<'a>(
+/// An application that somebody may see.
+pub(super) fn found<'a>(
     assets: &'a Assets,
     who: &Who,
     name: &str,

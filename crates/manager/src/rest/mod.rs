@@ -8,6 +8,7 @@ mod archive;
 mod assets;
 mod audit;
 mod bulk;
+mod client_secrets;
 mod definition;
 mod docs;
 mod everywhere;
@@ -68,6 +69,7 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     nodes::ROUTES,
     keys::ROUTES,
     app_keys::ROUTES,
+    client_secrets::ROUTES,
     analytics::ROUTES,
     oauth::ROUTES,
     definition::ROUTES,

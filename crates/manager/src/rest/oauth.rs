@@ -53,7 +53,7 @@ pub(super) const ROUTES: &[Route] = &[
 /// Longest page.
 const LONGEST: u32 = 1_000;
 
-fn server(manager: &Manager) -> Result<&Arc<AuthorizationServer>, Problem> {
+pub(super) fn server(manager: &Manager) -> Result<&Arc<AuthorizationServer>, Problem> {
     let missing = || {
         let detail = "There is no internal authorization server; see settings.authorizationServer.";
         Problem::new(StatusCode::CONFLICT, "no_authorization_server", detail)

@@ -56,8 +56,8 @@ pub struct IdentifyAndAuthorize {
     /// Leave credentials in the request, so that the upstream sees them.
     #[serde(default)]
     keep_credentials: bool,
-    /// Headers that tell the upstream who calls. They are taken out of every request, so that no client can make them
-    /// up. A `*` at the end stands for any rest.
+    /// Headers that tell the upstream who calls. They are taken out of every request, also as trailers, so that no client
+    /// can make them up. A `*` at the end stands for any rest.
     #[serde(default = "default_identity_headers")]
     identity_headers: Vec<String>,
     /// How applications are recognised, in the order that the rules are tried. At least one.

@@ -4,6 +4,7 @@
 mod application;
 mod approval;
 mod catalog;
+mod consent;
 mod feedback;
 mod key;
 mod look;
@@ -28,6 +29,7 @@ pub(super) const ROUTES: &[&[Route]] = &[
     feedback::ROUTES,
     sign_up::ROUTES,
     profile::ROUTES,
+    consent::ROUTES,
     application::ROUTES,
     key::ROUTES,
     subscription::ROUTES,

@@ -76,14 +76,19 @@ impl OauthStore {
         })
     }
 
-    /// Forgets what a user allows a client; `false` where there is nothing.
-    pub async fn delete_consent(&self, user: &str, client: &str) -> Result<bool, StoreError> {
-        let deleted = self.delete_consent_now(user, client).await;
+    /// Forgets what a user, by id and name, allows a client, and codes that stand for it; `false` where there is nothing.
+    pub async fn delete_consent(&self, user: &str, name: &str, client: &str) -> Result<bool, StoreError> {
+        let deleted = self.delete_consent_now(user, name, client).await;
         deleted.map_err(|cause| self.database.failed("delete a consent in", cause))
     }
 
-    async fn delete_consent_now(&self, user: &str, client: &str) -> Result<bool, sqlx::Error> {
+    async fn delete_consent_now(&self, user: &str, name: &str, client: &str) -> Result<bool, sqlx::Error> {
         in_transaction!(&self.database, |transaction| {
+            query("DELETE FROM oauth_pending WHERE username = $1 AND client = $2")
+                .bind(name)
+                .bind(client)
+                .execute(&mut *transaction)
+                .await?;
             let deleted = query("DELETE FROM oauth_consent WHERE user_id = $1 AND client = $2")
                 .bind(user)
                 .bind(client)
