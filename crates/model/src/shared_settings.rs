@@ -89,6 +89,9 @@ pub fn why_not_shared(section: &str) -> Option<&'static str> {
         "dns" | "accessLog" | "privateAddresses" => {
             "it is up to the machine that a node runs on: set it in `settings` of the node's file, which is read again when it changes"
         }
+        "callbacks" => {
+            "its keys are secrets of the nodes: set it in `settings` of each node's file, which is read again when it changes"
+        }
         _ => return None,
     })
 }

@@ -73,6 +73,7 @@ async fn what_cannot_change_while_a_node_runs_is_refused_with_the_reason() {
         (json!({ "manager": { "enableTeamWork": true } }), "manager", "when a node starts"),
         (json!({ "privateAddresses": { "allow": ["0.0.0.0/0"] } }), "privateAddresses", "up to the machine"),
         (json!({ "accessLog": { "path": "/etc/passwd" } }), "accessLog", "up to the machine"),
+        (json!({ "callbacks": { "httpsOnly": false } }), "callbacks", "secrets of the nodes"),
         (json!({ "limit": {} }), "limit", "did you mean"),
         (json!({ "limits": { "bodySize": "much" } }), "limits.bodySize", ""),
         (json!({ "limits": { "bodySizes": "1MiB" } }), "limits.bodySizes", "did you mean"),
