@@ -44,8 +44,8 @@ export class Gateway {
     this.#folder = folder;
   }
 
-  /** With more settings, as lines of YAML. */
-  static async start(settings = ''): Promise<Gateway> {
+  /** With more settings, as lines of YAML, and more of the manager. */
+  static async start(settings = '', manager: object = {}): Promise<Gateway> {
     const service = createServer((request, response) => {
       if (request.url === '/birds.yaml') {
         response.end(BIRDS);
@@ -56,7 +56,7 @@ export class Gateway {
     });
     await new Promise<void>((listening) => service.listen(0, '127.0.0.1', listening));
     const folder = mkdtempSync(join(tmpdir(), 'gatewright-console-'));
-    writeFileSync(join(folder, 'gatewright.yaml'), configuration(folder, settings));
+    writeFileSync(join(folder, 'gatewright.yaml'), configuration(folder, settings, manager));
     const child = spawn(program(), ['run', '-c', join(folder, 'gatewright.yaml')], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -102,10 +102,17 @@ function addressOf(server: Server): string {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-function configuration(folder: string, settings: string): string {
+function configuration(folder: string, settings: string, more: object): string {
+  const manager = {
+    enabled: true,
+    address: '127.0.0.1:0',
+    accountLock: { attempts: 5, within: '15m' },
+    references: ['url:http://127.0.0.1:*'],
+    ...more,
+  };
   return `
 settings:
-  manager: { enabled: true, address: "127.0.0.1:0", accountLock: { attempts: 5, within: 15m }, references: ["url:http://127.0.0.1:*"] }
+  manager: ${JSON.stringify(manager)}
   operations: { address: "127.0.0.1:0" }
   dataDirectory: ${JSON.stringify(join(folder, 'data'))}
 ${settings}

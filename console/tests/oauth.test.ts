@@ -223,10 +223,11 @@ test('another library gets tokens in the same ways', async () => {
 
 test('a user finds in the portal what was allowed, and takes it back', async () => {
   const { page } = at;
-  await page.goto(`${gateway.admin}/portal/account`);
+  await page.goto(`${gateway.admin}/portal/login`);
   await page.getByLabel('User', { exact: true }).fill('ann');
   await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
   await page.getByRole('main').getByRole('button', { name: 'Log in' }).click();
+  await page.getByRole('link', { name: 'My applications' }).first().waitFor();
   await page.goto(`${gateway.admin}/portal/account`);
   const rows = page.getByRole('listitem').filter({ hasText: 'Web shop' });
   await rows.first().waitFor();
