@@ -245,9 +245,11 @@ export const de: Record<TextKey, string> = {
   'login.or': 'oder',
   'login.password': 'Passwort',
   'login.provider': 'Anmelden mit {label}',
-  'login.provider.again': 'Die Anmeldung hat zu lange gedauert oder wurde anderswo begonnen. Versuchen Sie es noch einmal.',
+  'login.provider.again':
+    'Die Anmeldung hat zu lange gedauert oder wurde anderswo begonnen. Versuchen Sie es noch einmal.',
   'login.provider.away': 'Der Anmeldedienst antwortet nicht. Versuchen Sie es später noch einmal.',
-  'login.provider.failed': 'Die Anmeldung ist nicht gelungen. Wer das Gateway betreibt, findet den Grund in dessen Protokoll.',
+  'login.provider.failed':
+    'Die Anmeldung ist nicht gelungen. Wer das Gateway betreibt, findet den Grund in dessen Protokoll.',
   'login.provider.notAllowed': 'Sie sind dort angemeldet, hier aber nicht zugelassen.',
   'login.submit': 'Anmelden',
   'login.title': 'Anmelden',
