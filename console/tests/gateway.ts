@@ -25,6 +25,8 @@ export class Gateway {
   readonly listener: string;
   readonly upstream: string;
   readonly password: string;
+  /** What the program has written since it is up. */
+  log = '';
   readonly #child: ChildProcess;
   readonly #service: Server;
   readonly #folder: string;
@@ -44,8 +46,8 @@ export class Gateway {
     this.#folder = folder;
   }
 
-  /** With more settings, as lines of YAML, and more of the manager. */
-  static async start(settings = '', manager: object = {}): Promise<Gateway> {
+  /** With more settings, as lines of YAML, more of the manager, and variables of the environment. */
+  static async start(settings = '', manager: object = {}, environment: object = {}): Promise<Gateway> {
     const service = createServer((request, response) => {
       if (request.url === '/birds.yaml') {
         response.end(BIRDS);
@@ -59,8 +61,12 @@ export class Gateway {
     writeFileSync(join(folder, 'gatewright.yaml'), configuration(folder, settings, manager));
     const child = spawn(program(), ['run', '-c', join(folder, 'gatewright.yaml')], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...environment },
     });
-    return new Gateway(await said(child), child, service, folder);
+    const gateway = new Gateway(await said(child), child, service, folder);
+    child.stdout.on('data', (chunk: Buffer) => (gateway.log += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (gateway.log += chunk.toString()));
+    return gateway;
   }
 
   async stop(): Promise<void> {

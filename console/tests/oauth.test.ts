@@ -37,6 +37,8 @@ beforeAll(async () => {
   [gateway, browser] = await Promise.all([
     Gateway.start(
       `  authorizationServer: { issuer: ${issuer}, address: "127.0.0.1:${port}", signingAlgorithm: ES256 }`,
+      {},
+      { GATEWRIGHT_LOG: 'trace' },
     ),
     launch(),
   ]);
@@ -134,6 +136,12 @@ test('a user logs in, allows it, and the client knows who it is until it gives t
   await expect(oidc.refreshTokenGrant(config, tokens.refresh_token ?? '')).rejects.toThrow();
   const own = await oidc.clientCredentialsGrant(config, { scope: 'orders.read' });
   expect(own.scope).toBe('orders.read');
+  // Whatever is logged, nobody gets in with it.
+  const secrets = [PASSWORD, PASSWORD.replaceAll(' ', '+'), SECRET, verifier, nonce];
+  const given = [tokens.access_token, tokens.refresh_token, tokens.id_token, own.access_token];
+  const code = returned.searchParams.get('code');
+  expect(gateway.log).toContain('a refresh token was shown again');
+  for (const secret of [...secrets, ...given, code]) expect(gateway.log).not.toContain(secret);
 });
 
 test('a public client pushes its request and binds its tokens to a key', async () => {

@@ -6,7 +6,7 @@ use crate::error::OauthError;
 const MOST: usize = 50;
 
 /// The parameters of a form or a query.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Form(Vec<(String, String)>);
 
 impl Form {

@@ -13,7 +13,9 @@ use axum::{
 use super::{
     AUTHORIZE, CONSENT, LOGIN, Server,
     consenting::Consenting,
-    form, redirect, see,
+    form,
+    par::Pushed,
+    redirect, see,
     sign_in::{SignIn, told},
 };
 use crate::{
@@ -32,10 +34,8 @@ struct Step<'a> {
     headers: &'a HeaderMap,
     /// What the address says.
     query: Form,
-    /// What is asked for: the same, or what the client has pushed.
-    form: Form,
-    /// When the client pushed it, in seconds since 1970.
-    pushed_at: Option<u64>,
+    /// What the client has pushed, which counts instead.
+    pushed: Option<Pushed>,
     texts: &'static Texts,
 }
 
@@ -95,24 +95,20 @@ impl<'a> Step<'a> {
         let wrong = |error: OauthError| Box::new(told(Texts::of(None, headers), &error.description));
         let query = Form::parse(query.unwrap_or_default().as_bytes()).map_err(wrong)?;
         let pushed = server.pushed(&query).await.map_err(wrong)?;
-        let (form, pushed_at) = match pushed {
-            Some((form, at)) => (form, Some(at)),
-            None => (query.clone(), None),
-        };
-        let texts = Texts::of(form.get("ui_locales"), headers);
-        Ok(Self { server, headers, query, form, pushed_at, texts })
+        let asked = pushed.as_ref().map_or(&query, |pushed| &pushed.form);
+        let texts = Texts::of(asked.get("ui_locales"), headers);
+        Ok(Self { server, headers, query, pushed, texts })
     }
 
     fn asked(&self) -> Result<Asked, Ended> {
-        let asked = Asked::of(self.server, &self.form);
-        let asked = asked.and_then(|asked| {
-            match self.pushed_at.is_none() && asked.client.doc.require_pushed_requests {
+        let asked = Asked::of(self.server, self.pushed.as_ref().map_or(&self.query, |pushed| &pushed.form));
+        let asked =
+            asked.and_then(|asked| match self.pushed.is_none() && asked.client.doc.require_pushed_requests {
                 true => Err(asked
                     .target
                     .no_code(OauthError::invalid_request("the client pushes its requests (RFC 9126)"))),
                 false => Ok(asked),
-            }
-        });
+            });
         asked.map_err(|no| {
             Box::new(match no {
                 NoCode::Told(text) => told(self.texts, &text),
@@ -151,7 +147,7 @@ impl<'a> Step<'a> {
         let is_other = hinted
             .is_some_and(|hint| self.server.hinted(hint).is_none_or(|(user, _)| user != login.person.id));
         // What was pushed stays as it is: it is done when the user has logged in since.
-        let is_done = self.pushed_at.is_some_and(|at| login.at >= at);
+        let is_done = self.pushed.as_ref().is_some_and(|pushed| login.at >= pushed.at);
         let is_enough = !is_other && (is_done || !asked.prompt.login && !is_old);
         Ok(Some(login).filter(|_| is_enough))
     }
@@ -179,6 +175,11 @@ impl<'a> Step<'a> {
     }
 
     async fn go_back(&self, asked: &Asked, login: &Login) -> Result<Response, Ended> {
+        if let Some(pushed) = &self.pushed
+            && !self.kept(self.server.use_pushed(pushed).await, asked)?
+        {
+            return Ok(told(self.texts, self.texts.begin_again));
+        }
         let code = self.kept(self.server.code(asked, login).await, asked)?;
         Ok(redirect(&asked.target.with(&[("code", &code)])))
     }
@@ -221,7 +222,7 @@ impl<'a> Step<'a> {
 
     async fn consent(&self, body: &[u8]) -> Result<Response, Ended> {
         let asked = self.asked()?;
-        let Some(login) = self.kept(self.server.login(self.headers).await, &asked)? else {
+        let Some(login) = self.login(&asked).await? else {
             return Ok(see(self.server, &format!("{AUTHORIZE}?{}", self.query())));
         };
         let form = form(self.headers, body).unwrap_or_default();

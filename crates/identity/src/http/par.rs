@@ -13,7 +13,7 @@ use store::assets::Passing;
 
 use super::{PAR, Server, authenticate, form, proof, respond};
 use crate::{
-    AuthorizationServer,
+    AuthorizationServer, ServerError,
     authorization::{Asked, NoCode},
     error::{OauthError, not_stored},
     form::Form,
@@ -25,6 +25,14 @@ const KIND: &str = "request";
 const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
 /// How long users have to log in, in seconds.
 const LASTS: u64 = 600;
+
+/// A request that a client has pushed.
+pub struct Pushed {
+    pub form: Form,
+    /// When it came, in seconds since 1970.
+    pub at: u64,
+    hash: String,
+}
 
 pub async fn push(State(server): Server, headers: HeaderMap, body: Bytes) -> Response {
     respond(answer(&server, &headers, &body).await)
@@ -70,8 +78,8 @@ async fn answer(
 }
 
 impl AuthorizationServer {
-    /// What a client has pushed: the request, and when it came, in seconds since 1970. `None` when the request names none.
-    pub(super) async fn pushed(&self, form: &Form) -> Result<Option<(Form, u64)>, OauthError> {
+    /// What a client has pushed. `None` when the request names none.
+    pub(super) async fn pushed(&self, form: &Form) -> Result<Option<Pushed>, OauthError> {
         let Some(name) = form.get("request_uri").and_then(|uri| uri.strip_prefix(PREFIX)) else {
             return Ok(None);
         };
@@ -82,11 +90,16 @@ impl AuthorizationServer {
         };
         let found =
             self.store.passing(KIND, &secret::hash(name), self.house.now()).await?.ok_or_else(over)?;
-        if found.client.as_deref() != form.get("client_id") {
+        if found.client.as_deref() != form.get("client_id") || found.used_at.is_some() {
             return Err(over());
         }
         let said: serde_json::Value = serde_json::from_str(&found.document).unwrap_or_default();
         let pushed = Form::parse(said["query"].as_str().unwrap_or_default().as_bytes())?;
-        Ok(Some((pushed, said["at"].as_u64().unwrap_or_default())))
+        Ok(Some(Pushed { form: pushed, at: said["at"].as_u64().unwrap_or_default(), hash: found.hash }))
+    }
+
+    /// A code was given for it: it is good for no other. `false` where it was before.
+    pub(super) async fn use_pushed(&self, pushed: &Pushed) -> Result<bool, ServerError> {
+        Ok(self.store.use_passing(KIND, &pushed.hash, self.house.now()).await?)
     }
 }

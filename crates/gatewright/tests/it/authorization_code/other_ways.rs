@@ -36,6 +36,7 @@ async fn what_a_client_has_pushed_nobody_changes_on_the_way() {
         .await;
     let issued = expect(&redeem(&gateway, &code).await, 200);
     assert_eq!(issued["scope"], "read");
+    assert_eq!(browser.open(&query).await.status(), 400, "it is good for one code");
     gateway.advance(SECOND);
     let later = expect(&push("shop", &shop("&scope=read&prompt=login")).await, 201);
     let later = browser.open(&format!("client_id=shop&request_uri={}", text(&later, "request_uri"))).await;
