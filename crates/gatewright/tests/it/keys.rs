@@ -316,7 +316,9 @@ async fn certificates_that_expire_soon_are_told_of_once_at_30_days_at_7_and_at_1
     let soon = authority.issue_until(&["a.example"], 2026, 2, 15);
     let long = authority.issue(&["b.example"]);
     let upstream = Upstream::text("ok").start().await;
+    // Events of the first step are looked at when weeks have passed.
     let config = Config::from(api("/a", &upstream))
+        .setting("events.retention", "365d")
         .file("soon.pem", format!("{}{}", soon.certificate, soon.key))
         .file("long.pem", format!("{}{}", long.certificate, long.key))
         .append("keystores", json!({ "name": "soon", "file": "soon.pem" }))
