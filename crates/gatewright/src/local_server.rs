@@ -5,14 +5,14 @@ use std::{net::SocketAddr, sync::Arc};
 
 use engine::{
     Clock,
-    authorization_server::{LocalServer, LocalTokens, Standing, TokenHash},
+    authorization_server::{Awaited, LocalServer, LocalTokens, Standing, TokenHash},
     state::StateRegistry,
 };
 use identity::{AuthorizationServer, ServerError};
 use jose::KeySet;
 use manager::Manager;
 use model::{ConfigDoc, Settings};
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::StartError;
 
@@ -100,13 +100,10 @@ impl LocalTokens for Tokens {
         self.0.index.revocations()
     }
 
-    fn catch_up(&self) -> Option<watch::Receiver<u64>> {
-        if !self.0.index.is_shared() {
-            return None;
-        }
-        // First subscribe, then ask: no end is missed.
-        let passes = self.0.index.passes();
-        self.0.look();
-        Some(passes)
+    fn catch_up(&self) -> Option<Awaited> {
+        self.0.index.is_shared().then(|| {
+            let (passes, number) = self.0.look();
+            Awaited::new(passes, number)
+        })
     }
 }

@@ -5,7 +5,10 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        atomic::{
+            AtomicBool, AtomicU64,
+            Ordering::{AcqRel, Acquire, Relaxed},
+        },
     },
 };
 
@@ -64,6 +67,8 @@ pub struct Index {
     /// There are other nodes.
     is_shared: bool,
     follower: Mutex<Follower>,
+    /// Passes that were begun, and the last one that has ended.
+    begun: AtomicU64,
     passes: watch::Sender<u64>,
 }
 
@@ -91,6 +96,7 @@ impl Index {
             revocations: AtomicU64::new(0),
             is_shared,
             follower: Mutex::default(),
+            begun: AtomicU64::new(0),
             passes: watch::Sender::new(0),
         }
     }
@@ -122,14 +128,16 @@ impl Index {
         self.is_shared
     }
 
-    /// Counts how often it was caught up with the others.
-    pub fn passes(&self) -> watch::Receiver<u64> {
-        self.passes.subscribe()
+    /// The passes that have ended, by their numbers, and the number of the next one. One that is under way may have
+    /// read too early.
+    pub(crate) fn next_pass(&self) -> (watch::Receiver<u64>, u64) {
+        (self.passes.subscribe(), self.begun.load(Acquire) + 1)
     }
 
     /// Takes over what became of tokens.
     pub(crate) async fn catch_up(&self, store: &OauthStore, now: u64) -> Result<(), StoreError> {
         let mut follower = self.follower.lock().await;
+        let pass = self.begun.fetch_add(1, AcqRel) + 1;
         let epoch = store.epoch();
         if follower.epoch != Some(epoch) {
             // Everything was replaced: nothing that is known counts.
@@ -149,8 +157,7 @@ impl Index {
                 break;
             }
         }
-        drop(follower);
-        self.passes.send_modify(|passes| *passes += 1);
+        self.passes.send_replace(pass);
         Ok(())
     }
 

@@ -33,7 +33,10 @@ use store::{
     StoreError,
     assets::{OauthStore, TokenOwner},
 };
-use tokio::{sync::Notify, task::JoinHandle};
+use tokio::{
+    sync::{Notify, watch},
+    task::JoinHandle,
+};
 
 pub use allowed::{Allowed, Scope};
 pub use http::router;
@@ -179,9 +182,12 @@ impl AuthorizationServer {
         &self.settings
     }
 
-    /// Has the index look for what other nodes have done.
-    pub fn look(&self) {
+    /// Has the index look for what other nodes have done; the numbers of the passes that have ended, and that of the
+    /// one that has read everything.
+    pub fn look(&self) -> (watch::Receiver<u64>, u64) {
+        let next = self.index.next_pass();
         self.look.notify_one();
+        next
     }
 
     /// Follows what becomes of tokens and keys, here and elsewhere, and deletes what has expired.

@@ -4,7 +4,10 @@
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        atomic::{
+            AtomicBool, AtomicU64,
+            Ordering::{Acquire, Relaxed, Release},
+        },
     },
     time::Duration,
 };
@@ -65,6 +68,36 @@ impl Fetcher {
     /// Waits until somebody needs keys.
     pub async fn asked(&self) {
         self.asked.notified().await;
+    }
+}
+
+/// What came of asking for keys.
+#[derive(Debug)]
+pub enum Asked {
+    /// They are others already than those that the caller knows.
+    Changed,
+    /// They are being fetched.
+    Fetching(Awaited),
+    /// It is too early for another try, or nobody fetches any.
+    No,
+}
+
+/// A pass over something that was asked for.
+#[derive(Debug)]
+pub struct Awaited {
+    passes: watch::Receiver<u64>,
+    number: u64,
+}
+
+impl Awaited {
+    /// `passes` counts those that have ended.
+    pub fn new(passes: watch::Receiver<u64>, number: u64) -> Self {
+        Self { passes, number }
+    }
+
+    /// Waits until it has ended.
+    pub async fn end(mut self) {
+        let _ = self.passes.wait_for(|ended| *ended >= self.number).await;
     }
 }
 
@@ -141,25 +174,33 @@ impl KeyState {
         matches!(self.source, KeySource::Jwks(_) | KeySource::Discovery(_))
     }
 
-    /// Asks for keys to be fetched; the answer is there when `changed` has ended, or `None` where it is too early for
-    /// another try, or nobody fetches any.
-    pub fn ask(&self, fetcher: &Fetcher, now: Timestamp) -> Option<watch::Receiver<u64>> {
-        let possible = self.is_remote() && fetcher.is_there.load(Relaxed);
-        if !possible || !(self.fetching.load(Relaxed) || self.may_try(now)) {
-            return None;
+    /// Asks for others than those of version `seen`.
+    pub fn ask(&self, fetcher: &Fetcher, now: Timestamp, seen: u64) -> Asked {
+        if !self.is_remote() || !fetcher.is_there.load(Relaxed) {
+            return Asked::No;
         }
-        // First subscribe, then ask: no end is missed.
-        let ended = self.ended.subscribe();
+        // Before anything is looked at: no end is missed.
+        let passes = self.ended.subscribe();
+        let next = *passes.borrow() + 1;
+        // A try is `fetching` before it is too early for another one, and what it has found is there before it ends:
+        // looked at in this order, none slips through between a check and this question.
+        let possible = self.may_try(now) || self.fetching.load(Acquire);
+        if self.version() != seen {
+            return Asked::Changed;
+        }
+        if !possible {
+            return Asked::No;
+        }
         self.asked.store(true, Relaxed);
         fetcher.asked.notify_one();
-        Some(ended)
+        Asked::Fetching(Awaited::new(passes, next))
     }
 
     fn may_try(&self, now: Timestamp) -> bool {
         if self.published.load().is_none() {
             return self.due.load(Relaxed) <= now.0;
         }
-        let asked_at = Timestamp(self.asked_at.load(Relaxed));
+        let asked_at = Timestamp(self.asked_at.load(Acquire));
         asked_at.0 == 0 || now.since(asked_at) >= REFRESH_AT_MOST_EVERY
     }
 
@@ -173,10 +214,10 @@ impl KeyState {
         if !due && !asked {
             return false;
         }
-        if asked {
-            self.asked_at.store(now.0.max(1), Relaxed);
-        }
         self.fetching.store(true, Relaxed);
+        if asked {
+            self.asked_at.store(now.0.max(1), Release);
+        }
         true
     }
 
@@ -225,13 +266,18 @@ impl KeyState {
     fn end(&self, due: Timestamp) {
         self.due.store(due.0, Relaxed);
         self.asked.store(false, Relaxed);
-        self.fetching.store(false, Relaxed);
+        self.fetching.store(false, Release);
         self.ended.send_modify(|count| *count += 1);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        pin::pin,
+        task::{Context, Waker},
+    };
+
     use super::*;
 
     fn at(seconds: u64) -> Timestamp {
@@ -245,22 +291,26 @@ mod tests {
     #[test]
     fn keys_are_fetched_when_they_are_due_and_asked_for_and_not_more_often() {
         let (keys, fetcher) = (remote(), Fetcher::default());
-        assert!(keys.ask(&fetcher, at(0)).is_none(), "nobody fetches");
+        let asked = |seconds, seen| keys.ask(&fetcher, at(seconds), seen);
+        assert!(matches!(asked(0, 0), Asked::No), "nobody fetches");
         fetcher.begin();
         assert!(keys.begin(at(0)), "at once");
         assert!(!keys.begin(at(0)), "one at a time");
-        assert!(keys.ask(&fetcher, at(0)).is_some(), "the one that is on its way is waited for");
+        assert!(matches!(asked(0, 0), Asked::Fetching(_)), "the one that is on its way is waited for");
         assert!(keys.succeeded(None, KeySet::default(), Box::from(*b"a"), at(0)));
         assert!(!keys.begin(at(1)));
-        let asked = keys.ask(&fetcher, at(1)).expect("the first one to ask");
+        assert!(matches!(asked(1, 0), Asked::Changed), "it has ended since keys were looked at");
+        let Asked::Fetching(awaited) = asked(1, 1) else { panic!("the first one to ask") };
         assert!(keys.begin(at(1)));
         assert!(!keys.succeeded(None, KeySet::default(), Box::from(*b"a"), at(1)), "nothing is new");
-        assert!(asked.has_changed().expect("the state is there"));
+        assert!(pin!(awaited.end()).poll(&mut Context::from_waker(Waker::noop())).is_ready());
         assert_eq!(keys.version(), 1);
-        assert!(keys.ask(&fetcher, at(10)).is_none(), "too early");
+        assert!(matches!(asked(10, 1), Asked::No), "too early");
+        assert!(matches!(asked(10, 0), Asked::Changed), "too early, but for those that came meanwhile");
         assert!(!keys.begin(at(10)));
-        assert!(keys.ask(&fetcher, at(11)).is_some());
+        assert!(matches!(asked(11, 1), Asked::Fetching(_)));
         assert!(keys.begin(at(11)));
+        assert!(matches!(asked(11, 1), Asked::Fetching(_)), "too early, but it is on its way");
         assert!(keys.succeeded(None, KeySet::default(), Box::from(*b"b"), at(11)));
         assert_eq!(keys.version(), 2);
         assert!(!keys.begin(at(3_610)));
@@ -275,7 +325,8 @@ mod tests {
         for wait in [1, 2, 4, 8, 16, 30, 30] {
             assert!(keys.begin(at(now)), "{now}");
             keys.failed("down".to_owned(), at(now));
-            assert!(keys.ask(&fetcher, at(now)).is_none(), "nobody waits for what is known to be down");
+            let asked = keys.ask(&fetcher, at(now), 0);
+            assert!(matches!(asked, Asked::No), "nobody waits for what is known to be down");
             assert!(!keys.begin(at(now + wait - 1)), "{now} + {wait}");
             now += wait;
         }

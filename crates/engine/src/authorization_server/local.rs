@@ -10,9 +10,8 @@ use std::{
 
 use serde_json::{Map, Value};
 use sha2::Digest;
-use tokio::sync::watch;
 
-use super::{KeySource, KeyState};
+use super::{Awaited, KeySource, KeyState};
 use crate::state::StateRegistry;
 
 /// SHA-256 of a token.
@@ -40,7 +39,7 @@ pub trait LocalTokens: Send + Sync {
     /// Changes whenever a token is revoked.
     fn revocations(&self) -> u64;
     /// Has it looked what other nodes have issued, and says when that is done; `None` where there are no others.
-    fn catch_up(&self) -> Option<watch::Receiver<u64>>;
+    fn catch_up(&self) -> Option<Awaited>;
 }
 
 /// The authorization server inside. There is one for all snapshots of a gateway.

@@ -15,7 +15,7 @@ use model::upstream::UpstreamTls;
 use serde_json::{Map, Value};
 
 pub use facts::{ClaimNames, TokenFacts, claim, claim_texts};
-pub use keys::{Fetcher, KeySource, KeyState, KeyStatus, Published, REFRESH_AT_MOST_EVERY};
+pub use keys::{Asked, Awaited, Fetcher, KeySource, KeyState, KeyStatus, Published, REFRESH_AT_MOST_EVERY};
 pub use local::{LocalServer, LocalTokens, Standing, StillLive, TokenHash, token_hash};
 
 /// What a token is used as.

@@ -20,8 +20,8 @@ pub(super) enum Local {
     },
     Refused {
         refusals: Refusals,
-        /// Servers whose keys may be others by now.
-        waiting: Vec<Arc<AuthorizationServer>>,
+        /// Servers whose keys may be others by now, with the version of those that were looked at.
+        waiting: Vec<(Arc<AuthorizationServer>, u64)>,
         /// Servers that can be asked.
         asking: Vec<Arc<AuthorizationServer>>,
     },
@@ -126,7 +126,7 @@ pub(super) fn local(
         }
         let Some(published) = published else {
             refusals.add(server, &reasons::UNAVAILABLE, "its keys could not be fetched yet");
-            waiting.push(Arc::clone(server));
+            waiting.push((Arc::clone(server), 0));
             continue;
         };
         match server.verify(&compact, &claims, used_as, &published, now) {
@@ -141,7 +141,7 @@ pub(super) fn local(
             }
             Err(Refusal { why, detail }) => {
                 if why == Why::UnknownKey {
-                    waiting.push(Arc::clone(server));
+                    waiting.push((Arc::clone(server), published.version));
                 }
                 refusals.add(server, reasons::of(why), &detail);
             }

@@ -16,7 +16,7 @@ pub(super) fn opaque(
     token: &str,
     now: Timestamp,
     refusals: &mut Refusals,
-    waiting: &mut Vec<Arc<AuthorizationServer>>,
+    waiting: &mut Vec<(Arc<AuthorizationServer>, u64)>,
 ) -> Option<Known> {
     for server in servers {
         let Some(local) = &server.local else { continue };
@@ -33,7 +33,7 @@ pub(super) fn opaque(
             }
             Standing::Unknown => {
                 refusals.add(server, &reasons::INACTIVE, "it is not known");
-                waiting.push(Arc::clone(server));
+                waiting.push((Arc::clone(server), 0));
                 continue;
             }
         };

@@ -16,7 +16,7 @@ use std::{rc::Rc, sync::Arc, time::Duration};
 
 use engine::{
     Clock, CompileCx, Exchange, Reason, Timestamp,
-    authorization_server::{AuthorizationServer, TokenUse},
+    authorization_server::{Asked, AuthorizationServer, TokenUse},
     calls::CallRecord,
     language::Authorization,
 };
@@ -174,19 +174,24 @@ impl ByToken {
         Late { finding, calls }
     }
 
-    /// Waits until keys were fetched for these servers; `false` when it is too early for that.
-    async fn wait_for_keys(&self, exchange: &Exchange, servers: &[Arc<AuthorizationServer>]) -> bool {
+    /// Waits until keys were fetched for these servers, those of this version being known; `false` when it is too early
+    /// for that.
+    async fn wait_for_keys(&self, exchange: &Exchange, servers: &[(Arc<AuthorizationServer>, u64)]) -> bool {
         let fetcher = &exchange.snapshot.authorization_servers.fetcher;
         let now = self.clock.now();
-        let of_others = |server: &Arc<AuthorizationServer>| match &server.local {
-            Some(local) => local.tokens()?.catch_up(),
-            None => server.keys.ask(fetcher, now),
+        let of_others = |(server, seen): &(Arc<AuthorizationServer>, u64)| match &server.local {
+            Some(local) => {
+                local.tokens().and_then(|tokens| tokens.catch_up()).map_or(Asked::No, Asked::Fetching)
+            }
+            None => server.keys.ask(fetcher, now, *seen),
         };
-        let asked: Vec<_> = servers.iter().filter_map(of_others).collect();
-        let any = !asked.is_empty();
+        let asked: Vec<_> = servers.iter().map(of_others).collect();
+        let any = asked.iter().any(|asked| !matches!(asked, Asked::No));
         let all = async {
-            for mut ended in asked {
-                let _ = ended.changed().await;
+            for asked in asked {
+                if let Asked::Fetching(awaited) = asked {
+                    awaited.end().await;
+                }
             }
         };
         let _ = timeout(PATIENCE, all).await;
