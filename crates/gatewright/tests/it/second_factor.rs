@@ -195,7 +195,7 @@ async fn programs_with_a_token_are_not_asked_and_http_basic_is() {
     // A token takes no factor away, and gives none.
     let off = json_request("POST", "/secondFactor", &Value::Null);
     let begun = admin.send_as_it_is(off.header("authorization", &bearer)).await;
-    assert_eq!(code(&begun, 403), "session_needed");
+    assert_eq!(code(&begun, 409), "session_needed");
 }
 
 #[tokio::test]

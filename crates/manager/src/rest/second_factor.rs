@@ -159,7 +159,7 @@ fn may_set_up(manager: &Manager, who: &Who) -> Result<(), Problem> {
     }
     if who.session.is_none() {
         let detail = "A second factor is set up in a session, which POST /api/v1/session begins.";
-        return Err(Problem::new(StatusCode::FORBIDDEN, "session_needed", detail));
+        return Err(Problem::new(StatusCode::CONFLICT, "session_needed", detail));
     }
     if who.must_change_password {
         let detail =
