@@ -20,6 +20,8 @@ mod settings;
 mod shape;
 mod signing_keys;
 mod sources;
+#[cfg(test)]
+mod taken_over;
 mod teams;
 #[cfg(test)]
 mod tests;

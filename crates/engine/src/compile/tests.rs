@@ -58,16 +58,26 @@ static KINDS: &[PolicyKind] = &[
     PolicyKind::of::<Who>(),
 ];
 
+pub(super) fn parse(yaml: &str) -> ConfigDoc {
+    let value = model::yaml::parse(yaml).unwrap_or_else(|e| panic!("{e}")).value;
+    model::check::parse(value).unwrap_or_else(|e| panic!("{e}"))
+}
+
 #[derive(Default)]
-struct Bench {
+pub(super) struct Bench {
     registry: StateRegistry,
     previous: Option<Snapshot>,
 }
 
 impl Bench {
     fn compile(&mut self, yaml: &str) -> Result<(&Snapshot, Vec<String>), Vec<String>> {
-        let value = model::yaml::parse(yaml).unwrap_or_else(|e| panic!("{e}")).value;
-        let config: ConfigDoc = model::check::parse(value).unwrap_or_else(|e| panic!("{e}"));
+        self.compile_config(parse(yaml))
+    }
+
+    pub(super) fn compile_config(
+        &mut self,
+        config: ConfigDoc,
+    ) -> Result<(&Snapshot, Vec<String>), Vec<String>> {
         let environment = Environment {
             kinds: KINDS,
             registry: &self.registry,
