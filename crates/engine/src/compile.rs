@@ -20,13 +20,15 @@ mod settings;
 mod shape;
 mod signing_keys;
 mod sources;
+#[cfg(test)]
+mod taken_over;
 mod teams;
 #[cfg(test)]
 mod tests;
 mod upstreams;
 mod url_aliases;
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use model::{
     ApiDoc, ConfigDoc, Diagnostic, Diagnostics, KeyEntry, KeyRef, Operation, Secret, settings::ContentTypes,
@@ -35,6 +37,7 @@ use model::{
 
 pub use shape::ApiShape;
 
+pub(crate) use api::Seen;
 pub(crate) use findings::Findings;
 
 use crate::{
@@ -45,8 +48,8 @@ use crate::{
     journal::Catalog,
     language::LanguageCx,
     route::{ApiIndex, ApiPlace, Versionless},
-    snapshot::Binding,
-    state::StateRegistry,
+    snapshot::{Binding, CompiledApi},
+    state::{State, StateRegistry},
 };
 
 /// What an API's definition says, as far as the gateway needs it.
@@ -91,15 +94,15 @@ impl<'a> Environment<'a> {
 /// What a policy may ask for while it is compiled.
 pub struct CompileCx<'a> {
     environment: &'a Environment<'a>,
-    generation: u64,
     scope: String,
-    state_keys: Vec<String>,
     language: LanguageCx,
     api: Option<&'a ApiShape<'a>>,
     content_types: &'a ContentTypes,
     warnings: Vec<Diagnostic>,
     upstreams: Vec<UpstreamName>,
     timed: Vec<Arc<dyn Timed>>,
+    /// What the policy keeps: found again for as long as its API has it.
+    kept: Vec<Arc<State>>,
     source: AlertSource,
     /// The policy means nothing without an identified application.
     pub(crate) needs_application: bool,
@@ -107,18 +110,17 @@ pub struct CompileCx<'a> {
 
 impl<'a> CompileCx<'a> {
     /// A context for one policy; `scope` names whose state it keeps.
-    pub fn new(environment: &'a Environment<'a>, generation: u64, scope: impl Into<String>) -> Self {
+    pub fn new(environment: &'a Environment<'a>, scope: impl Into<String>) -> Self {
         Self {
             environment,
-            generation,
             scope: scope.into(),
-            state_keys: Vec::new(),
             language: LanguageCx::default(),
             api: None,
             content_types: ContentTypes::NONE,
             warnings: Vec::new(),
             upstreams: Vec::new(),
             timed: Vec::new(),
+            kept: Vec::new(),
             source: AlertSource::default(),
             needs_application: false,
         }
@@ -247,10 +249,7 @@ impl<'a> CompileCx<'a> {
 
     /// State that outlives a reload: the same policy of the same API gets it again.
     pub fn keep_state<T: Send + Sync + 'static>(&mut self, make: impl FnOnce() -> T) -> Arc<T> {
-        let key = format!("{}#{}", self.scope, std::any::type_name::<T>());
-        let state = self.environment.registry.keep(self.generation, key.clone(), make);
-        self.state_keys.push(key);
-        state
+        self.keep(format!("{}#{}", self.scope, std::any::type_name::<T>()), make)
     }
 
     /// The same for state that is shared by policies of several APIs, under a name of its own.
@@ -260,9 +259,12 @@ impl<'a> CompileCx<'a> {
         make: impl FnOnce() -> T,
     ) -> Arc<T> {
         // No API has an empty name, so that no scope begins like this.
-        let key = format!("/{name}#{}", std::any::type_name::<T>());
-        let state = self.environment.registry.keep(self.generation, key.clone(), make);
-        self.state_keys.push(key);
+        self.keep(format!("/{name}#{}", std::any::type_name::<T>()), make)
+    }
+
+    fn keep<T: Send + Sync + 'static>(&mut self, name: String, make: impl FnOnce() -> T) -> Arc<T> {
+        let state = self.environment.registry.keep(name, make);
+        self.kept.push(Arc::clone(&state) as Arc<State>);
         state
     }
 
@@ -306,37 +308,42 @@ pub fn compile(
     portal::check(config, &mut problems);
     let url_aliases = url_aliases::compile(config, &mut problems);
     let callbacks = callbacks::compile(config, &mut problems);
-    let mut upstreams = upstreams::Upstreams::new(environment, revision);
+    let mut upstreams = upstreams::Upstreams::new(environment);
     for (index, doc) in config.upstreams.iter().enumerate() {
         upstreams.add(doc.clone(), &format!("upstreams[{index}]"), &mut problems);
     }
-    let authorization_servers = authorization_servers::compile(
-        config,
-        environment,
-        previous,
-        revision,
-        &mut upstreams,
-        &mut problems,
-    );
+    let authorization_servers =
+        authorization_servers::compile(config, environment, previous, &mut upstreams, &mut problems);
 
-    let reusable: HashMap<&str, _> =
-        previous.iter().flat_map(|s| &s.apis).map(|api| (&*api.names.id, api)).collect();
+    let mut before = api::Before::new(previous.map_or(&[], |previous| &previous.apis));
     findings::check_shared(config, environment, &mut problems);
     let mut report = findings::Report::new(config);
     let shared = api::Shared::new(config, environment, &authorization_servers);
-    let mut apis = Vec::with_capacity(config.apis.len());
+    let mut apis: Vec<Arc<CompiledApi>> = Vec::with_capacity(config.apis.len());
+    // Whether all APIs are found as they were, and nowhere else.
+    let mut at_their_places = true;
     let mut bindings = Vec::with_capacity(config.apis.len());
     for (index, doc) in config.apis.iter().enumerate() {
-        let path = format!("apis[{index}]");
+        let path = || format!("apis[{index}]");
         let definition = input.definitions.get(index).and_then(Option::as_deref);
         bindings.push(bind(doc, definition, &path, &mut upstreams, &mut problems));
+        let fingerprint = definition.map(|definition| definition.fingerprint);
+        if let Some((place, api)) = before.untouched(doc, fingerprint, shared, &mut report.hits) {
+            for name in &api.policy_upstreams {
+                upstreams.find(name.as_str(), &path, &mut problems);
+            }
+            at_their_places &= place == apis.len();
+            apis.push(Arc::clone(api));
+            continue;
+        }
         let mut own = Diagnostics::default();
-        let around = api::Around { config, environment, revision, servers: &authorization_servers, shared };
+        let around = api::Around { config, environment, servers: &authorization_servers, shared };
         let job = api::Job::new(doc, definition, around, &mut own);
-        problems.0.extend(own.0.into_iter().map(|problem| problem.under(&path)));
+        let quiet = own.is_empty();
+        problems.0.extend(own.0.into_iter().map(|problem| problem.under(&path())));
         let Some(job) = job else { continue };
         let mut found = Vec::new();
-        let compiled = job.compile(&reusable, &mut found);
+        let compiled = job.compile(before.find(&job.id), quiet, &mut found);
         report.add(index, &job, found);
         if let Some(api) = compiled {
             report.add(index, &job, api.findings.warnings.iter().cloned());
@@ -344,6 +351,8 @@ pub fn compile(
             for name in &api.policy_upstreams {
                 upstreams.find(name.as_str(), &path, &mut problems);
             }
+            let earlier = previous.and_then(|previous| previous.apis.get(apis.len()));
+            at_their_places &= earlier.is_some_and(|earlier| earlier.is_found_like(&api));
             apis.push(api);
         }
     }
@@ -356,36 +365,16 @@ pub fn compile(
         return Err(problems);
     }
 
-    let places: Vec<ApiPlace<'_>> = apis
-        .iter()
-        .zip(0_u32..)
-        .map(|(api, position)| ApiPlace {
-            api: position,
-            hosts: &api.doc.hosts,
-            base_path: &api.base_path,
-            versionless: api
-                .versionless_path
-                .as_deref()
-                .map(|base_path| Versionless { base_path, version: &api.names.version }),
-        })
-        .collect();
-    let index = ApiIndex::build(&places, config.settings.matching.default_version).map_err(|errors| {
-        for error in errors {
-            let (api, other) = (&apis[error.api as usize], &apis[error.other as usize]);
-            problems.push(
-                Diagnostic::error(
-                    format!("apis[{}].basePath", error.api),
-                    format!(
-                        "found `{}`, which is the address of apis[{}] ({}) too",
-                        api.base_path, error.other, other.names.id
-                    ),
-                )
-                .help("give one of them another version, basePath or hosts"),
-            );
-        }
-        problems.clone()
-    })?;
-
+    let known = previous.filter(|previous| {
+        at_their_places
+            && previous.apis.len() == apis.len()
+            && previous.settings.matching.default_version == config.settings.matching.default_version
+    });
+    let index = match known {
+        Some(previous) => Arc::clone(&previous.index),
+        None => Arc::new(index(&apis, config, &mut problems)?),
+    };
+    let timed = apis.iter().flat_map(|api| &api.timed).cloned().collect();
     let (upstreams, upstream_names) = upstreams.finish();
     let catalog = Arc::new(Catalog {
         revision,
@@ -393,11 +382,10 @@ pub fn compile(
         applications: applications.list.iter().map(|a| Arc::from(&*a.name)).collect(),
         endpoints: upstreams.iter().flat_map(|u| &u.endpoints).map(|e| Arc::clone(&e.url)).collect(),
     });
-    let unrouted = environment
-        .registry
-        .keep(revision, "unrouted".into(), || crate::stats::ApiStats::new(environment.workers));
+    let unrouted =
+        environment.registry.keep("unrouted".into(), || crate::stats::ApiStats::new(environment.workers));
     let address_lock = AddressLock::compile(&config.settings.address_lock, || {
-        environment.registry.keep(revision, "address lock".into(), KnownAddresses::default)
+        environment.registry.keep("address lock".into(), KnownAddresses::default)
     });
     let snapshot = Snapshot {
         revision,
@@ -417,8 +405,46 @@ pub fn compile(
         authorization_servers,
         catalog,
         unrouted,
+        timed,
     };
     Ok((snapshot, problems.0))
+}
+
+/// Where all APIs are found.
+fn index(
+    apis: &[Arc<CompiledApi>],
+    config: &ConfigDoc,
+    problems: &mut Diagnostics,
+) -> Result<ApiIndex, Diagnostics> {
+    let places: Vec<ApiPlace<'_>> = apis
+        .iter()
+        .zip(0_u32..)
+        .map(|(api, position)| ApiPlace {
+            api: position,
+            hosts: &api.doc.hosts,
+            base_path: &api.base_path,
+            versionless: api
+                .versionless_path
+                .as_deref()
+                .map(|base_path| Versionless { base_path, version: &api.names.version }),
+        })
+        .collect();
+    ApiIndex::build(&places, config.settings.matching.default_version).map_err(|errors| {
+        for error in errors {
+            let (api, other) = (&apis[error.api as usize], &apis[error.other as usize]);
+            problems.push(
+                Diagnostic::error(
+                    format!("apis[{}].basePath", error.api),
+                    format!(
+                        "found `{}`, which is the address of apis[{}] ({}) too",
+                        api.base_path, error.other, other.names.id
+                    ),
+                )
+                .help("give one of them another version, basePath or hosts"),
+            );
+        }
+        std::mem::take(problems)
+    })
 }
 
 fn check_listeners(config: &ConfigDoc, problems: &mut Diagnostics) {
@@ -450,22 +476,22 @@ fn check_listeners(config: &ConfigDoc, problems: &mut Diagnostics) {
 fn bind(
     doc: &ApiDoc,
     definition: Option<&ApiDefinition>,
-    path: &str,
+    path: &dyn Fn() -> String,
     upstreams: &mut upstreams::Upstreams<'_>,
     problems: &mut Diagnostics,
 ) -> Binding {
     let upstream = match &doc.upstream {
-        Some(name) => upstreams.find(name, &format!("{path}.upstream"), problems),
+        Some(name) => upstreams.find(name, &|| format!("{}.upstream", path()), problems),
         None => {
             let server = definition.and_then(|d| {
                 d.servers.iter().find(|s| s.starts_with("http://") || s.starts_with("https://"))
             });
             match server {
-                Some(url) => upstreams.find(url, &format!("{path}.definition"), problems),
+                Some(url) => upstreams.find(url, &|| format!("{}.definition", path()), problems),
                 None => {
                     problems.push(
                         Diagnostic::warning(
-                            format!("{path}.upstream"),
+                            format!("{}.upstream", path()),
                             "missing, and the definition names no server with a full URL; calls are answered with 503",
                         )
                         .help("add `upstream: https://…`"),
@@ -476,7 +502,7 @@ fn bind(
         }
     };
     let mut named = |name: Option<&String>, key: &str| {
-        name.and_then(|name| upstreams.find(name, &format!("{path}.{key}.upstream"), problems))
+        name.and_then(|name| upstreams.find(name, &|| format!("{}.{key}.upstream", path()), problems))
     };
     Binding {
         upstream,

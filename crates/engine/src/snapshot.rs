@@ -3,9 +3,10 @@
 use std::{
     collections::HashMap,
     net::IpAddr,
-    sync::{Arc, atomic::AtomicU64},
+    sync::{Arc, Mutex},
 };
 
+use foldhash::fast::RandomState;
 use http::{HeaderName, HeaderValue, Method};
 use model::{ListenerDoc, Settings};
 
@@ -14,7 +15,7 @@ use crate::{
     address_lock::AddressLock,
     authorization_server::AuthorizationServers,
     callbacks::Callbacks,
-    compile::Findings,
+    compile::{Findings, Seen},
     fault::Faults,
     journal::{ApiNames, Catalog, Measures, OperationNames},
     keys::Applications,
@@ -22,6 +23,7 @@ use crate::{
     log::LogSpec,
     plans::Subscriptions,
     route::{ApiIndex, OperationMatch, OperationTrie, UrlAliases},
+    state::State,
     stats::ApiStats,
     upstream::CompiledUpstream,
 };
@@ -36,18 +38,20 @@ pub struct Snapshot {
     pub apis: Vec<Arc<CompiledApi>>,
     /// What is behind each API, by the API's position.
     pub bindings: Vec<Binding>,
-    pub index: ApiIndex,
+    pub index: Arc<ApiIndex>,
     pub url_aliases: UrlAliases,
     /// `None` where no callback URL can be sealed.
     pub callbacks: Option<Callbacks>,
     pub upstreams: Vec<Arc<CompiledUpstream>>,
-    pub(crate) upstream_names: HashMap<String, u32>,
+    pub(crate) upstream_names: HashMap<String, u32, RandomState>,
     pub applications: Applications,
     pub subscriptions: Subscriptions,
     pub authorization_servers: AuthorizationServers,
     /// `None` where no address is ever locked.
     pub address_lock: Option<AddressLock>,
     pub catalog: Arc<Catalog>,
+    /// What policies have to do as time passes.
+    pub(crate) timed: Vec<Arc<dyn Timed>>,
     /// Requests that found no API.
     pub unrouted: Arc<ApiStats>,
 }
@@ -55,7 +59,7 @@ pub struct Snapshot {
 impl Snapshot {
     /// Has policies do what they do as time passes.
     pub fn look(&self, now: Timestamp) {
-        self.apis.iter().flat_map(|api| &api.timed).for_each(|timed| timed.look(now));
+        self.timed.iter().for_each(|timed| timed.look(now));
     }
 
     /// The position of an upstream that a policy named.
@@ -99,17 +103,25 @@ pub struct CompiledApi {
     pub(crate) policy_upstreams: Vec<UpstreamName>,
     /// What its policies have to do as time passes.
     pub(crate) timed: Vec<Arc<dyn Timed>>,
+    /// What its policies keep: only had, so that the next ones in their places find it.
+    pub(crate) _kept: Vec<Arc<State>>,
     pub(crate) fingerprint: u64,
     /// Of the definition alone.
     pub(crate) definition: Option<u64>,
-    /// Of everything that some API is made from, when this one was looked at last. Only compiling looks at it.
-    pub(crate) shared: AtomicU64,
-    pub(crate) state_keys: Vec<String>,
+    pub(crate) seen: Mutex<Seen>,
     /// What there was to say about its policies, said again for as long as they stay.
     pub(crate) findings: Findings,
 }
 
 impl CompiledApi {
+    /// Whether calls find both at the same hosts and paths.
+    pub(crate) fn is_found_like(&self, other: &Self) -> bool {
+        self.base_path == other.base_path
+            && self.versionless_path == other.versionless_path
+            && self.names.version == other.names.version
+            && self.doc.hosts == other.doc.hosts
+    }
+
     /// Whether it takes requests of applications with a subscription only.
     pub fn offers_plans(&self) -> bool {
         !self.doc.plans.is_empty()

@@ -141,6 +141,9 @@ pub(crate) struct Inner {
     pub status: Mutex<Status>,
     pub collected: Arc<Collected>,
     pub(crate) outputs: watch::Sender<Arc<Outputs>>,
+    /// What was served before, for as long as a worker has it: to let go of thousands of APIs takes longer than any
+    /// request should wait.
+    pub(crate) retired: Mutex<Vec<Arc<Snapshot>>>,
     /// One change at a time.
     pub(crate) reloading: Arc<AsyncMutex<()>>,
     pub manager: Option<Arc<manager::Manager>>,
@@ -161,7 +164,7 @@ pub struct Status {
     pub warnings: Vec<Diagnostic>,
     /// Why the latest configuration is not served.
     pub failure: Option<(u64, Diagnostics)>,
-    pub definitions: Vec<Option<Arc<definition::Definition>>>,
+    pub definitions: Arc<[Option<Arc<definition::Definition>>]>,
     /// Files that the configuration was read from.
     pub files: Vec<PathBuf>,
     pub stopping: bool,
@@ -242,6 +245,7 @@ impl Gateway {
             status: Mutex::default(),
             collected,
             outputs,
+            retired: Mutex::default(),
             reloading: Arc::default(),
             manager: opened.as_ref().map(|opened| Arc::clone(&opened.manager)),
             local,
@@ -423,7 +427,7 @@ impl Inner {
             since_ms: self.clock.now().millis(),
             warnings,
             failure: None,
-            definitions: loaded.definitions.clone(),
+            definitions: Arc::clone(&loaded.definitions),
             files: loaded.files.clone(),
             stopping: false,
         };
@@ -541,6 +545,13 @@ async fn keep_time(inner: Arc<Inner>) {
         drop(server);
         snapshot.look(inner.clock.now());
         inner.certificates.look(inner.clock.now(), &inner.alerts);
+        drop(snapshot);
+        let mut retired = inner.retired.lock().unwrap_or_else(PoisonError::into_inner);
+        let gone: Vec<_> = retired.extract_if(.., |snapshot| Arc::strong_count(snapshot) == 1).collect();
+        drop(retired);
+        if !gone.is_empty() {
+            tokio::task::spawn_blocking(move || drop(gone));
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! From a configuration to what can be served: loaded, compiled, with its certificates, and not served yet.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use engine::{Alerts, Clock, Snapshot, compile, state::StateRegistry};
 use manager::Assets;
@@ -41,6 +41,7 @@ impl Ready {
         let stopping = || Diagnostics::from(Diagnostic::error("", "the gateway is stopping"));
         let server = inner.server().ok_or_else(stopping)?;
         let (revision, apis) = (snapshot.revision, snapshot.apis.len());
+        let before = server.snapshot();
         server.publish(Arc::new(snapshot), tls).map_err(|error| {
             let path = match &error {
                 proxy::StartError::Bind { .. } => "listeners",
@@ -48,7 +49,7 @@ impl Ready {
             };
             Diagnostics::from(Diagnostic::error(path, error.to_string()))
         })?;
-        inner.registry.forget_before(revision);
+        inner.retired.lock().unwrap_or_else(PoisonError::into_inner).push(before);
         if let Some(local) = &inner.local {
             local.take(&loaded.input.config);
         }
@@ -61,6 +62,8 @@ impl Ready {
             destinations,
         }));
         inner.served(revision, warnings, &loaded);
+        // Somebody waits for the answer, and nobody for this.
+        tokio::task::spawn_blocking(move || drop(loaded));
         tracing::info!(revision, apis, "a new configuration is served");
         Ok(revision)
     }
@@ -74,7 +77,7 @@ impl Inner {
         assets: Option<Arc<Assets>>,
     ) -> Result<Ready, Diagnostics> {
         let one_at_a_time = Arc::clone(&self.reloading).lock_owned().await;
-        let loaded = config::load_with_assets(source, assets.as_deref()).await?;
+        let loaded = config::load_with_assets(source, assets.as_ref()).await?;
         let inner = Arc::clone(self);
         // Compiling thousands of APIs takes a while, in which others want to know how things are.
         let compiled = tokio::task::spawn_blocking(move || inner.compile(loaded, one_at_a_time));

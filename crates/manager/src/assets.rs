@@ -1,18 +1,19 @@
 //! All assets of one revision, in memory. Immutable: a change makes another one, which shares what did not change.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     sync::{Arc, atomic::AtomicBool},
 };
 
 use definition::Definition;
-use model::{ConfigDoc, Diagnostics};
+use model::Diagnostics;
 use store::assets::{Asset, AssetVersion, Head};
 
 use crate::{
     KINDS, Kind, Parsed,
     definitions::{DOCUMENT, Definitions},
     kind,
+    ordered::OrderedMap,
     vault::Vault,
 };
 
@@ -33,6 +34,8 @@ pub struct Held {
     pub(crate) sealed: Option<String>,
     /// This node has looked at what it refers to, and may use all of it. What the node allows does not change.
     pub looked_at: AtomicBool,
+    /// It is known to refer to no secret, and to nothing outside of the store.
+    pub stands_alone: AtomicBool,
 }
 
 impl Held {
@@ -69,9 +72,9 @@ pub struct Assets {
 /// The assets of a kind. A set of thousands looks each of them up.
 #[derive(Debug, Clone, Default)]
 struct List {
-    by_name: BTreeMap<Arc<str>, Arc<Held>>,
+    by_name: OrderedMap<Arc<Held>>,
     /// Names by id.
-    names: HashMap<Arc<str>, Arc<str>>,
+    names: OrderedMap<Arc<str>>,
 }
 
 impl Assets {
@@ -122,6 +125,7 @@ impl Assets {
             parsed,
             sealed: version.sealed,
             looked_at: AtomicBool::new(false),
+            stands_alone: AtomicBool::new(false),
         });
         Ok(())
     }
@@ -198,13 +202,6 @@ impl Assets {
         let sealed = held.sealed.as_ref()?;
         let opened = self.vault.open(held.bound_to(), sealed);
         Some(opened.map_err(|error| format!("its content cannot be read: {error}")))
-    }
-
-    /// Adds them to a configuration, kind by kind, by name.
-    pub fn add_to(&self, config: &mut ConfigDoc) {
-        for held in self.all() {
-            held.kind.append(config, &held.parsed.typed);
-        }
     }
 }
 

@@ -248,6 +248,7 @@ pub(crate) fn work_out_one(
         parsed,
         sealed,
         looked_at: AtomicBool::new(false),
+        stands_alone: AtomicBool::new(false),
     });
     Ok(Done { kind, name, action: Some(action), event })
 }

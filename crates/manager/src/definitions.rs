@@ -6,7 +6,11 @@ use definition::{Definition, NoLoader};
 use model::{ApiDoc, Diagnostic, Diagnostics};
 use store::assets::AssetStore;
 
-use crate::{Assets, ChangeError, kind};
+use crate::{
+    Assets, ChangeError, Held,
+    change::{Done, Worked},
+    kind,
+};
 
 /// What the `definition` of an API begins with that is kept in the store; its hash follows.
 pub const DOCUMENT: &str = "document:";
@@ -26,6 +30,27 @@ pub(crate) async fn import(name: &str, content: Vec<u8>) -> Result<Definition, D
         Ok(Err(error)) => Err(failed(error.to_string())),
         Err(error) => Err(failed(format!("the import failed: {error}"))),
     }
+}
+
+/// The same after a change: where no API has another definition than before, nothing is missing.
+pub(crate) async fn complete_changed(
+    store: &AssetStore,
+    before: &Assets,
+    worked: &mut Worked,
+) -> Result<(), ChangeError> {
+    let location = |held: Option<&Arc<Held>>| {
+        held.and_then(|held| held.parsed.typed.downcast_ref::<ApiDoc>()?.definition.clone())
+    };
+    let is_other = |done: &Done| {
+        let after = worked.assets.get(done.kind, &done.name);
+        // One that was renamed is found by its id.
+        let held = before.get(done.kind, after.map_or(&done.name, |after| &after.id));
+        location(held) != location(after)
+    };
+    if worked.edits.iter().any(is_other) || worked.assets.has_unknown_keys() {
+        complete(store, Arc::make_mut(&mut worked.assets)).await?;
+    }
+    Ok(())
 }
 
 /// Sees to it that everything that assets refer to in the store is there: keys of secrets, and all definitions, and no

@@ -17,6 +17,7 @@ mod kinds;
 mod node;
 mod nodes;
 mod oauth;
+mod ordered;
 mod pace;
 mod rest;
 mod rights;

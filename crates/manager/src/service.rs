@@ -230,7 +230,7 @@ impl Manager {
         authorize::asked(who, &before, edits)?;
         let mut worked = work_out(&before, edits, self.now(), new_id)?;
         authorize::worked_out(who, &before, &worked)?;
-        definitions::complete(&self.store, Arc::make_mut(&mut worked.assets)).await?;
+        definitions::complete_changed(&self.store, &before, &mut worked).await?;
         let prepared = self.prepare(Arc::clone(&worked.assets)).await?;
         let warnings = prepared.as_ref().map(|prepared| prepared.warnings().to_vec()).unwrap_or_default();
         Ok(outcome(&worked, before.revision, warnings))
@@ -275,7 +275,7 @@ impl Manager {
             if worked.changes.is_empty() {
                 return Ok(outcome(&worked, before.revision, Vec::new()));
             }
-            definitions::complete(&self.store, Arc::make_mut(&mut worked.assets)).await?;
+            definitions::complete_changed(&self.store, &before, &mut worked).await?;
             let prepared = self.prepare(Arc::clone(&worked.assets)).await?;
             let messages = messages(&worked);
             let with_payload = self.access.settings().audit_payload;

@@ -111,6 +111,15 @@ pub struct AnyPolicy<'a> {
 impl ConfigDoc {
     /// Goes through the policies of all levels.
     pub fn each_policy(&self, visit: &mut dyn FnMut(AnyPolicy<'_>)) {
+        self.each_policy_in(0..self.apis.len(), visit);
+    }
+
+    /// The same, of APIs those at these places only.
+    pub fn each_policy_in(
+        &self,
+        apis: impl IntoIterator<Item = usize>,
+        visit: &mut dyn FnMut(AnyPolicy<'_>),
+    ) {
         for (index, policy) in self.policies.iter().enumerate() {
             let path = || format!("policies[{index}]");
             visit(AnyPolicy {
@@ -123,7 +132,8 @@ impl ConfigDoc {
         for (index, template) in self.policy_templates.iter().enumerate() {
             each(&template.policies, &|| format!("policyTemplates[{index}]"), visit);
         }
-        for (index, api) in self.apis.iter().enumerate() {
+        for index in apis {
+            let Some(api) = self.apis.get(index) else { continue };
             let own = || format!("apis[{index}]");
             each(&api.policies, &own, visit);
             for (index, resource) in api.resources.iter().enumerate() {

@@ -185,7 +185,7 @@ fn refusals(
     if !problems.is_empty() {
         return problems;
     }
-    let mut cx = CompileCx::new(environment, 1, kind.type_name);
+    let mut cx = CompileCx::new(environment, kind.type_name);
     kind.compile(document, &mut cx).err().map_or_else(Vec::new, |problems| problems.0)
 }
 

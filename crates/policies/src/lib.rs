@@ -112,7 +112,7 @@ mod tests {
         let mut codes = std::collections::HashMap::new();
         for kind in POLICIES {
             let example = model::yaml::parse(kind.example).unwrap().value;
-            let mut cx = CompileCx::new(&environment, 1, kind.type_name);
+            let mut cx = CompileCx::new(&environment, kind.type_name);
             kind.compile(example, &mut cx).unwrap_or_else(|e| panic!("{}: {e}", kind.type_name));
             for reason in kind.reasons {
                 // Two policies may refuse for the same reason, but not for two reasons of one name.

@@ -64,7 +64,7 @@ impl Default for LocalServer {
 impl LocalServer {
     /// The one that belongs to a registry.
     pub fn of(registry: &StateRegistry) -> Arc<Self> {
-        registry.keep(u64::MAX, "internal authorization server".to_owned(), Self::default)
+        registry.keep_always("internal authorization server", Self::default)
     }
 
     /// Tokens are known from now on.

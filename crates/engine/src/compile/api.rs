@@ -1,15 +1,13 @@
 //! One API: what it is made from, and whether anything of that has changed.
 
 use std::{
+    cell::OnceCell,
     collections::HashMap,
     hash::{BuildHasher, Hash, Hasher},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
 };
 
-use foldhash::fast::FixedState;
+use foldhash::fast::{FixedState, RandomState};
 use model::{
     ApiDoc, ConfigDoc, Diagnostic, Diagnostics, GlobalPolicyDoc, PolicyTemplateDoc, diagnostic::nearest,
 };
@@ -32,7 +30,6 @@ pub(super) struct Job<'a> {
     pub definition: Option<&'a ApiDefinition>,
     pub config: &'a ConfigDoc,
     pub environment: &'a Environment<'a>,
-    pub revision: u64,
     pub servers: &'a AuthorizationServers,
     shared: Shared,
     pub name: String,
@@ -51,7 +48,7 @@ pub(super) struct Shared {
     /// What every API is made from.
     every: u64,
     /// The same, and what only some are made from: global policies and templates.
-    all: u64,
+    pub(super) all: u64,
 }
 
 impl Shared {
@@ -69,12 +66,69 @@ impl Shared {
     }
 }
 
+/// What an API was like when it was looked at last. Only compiling looks at it.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    /// Of everything that some API is made from.
+    shared: u64,
+    /// There was nothing to say about it.
+    quiet: bool,
+    /// Places of the global policies that apply to it.
+    globals: Box<[usize]>,
+}
+
+/// The APIs of the snapshot before, in the order in which they are asked for: nearly always the one they were in.
+pub(super) struct Before<'a> {
+    apis: &'a [Arc<CompiledApi>],
+    next: usize,
+    by_id: OnceCell<HashMap<&'a str, usize, RandomState>>,
+}
+
+impl<'a> Before<'a> {
+    pub(super) fn new(apis: &'a [Arc<CompiledApi>]) -> Self {
+        Self { apis, next: 0, by_id: OnceCell::new() }
+    }
+
+    /// The API as it was compiled from this very document and everything else as it is now, with its place, when there is
+    /// nothing to say about it. Nobody has to read the document then. Places of global policies that apply to it are added.
+    pub(super) fn untouched(
+        &mut self,
+        doc: &Arc<ApiDoc>,
+        definition: Option<u64>,
+        shared: Shared,
+        globals: &mut [bool],
+    ) -> Option<(usize, &'a Arc<CompiledApi>)> {
+        // One that was changed or deleted is passed by.
+        let at = (self.next..self.next + 2)
+            .find(|at| self.apis.get(*at).is_some_and(|known| Arc::ptr_eq(&known.doc, doc)))?;
+        self.next = at + 1;
+        let known = &self.apis[at];
+        let seen = known.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.definition != definition || seen.shared != shared.all || !seen.quiet {
+            return None;
+        }
+        for global in &seen.globals {
+            globals[*global] = true;
+        }
+        Some((at, known))
+    }
+
+    /// One by its name and version.
+    pub(super) fn find(&mut self, id: &str) -> Option<&'a Arc<CompiledApi>> {
+        let by_id = self
+            .by_id
+            .get_or_init(|| self.apis.iter().enumerate().map(|(at, api)| (&*api.names.id, at)).collect());
+        let at = *by_id.get(id)?;
+        self.next = at + 1;
+        Some(&self.apis[at])
+    }
+}
+
 /// What is around all APIs.
 #[derive(Clone, Copy)]
 pub(super) struct Around<'a> {
     pub config: &'a ConfigDoc,
     pub environment: &'a Environment<'a>,
-    pub revision: u64,
     pub servers: &'a AuthorizationServers,
     pub shared: Shared,
 }
@@ -124,7 +178,7 @@ impl<'a> Job<'a> {
         around: Around<'a>,
         problems: &mut Diagnostics,
     ) -> Option<Self> {
-        let Around { config, environment, revision, servers, shared } = around;
+        let Around { config, environment, servers, shared } = around;
         let name = doc.name.clone().or_else(|| definition.map(|d| d.title.clone()));
         let Some(name) = name.filter(|name| !name.trim().is_empty()) else {
             problems.push(
@@ -144,7 +198,6 @@ impl<'a> Job<'a> {
             definition,
             config,
             environment,
-            revision,
             servers,
             shared,
             name,
@@ -206,30 +259,21 @@ impl<'a> Job<'a> {
         templates
     }
 
-    /// The API compiled, or taken over when it is what it was.
+    /// The API compiled, or taken over when it is what it was. `quiet` says that there was nothing to say about it so
+    /// far.
     pub(super) fn compile(
         &self,
-        reusable: &HashMap<&str, &Arc<CompiledApi>>,
+        known: Option<&Arc<CompiledApi>>,
+        quiet: bool,
         problems: &mut Vec<(At, Diagnostic)>,
     ) -> Option<Arc<CompiledApi>> {
-        let known = reusable.get(self.id.as_str());
-        let definition = self.definition.map(|definition| definition.fingerprint);
-        // Nearly always nothing has touched it: then nobody has to read it.
-        let untouched = known.filter(|known| {
-            Arc::ptr_eq(&known.doc, self.doc)
-                && known.definition == definition
-                && known.shared.load(Ordering::Relaxed) == self.shared.all
-        });
-        if let Some(known) = untouched {
-            self.environment.registry.touch(self.revision, &known.state_keys);
-            return Some(Arc::clone(known));
-        }
         let fingerprint = self.fingerprint();
         if let Some(known) = known.filter(|known| known.fingerprint == fingerprint) {
-            known.shared.store(self.shared.all, Ordering::Relaxed);
-            self.environment.registry.touch(self.revision, &known.state_keys);
+            let seen = self.seen(&known.findings, quiet);
+            *known.seen.lock().unwrap_or_else(PoisonError::into_inner) = seen;
             return Some(Arc::clone(known));
         }
+        let definition = self.definition.map(|definition| definition.fingerprint);
 
         let mut own = Diagnostics::default();
         let operations = Operations::compile(self.doc, self.definition, &mut own);
@@ -257,14 +301,12 @@ impl<'a> Job<'a> {
                 return None;
             }
         };
-        let stats_key = format!("stats:{}", self.id);
         let stats = self
             .environment
             .registry
-            .keep(self.revision, stats_key.clone(), || ApiStats::new(self.environment.workers));
-        let mut state_keys = levels.state_keys;
-        state_keys.push(stats_key);
+            .keep(format!("stats:{}", self.id), || ApiStats::new(self.environment.workers));
         let operation_chains: Arc<[u32]> = levels.operation_chains.into();
+        let findings = Findings { warnings: found, hits: levels.hits };
         Some(Arc::new(CompiledApi {
             names: Arc::new(ApiNames {
                 id: self.id.as_str().into(),
@@ -277,7 +319,7 @@ impl<'a> Job<'a> {
             }),
             doc: Arc::clone(self.doc),
             definition,
-            shared: AtomicU64::new(self.shared.all),
+            seen: Mutex::new(self.seen(&findings, quiet)),
             base_path: base_path.into(),
             versionless_path: versionless_path.map(Into::into),
             chains: levels.chains.into(),
@@ -287,11 +329,20 @@ impl<'a> Job<'a> {
             standing: standing.map(Box::new),
             operations: operations.trie,
             fingerprint,
-            state_keys,
+            _kept: levels.kept,
             policy_upstreams: levels.upstreams,
             timed: levels.timed,
-            findings: Findings { warnings: found, hits: levels.hits },
+            findings,
         }))
+    }
+
+    fn seen(&self, findings: &Findings, quiet: bool) -> Seen {
+        let applies = self.globals.iter().zip(&findings.hits).filter(|(_, hit)| **hit);
+        Seen {
+            shared: self.shared.all,
+            quiet: quiet && findings.warnings.is_empty(),
+            globals: applies.map(|(global, _)| global.index).collect(),
+        }
     }
 
     /// Covers everything that the compiled API is made from.

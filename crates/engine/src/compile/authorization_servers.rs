@@ -40,7 +40,6 @@ pub(super) fn compile(
     config: &ConfigDoc,
     environment: &Environment<'_>,
     previous: Option<&Snapshot>,
-    revision: u64,
     upstreams: &mut Upstreams<'_>,
     problems: &mut Diagnostics,
 ) -> AuthorizationServers {
@@ -59,15 +58,11 @@ pub(super) fn compile(
         let known = previous.and_then(|previous| previous.authorization_servers.by_name(&doc.name));
         let server = match known.filter(|known| known.fingerprint == fingerprint) {
             Some(known) => Some(Arc::clone(known)),
-            None => job.compile(environment, revision, fingerprint).map(Arc::new),
+            None => job.compile(environment, fingerprint).map(Arc::new),
         };
         job.check_mapping();
         problems.0.extend(job.problems.0.into_iter().map(|problem| problem.under(&path)));
         let Some(server) = server else { continue };
-        if server.keys.is_remote() {
-            // The keys of a server are kept for as long as one has them, however often the rest of it changes.
-            environment.registry.touch(revision, &[key_of(doc, &server.keys.source)]);
-        }
         if let Some(upstream) = upstream {
             upstreams.add(upstream, &path, problems);
         }
@@ -120,12 +115,7 @@ impl Job<'_> {
         hasher.finish()
     }
 
-    fn compile(
-        &mut self,
-        environment: &Environment<'_>,
-        revision: u64,
-        fingerprint: u64,
-    ) -> Option<AuthorizationServer> {
+    fn compile(&mut self, environment: &Environment<'_>, fingerprint: u64) -> Option<AuthorizationServer> {
         let doc = self.doc;
         if doc.internal {
             return self.compile_internal(environment, fingerprint);
@@ -159,7 +149,7 @@ impl Job<'_> {
             (Some(keys), _) => Arc::new(KeyState::written(keys)),
             (None, source) => {
                 let make = || KeyState::new(source.clone(), doc.key_refresh.get());
-                environment.registry.keep(revision, key_of(doc, source), make)
+                environment.registry.keep(key_of(doc, source), make)
             }
         };
         let types = doc.types.iter().map(|kind| {

@@ -23,7 +23,7 @@ pub(super) struct Report {
     /// Of shared policies, with the APIs that they were found in.
     shared: Vec<(Diagnostic, Vec<String>)>,
     /// Whether each global policy applies somewhere.
-    hits: Vec<bool>,
+    pub hits: Vec<bool>,
 }
 
 impl Report {

@@ -23,6 +23,7 @@ use crate::{
     alert::AlertSource,
     journal::{ChainNames, Inert, Inertness, PolicyNames},
     snapshot::{Chain, Slot},
+    state::State,
 };
 
 /// The chains of an API.
@@ -31,8 +32,8 @@ pub(super) struct Levels {
     pub operation_chains: Vec<u32>,
     pub policies: Vec<PolicyNames>,
     pub names: Vec<ChainNames>,
-    pub state_keys: Vec<String>,
     pub upstreams: Vec<UpstreamName>,
+    pub kept: Vec<Arc<State>>,
     pub timed: Vec<Arc<dyn Timed>>,
     /// Whether each global policy that may apply does apply to some operation.
     pub hits: Vec<bool>,
@@ -307,7 +308,7 @@ impl<'a> Resolver<'a> {
             if source.doc.disabled {
                 return None;
             }
-            let mut cx = CompileCx::new(self.job.environment, self.job.revision, source.state_scope.as_str())
+            let mut cx = CompileCx::new(self.job.environment, source.state_scope.as_str())
                 .of_api(self.shape)
                 .raising(self.source_of_alerts(source))
                 .with_content_types(&self.job.config.settings.content_types);
@@ -319,8 +320,8 @@ impl<'a> Resolver<'a> {
                 Ok(policy) => {
                     let needs = policy.get().needs();
                     let needs_application = cx.needs_application;
-                    let (state_keys, upstreams, timed) = (cx.state_keys, cx.upstreams, cx.timed);
-                    Some(Ready { policy, needs, needs_application, state_keys, upstreams, timed })
+                    let (upstreams, timed, kept) = (cx.upstreams, cx.timed, cx.kept);
+                    Some(Ready { policy, needs, needs_application, upstreams, timed, kept })
                 }
                 Err(Diagnostics(found)) => {
                     problems.extend(found.into_iter().map(|p| source.problem(p.under("config"))));
@@ -430,16 +431,16 @@ impl<'a> Resolver<'a> {
                 template: source.template.map(Into::into),
             })
             .collect();
-        let (mut state_keys, mut upstreams, mut timed) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut upstreams, mut timed, mut kept) = (Vec::new(), Vec::new(), Vec::new());
         for ready in ready.into_iter().flatten() {
-            state_keys.extend(ready.state_keys);
+            kept.extend(ready.kept);
             upstreams.extend(ready.upstreams);
             timed.extend(ready.timed);
         }
         // Most APIs have one chain for everything, which needs no list to be found.
         let operation_chains =
             if chain_of_each.iter().all(|chain| *chain == 0) { Vec::new() } else { chain_of_each };
-        Levels { chains, operation_chains, policies, names, state_keys, upstreams, timed, hits }
+        Levels { chains, operation_chains, policies, names, upstreams, timed, kept, hits }
     }
 }
 
@@ -448,9 +449,9 @@ struct Ready {
     policy: Compiled,
     needs: Needs,
     needs_application: bool,
-    state_keys: Vec<String>,
     upstreams: Vec<UpstreamName>,
     timed: Vec<Arc<dyn Timed>>,
+    kept: Vec<Arc<State>>,
 }
 
 fn usual_methods() -> Vec<Method> {

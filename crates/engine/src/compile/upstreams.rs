@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use foldhash::fast::RandomState;
 use http::Uri;
 use model::{Diagnostic, Diagnostics, EndpointDoc, UpstreamDoc, diagnostic::nearest};
 
@@ -10,30 +11,34 @@ use crate::upstream::{CompiledUpstream, Endpoint, EndpointState, UpstreamState};
 
 pub(super) struct Upstreams<'a> {
     environment: &'a Environment<'a>,
-    revision: u64,
     list: Vec<Arc<CompiledUpstream>>,
-    by_name: HashMap<String, u32>,
+    by_name: HashMap<String, u32, RandomState>,
     next_endpoint: u32,
 }
 
 impl<'a> Upstreams<'a> {
-    pub(super) fn new(environment: &'a Environment<'a>, revision: u64) -> Self {
-        Self { environment, revision, list: Vec::new(), by_name: HashMap::new(), next_endpoint: 0 }
+    pub(super) fn new(environment: &'a Environment<'a>) -> Self {
+        Self { environment, list: Vec::new(), by_name: HashMap::default(), next_endpoint: 0 }
     }
 
-    pub(super) fn finish(self) -> (Vec<Arc<CompiledUpstream>>, HashMap<String, u32>) {
+    pub(super) fn finish(self) -> (Vec<Arc<CompiledUpstream>>, HashMap<String, u32, RandomState>) {
         (self.list, self.by_name)
     }
 
     /// The position of an upstream by name; a URL stands for an upstream with that one endpoint.
-    pub(super) fn find(&mut self, name: &str, path: &str, problems: &mut Diagnostics) -> Option<u32> {
+    pub(super) fn find(
+        &mut self,
+        name: &str,
+        path: &dyn Fn() -> String,
+        problems: &mut Diagnostics,
+    ) -> Option<u32> {
         if let Some(position) = self.by_name.get(name) {
             return Some(*position);
         }
         if name.contains("://") {
-            return self.add(UpstreamDoc::for_url(name, name), path, problems);
+            return self.add(UpstreamDoc::for_url(name, name), &path(), problems);
         }
-        problems.push(unknown(name, self.by_name.keys().map(String::as_str)).under(path));
+        problems.push(unknown(name, self.by_name.keys().map(String::as_str)).under(&path()));
         None
     }
 
@@ -72,11 +77,8 @@ impl<'a> Upstreams<'a> {
         if failed {
             return None;
         }
-        let state: Arc<UpstreamState> = self.environment.registry.keep(
-            self.revision,
-            format!("upstream:{}", doc.name),
-            UpstreamState::default,
-        );
+        let state: Arc<UpstreamState> =
+            self.environment.registry.keep(format!("upstream:{}", doc.name), UpstreamState::default);
         let position = u32::try_from(self.list.len()).ok()?;
         self.by_name.insert(doc.name.clone(), position);
         self.list.push(Arc::new(CompiledUpstream::new(doc, endpoints, state)));
@@ -87,8 +89,7 @@ impl<'a> Upstreams<'a> {
         let Address { tls, host, port, authority, base_path } = address(&doc.url)?;
         // Connections may be shared by everything that would open them in the same way.
         let key = format!("endpoint:{tls}:{host}:{port}:{:?}:{:?}", upstream.protocol, upstream.tls);
-        let state: Arc<EndpointState> =
-            self.environment.registry.keep(self.revision, key, EndpointState::default);
+        let state: Arc<EndpointState> = self.environment.registry.keep(key, EndpointState::default);
         let id = self.next_endpoint;
         self.next_endpoint += 1;
         Ok(Endpoint {

@@ -4,9 +4,13 @@ use std::{
     collections::HashMap,
     fs,
     path::{Path, PathBuf},
+    sync::{Arc, OnceLock},
 };
 
-use model::{ConfigDoc, Diagnostic, Diagnostics, check, diagnostic::Severity, yaml};
+use manager::{Assets, Held};
+use model::{
+    ApiDoc, ConfigDoc, Diagnostic, Diagnostics, SharedSettingsDoc, check, diagnostic::Severity, yaml,
+};
 
 use crate::testing::is_test_file;
 
@@ -27,24 +31,16 @@ pub(super) struct Origins {
     /// File and position in it, by the name of the list and the position in the whole.
     entries: HashMap<&'static str, Vec<(usize, usize)>>,
     settings: Option<usize>,
-    /// The asset that has sections of the settings, and which.
-    shared: Option<(usize, Vec<&'static str>)>,
-    /// From here on, what looks like a file is an asset, which is all of its document.
-    first_asset: Option<usize>,
+    /// What comes after the entries of files.
+    assets: Option<Arc<Assets>>,
+    /// The assets of each list, read when something is to be told of one.
+    of_list: OnceLock<HashMap<&'static str, Vec<Arc<Held>>>>,
 }
 
 impl Origins {
-    /// The next entry of a list is an asset, which is shown as if it were a file.
-    pub(super) fn add_asset(&mut self, list: &'static str, called: String) {
-        let file = self.files.len();
-        self.first_asset.get_or_insert(file);
-        self.files.push((called, yaml::Marks::default()));
-        self.entries.entry(list).or_default().push((file, 0));
-    }
-
-    /// These sections of the settings are in the last asset that was added.
-    pub(super) fn share(&mut self, sections: Vec<&'static str>) {
-        self.shared = self.files.len().checked_sub(1).map(|file| (file, sections));
+    /// The next entries of all lists are assets, each of which is shown as if it were a file.
+    pub(super) fn go_on(&mut self, assets: Arc<Assets>) {
+        self.assets = Some(assets);
     }
 
     /// Only these entries of a list are left.
@@ -55,12 +51,29 @@ impl Origins {
         }
     }
 
+    /// The assets of a list that are served, in the order of the configuration.
+    fn assets_of(&self, list: &str) -> &[Arc<Held>] {
+        let all = self.of_list.get_or_init(|| {
+            let mut all = HashMap::<_, Vec<_>>::new();
+            for held in self.assets.iter().flat_map(|assets| assets.all()) {
+                if held.parsed.typed.downcast_ref::<ApiDoc>().is_none_or(ApiDoc::is_served) {
+                    all.entry(held.kind.list).or_default().push(Arc::clone(held));
+                }
+            }
+            all
+        });
+        all.get(list).map_or(&[], Vec::as_slice)
+    }
+
     /// The asset that a path of the settings is in, and the path in it.
-    fn in_shared(&self, path: &str) -> Option<(usize, String)> {
-        let (file, sections) = self.shared.as_ref()?;
+    fn in_shared(&self, path: &str) -> Option<(&Held, String)> {
         let path = path.strip_prefix("settings.")?;
         let section = path.split(['[', '.']).next().unwrap_or(path);
-        sections.contains(&section).then(|| (*file, path.to_owned()))
+        let shared = self.assets_of("sharedSettings").iter().find(|held| {
+            let doc = held.parsed.typed.downcast_ref::<SharedSettingsDoc>();
+            doc.is_some_and(|doc| doc.sections().contains(&section))
+        })?;
+        Some((shared, path.to_owned()))
     }
 
     /// Turns a path in the whole configuration into a file, a line and a path in that file.
@@ -68,28 +81,34 @@ impl Origins {
         if problem.file.is_some() {
             return problem;
         }
-        let list = problem.path.split(['[', '.']).next().unwrap_or("").to_owned();
-        let file = if let Some((file, path)) = self.in_shared(&problem.path) {
+        let in_asset = |mut problem: Diagnostic, held: &Held, path: String| {
             problem.path = path;
-            Some(file)
-        } else if list == "settings" {
-            self.settings
-        } else {
-            let rest = problem.path[list.len()..].to_owned();
-            let index = rest.strip_prefix('[').and_then(|r| r.split_once(']'));
-            let found = index.and_then(|(index, rest)| {
-                let entry = self.entries.get(list.as_str())?.get(index.parse::<usize>().ok()?)?;
-                Some((*entry, rest.to_owned()))
-            });
-            found.map(|((file, position), rest)| {
-                problem.path = match self.first_asset {
-                    Some(first) if file >= first => rest.trim_start_matches('.').to_owned(),
-                    _ => format!("{list}[{position}]{rest}"),
-                };
-                file
-            })
+            problem.in_file(format!("{} {}", held.kind.name, held.parsed.name), None)
         };
-        match file.or_else(|| (self.files.len() == 1).then_some(0)).and_then(|file| self.files.get(file)) {
+        if let Some((held, path)) = self.in_shared(&problem.path) {
+            return in_asset(problem, held, path);
+        }
+        let list = problem.path.split(['[', '.']).next().unwrap_or("").to_owned();
+        let mut file = (list == "settings").then_some(self.settings).flatten();
+        let rest = problem.path[list.len()..].to_owned();
+        if let Some((index, rest)) = rest.strip_prefix('[').and_then(|rest| rest.split_once(']'))
+            && let Ok(index) = index.parse::<usize>()
+        {
+            let entries = self.entries.get(list.as_str()).map_or(&[][..], Vec::as_slice);
+            match entries.get(index) {
+                Some((of, position)) => {
+                    problem.path = format!("{list}[{position}]{rest}");
+                    file = Some(*of);
+                }
+                None => {
+                    if let Some(held) = self.assets_of(&list).get(index - entries.len()) {
+                        return in_asset(problem, held, rest.trim_start_matches('.').to_owned());
+                    }
+                }
+            }
+        }
+        let only = || (self.files.len() == 1 && self.assets.is_none()).then_some(0);
+        match file.or_else(only).and_then(|file| self.files.get(file)) {
             Some((name, marks)) => {
                 let line = marks.line(&problem.path);
                 problem.in_file(name.clone(), line)

@@ -9,13 +9,13 @@ pub(crate) mod resolve;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering::Relaxed},
 };
 
 use definition::Definition;
 use engine::compile::Input;
 use manager::Assets;
-use model::{ConfigDoc, Diagnostic, Diagnostics, ListenerDoc, SharedSettingsDoc};
+use model::{ApiDoc, ConfigDoc, Diagnostic, Diagnostics, ListenerDoc, SharedSettingsDoc};
 
 use files::Origins;
 
@@ -33,7 +33,7 @@ pub enum Source {
 pub struct Loaded {
     pub input: Input,
     /// The definitions as they came, by the position of their API.
-    pub definitions: Vec<Option<Arc<Definition>>>,
+    pub definitions: Arc<[Option<Arc<Definition>>]>,
     pub warnings: Vec<Diagnostic>,
     /// Files whose change is a change of the configuration.
     pub files: Vec<PathBuf>,
@@ -53,7 +53,7 @@ pub async fn load(source: &Source) -> Result<Loaded, Diagnostics> {
 }
 
 /// The same with assets added to what the files say.
-pub async fn load_with_assets(source: &Source, assets: Option<&Assets>) -> Result<Loaded, Diagnostics> {
+pub async fn load_with_assets(source: &Source, assets: Option<&Arc<Assets>>) -> Result<Loaded, Diagnostics> {
     load_whole(source, assets, &BTreeMap::new()).await
 }
 
@@ -67,7 +67,7 @@ pub async fn load_with_secrets(
 
 async fn load_whole(
     source: &Source,
-    assets: Option<&Assets>,
+    assets: Option<&Arc<Assets>>,
     secrets: &BTreeMap<String, String>,
 ) -> Result<Loaded, Diagnostics> {
     let (mut config, mut origins, mut files, directory) = match source {
@@ -81,24 +81,21 @@ async fn load_whole(
     };
     let mut problems = Diagnostics::default();
     resolve::secrets_in_files(&config, &mut problems);
-    let own = config.apis.iter().filter(|api| api.is_served()).count();
-    if let Some(assets) = assets {
-        assets.add_to(&mut config);
-        for held in assets.all() {
-            origins.add_asset(held.kind.list, format!("{} {}", held.kind.name, held.parsed.name));
-            if let Some(shared) = held.parsed.typed.downcast_ref::<SharedSettingsDoc>() {
-                shared.apply_to(&mut config.settings);
-                origins.share(shared.sections());
-            }
-        }
-    }
     let served: Vec<bool> = config.apis.iter().map(|api| api.is_served()).collect();
     config.apis.retain(|api| api.is_served());
     origins.retain("apis", &served);
-    resolve::paths(&mut config, &directory);
-    resolve::secrets(&mut config, secrets, assets, &mut problems);
+    let own = config.apis.len();
+    // Of thousands of APIs in the store hardly any has to be read again.
+    let mut referring: Vec<usize> = (0..own).collect();
+    if let Some(assets) = assets {
+        add(assets, &mut config, &mut referring);
+        origins.go_on(Arc::clone(assets));
+    }
+    let assets = assets.map(|assets| &**assets);
+    resolve::paths(&mut config, referring.iter().copied(), &directory);
+    resolve::secrets(&mut config, &referring, secrets, assets, &mut problems);
     key_material::open(&mut config, assets, &mut problems);
-    files.append(&mut resolve::policy_files(&mut config, &directory, &mut problems));
+    files.append(&mut resolve::policy_files(&mut config, &referring, &directory, &mut problems));
     if config.listeners.is_empty() {
         config.listeners.push(default_listener());
     }
@@ -112,13 +109,32 @@ async fn load_whole(
     let compiled =
         definitions.iter().map(|d| d.as_ref().map(|d| Arc::new(definitions::for_engine(d)))).collect();
     let input = Input { config, definitions: compiled };
-    Ok(Loaded { input, definitions, warnings: problems.0, files, origins })
+    Ok(Loaded { input, definitions: definitions.into(), warnings: problems.0, files, origins })
+}
+
+/// Adds assets, kind by kind, by name. Places of APIs that may refer to something are added to `referring`.
+fn add(assets: &Assets, config: &mut ConfigDoc, referring: &mut Vec<usize>) {
+    for held in assets.all() {
+        let typed = &held.parsed.typed;
+        if typed.downcast_ref::<ApiDoc>().is_some_and(|api| !api.is_served()) {
+            continue;
+        }
+        held.kind.append(config, typed);
+        if typed.is::<ApiDoc>() {
+            if !held.stands_alone.load(Relaxed) {
+                referring.push(config.apis.len() - 1);
+            }
+        } else if let Some(shared) = typed.downcast_ref::<SharedSettingsDoc>() {
+            shared.apply_to(&mut config.settings);
+        }
+    }
 }
 
 /// Reads documents without loading what they refer to. Paths in them are absolute.
 pub fn read(path: &Path) -> Result<(ConfigDoc, Vec<PathBuf>), Diagnostics> {
     let mut read = files::read(path)?;
-    resolve::paths(&mut read.config, &directory_of(path));
+    let apis = 0..read.config.apis.len();
+    resolve::paths(&mut read.config, apis, &directory_of(path));
     Ok((read.config, read.files))
 }
 

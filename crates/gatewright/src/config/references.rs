@@ -3,7 +3,7 @@
 
 use std::sync::atomic::Ordering;
 
-use manager::Assets;
+use manager::{Assets, DOCUMENT};
 use model::{Diagnostic, Diagnostics, SecretDoc, diagnostic::join, secret::SecretSource, usable_by::fits};
 use serde_json::Value;
 
@@ -28,6 +28,9 @@ pub(crate) fn refused(assets: &Assets, allowed: &[String]) -> Diagnostics {
             own_files(&held.parsed.document, "", &mut files);
         }
         found.extend(files.into_iter().map(|(path, name)| (path, format!("file:{name}"))));
+        let definition = held.parsed.document.get("definition").and_then(Value::as_str);
+        let is_kept = definition.is_none_or(|location| location.starts_with(DOCUMENT));
+        held.stands_alone.store(found.is_empty() && is_kept, Ordering::Relaxed);
         found.retain(|(_, reference)| {
             reference.starts_with("secret:") || !allowed.iter().any(|pattern| fits(pattern, reference))
         });

@@ -12,13 +12,15 @@ use model::{ConfigDoc, Diagnostic, Diagnostics, Secret, diagnostic::join, secret
 use serde_json::Value;
 
 /// Makes every path in the configuration independent of where the gateway was started.
-pub(super) fn paths(config: &mut ConfigDoc, directory: &Path) {
+/// `apis` are the places of those that refer to something.
+pub(super) fn paths(config: &mut ConfigDoc, apis: impl IntoIterator<Item = usize>, directory: &Path) {
     let absolute = |path: &mut String| {
         if !path.contains("://") && !Path::new(path.as_str()).is_absolute() {
             *path = directory.join(path.as_str()).display().to_string();
         }
     };
-    for api in &mut config.apis {
+    for index in apis {
+        let Some(api) = config.apis.get_mut(index) else { continue };
         // Only what is different is made anew.
         if let Some(location) = api.definition.as_deref().filter(|location| !location.starts_with(DOCUMENT)) {
             let mut found = location.to_owned();
@@ -89,11 +91,12 @@ const MOST: u64 = 16 << 20;
 /// change of it.
 pub(super) fn policy_files(
     config: &mut ConfigDoc,
+    apis: &[usize],
     directory: &Path,
     problems: &mut Diagnostics,
 ) -> Vec<PathBuf> {
     let mut named = Vec::new();
-    config.each_policy(&mut |policy| {
+    config.each_policy_in(apis.iter().copied(), &mut |policy| {
         if !policy.disabled {
             files_of(policy.kind, policy.config, policy.path, &mut named);
         }
@@ -177,6 +180,7 @@ fn read_file(path: &Path) -> Result<Vec<u8>, String> {
 /// Reads every secret that is not given. What cannot be read is named by its reference, never by its value.
 pub(super) fn secrets(
     config: &mut ConfigDoc,
+    apis: &[usize],
     given: &BTreeMap<String, String>,
     assets: Option<&Assets>,
     problems: &mut Diagnostics,
@@ -247,7 +251,7 @@ pub(super) fn secrets(
             }
         }
     }
-    policy_secrets(config, assets, problems);
+    policy_secrets(config, apis, assets, problems);
 }
 
 /// Says of files that refer to what the manager keeps: it is there for assets, and files are read before it is there.
@@ -277,7 +281,7 @@ pub(super) fn secrets_in_files(config: &ConfigDoc, problems: &mut Diagnostics) {
             problems.push(problem.help("name a `file`, or give this document to `gatewright apply`"));
         }
     }
-    let mut kept: Vec<(String, Secret)> = written_references(config)
+    let mut kept: Vec<(String, Secret)> = written_references(config, 0..config.apis.len())
         .into_iter()
         .filter_map(|(path, reference)| Some((path, serde_json::from_value(reference.into()).ok()?)))
         .collect();
@@ -302,9 +306,9 @@ const FOR_ASSETS: &str = "found a reference to a secret of the manager, which on
 
 /// References as they are written in policies, destinations, authorization servers, and keys of applications and users,
 /// with where they are.
-fn written_references(config: &ConfigDoc) -> Vec<(String, String)> {
+fn written_references(config: &ConfigDoc, apis: impl IntoIterator<Item = usize>) -> Vec<(String, String)> {
     let mut found = Vec::new();
-    config.each_policy(&mut |policy| {
+    config.each_policy_in(apis, &mut |policy| {
         SecretSource::each_in(policy.config, "", &mut |path, text, _| {
             found.push((join(&(policy.path)(), &format!("config.{path}")), text.to_owned()));
         });
@@ -345,8 +349,13 @@ fn written_references(config: &ConfigDoc) -> Vec<(String, String)> {
 }
 
 /// Reads what `written_references` finds.
-fn policy_secrets(config: &mut ConfigDoc, assets: Option<&Assets>, problems: &mut Diagnostics) {
-    for (path, reference) in written_references(config) {
+fn policy_secrets(
+    config: &mut ConfigDoc,
+    apis: &[usize],
+    assets: Option<&Assets>,
+    problems: &mut Diagnostics,
+) {
+    for (path, reference) in written_references(config, apis.iter().copied()) {
         let Ok(secret) = serde_json::from_value::<Secret>(reference.clone().into()) else { continue };
         match read(&secret, assets) {
             Ok(value) => config.resolved_secrets.insert(&reference, value),

@@ -444,7 +444,7 @@ fn mistakes_in_the_configuration_are_told_with_their_path() {
         ("{rules: [{type: payloadElement, regex: '('}]}", "rules[0].regex"),
         ("{rules: [{type: payloadElement, regex: a, namespaces: {p: 'urn:p'}}]}", "rules[0].namespaces"),
     ] {
-        let mut cx = engine::CompileCx::new(&environment, 1, "");
+        let mut cx = engine::CompileCx::new(&environment, "");
         let problems = kind.compile(yaml::parse(config).unwrap().value, &mut cx).err().expect(config);
         assert_eq!(problems.0[0].path, path, "{config}: {problems}");
     }

@@ -273,7 +273,7 @@ mod tests {
             clock: clock.clone(),
             alerts: engine::Alerts::default(),
         };
-        Mint::compile(doc, &mut CompileCx::new(&environment, 1, "test"))
+        Mint::compile(doc, &mut CompileCx::new(&environment, "test"))
     }
 
     fn shown(mint: &Mint, headers: &str) -> String {
