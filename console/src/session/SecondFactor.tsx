@@ -81,7 +81,7 @@ function TurnOff({ done, cancel }: { done: () => void; cancel: () => void }) {
           <Button variant="default" onClick={cancel}>
             {t('back')}
           </Button>
-          <Button type="submit" color="red" loading={off.isPending}>
+          <Button type="submit" color="red.9" loading={off.isPending}>
             {t('secondFactor.turnOff')}
           </Button>
         </Group>
