@@ -148,6 +148,82 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/secondFactor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The second factor of whoever asks. */
+        get: operations["getSecondFactor"];
+        /** Confirms the second factor with a code; from now on it is asked for. */
+        put: operations["confirmSecondFactor"];
+        /** Makes a secret for an authenticator app, which is told once. It counts when a code has confirmed it. */
+        post: operations["beginSecondFactor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/secondFactor/off": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Turns one's own second factor off. */
+        post: operations["turnOffSecondFactor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/secondFactors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Users who have a second factor.
+         * @description Needs the privilege `Manage user administration`.
+         */
+        get: operations["listSecondFactors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/users/{name}/secondFactor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Takes the second factor from a user who has lost it.
+         * @description Needs the privilege `Manage user administration`.
+         */
+        delete: operations["resetSecondFactor"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/login/oidc": {
         parameters: {
             query?: never;
@@ -3804,6 +3880,10 @@ export interface components {
             /** @description RFC 3339 time after which the secret is refused. Default: never. */
             expires?: string | null;
         };
+        Code: {
+            /** @description What the app shows. */
+            code: string;
+        };
         CommentPage: {
             items: components["schemas"]["CommentView"][];
             /**
@@ -4552,6 +4632,11 @@ export interface components {
         Login: {
             user: string;
             password: string;
+            /**
+             * @description Of the second factor: what the app shows, or a recovery code. Needed when the answer without it is
+             *     `second_factor_needed`.
+             */
+            code?: string | null;
         };
         /** @description A provider with which one can log in. */
         LoginProviderView: {
@@ -4688,6 +4773,15 @@ export interface components {
         NewRating: {
             /** Format: uint64 */
             stars: number;
+        };
+        /** @description What goes into an authenticator app. */
+        NewSecondFactor: {
+            /** @description In Base32, to be typed. */
+            secret: string;
+            /** @description The same with everything else that an app wants to know, as `otpauth:`. */
+            uri: string;
+            /** @description The same as a QR code: rows from top to bottom, `1` for what is dark. */
+            qrCode: string[];
         };
         /** @description What a new secret is to be like. */
         NewSecret: {
@@ -4894,6 +4988,11 @@ export interface components {
         /** @description Everything of a kind that there is. */
         OwnApplicationList: {
             items: components["schemas"]["OwnApplication"][];
+        };
+        PasswordAndCode: {
+            password: string;
+            /** @description What the app shows, or a recovery code. */
+            code: string;
         };
         /**
          * @description A percentage from 0% to 100%.
@@ -5347,6 +5446,11 @@ export interface components {
              */
             own?: number | null;
         };
+        /** @description Codes for who has lost the app. They are told this once. */
+        RecoveryCodes: {
+            /** @description Each is good for one login. */
+            recoveryCodes: string[];
+        };
         /** @description Policies of all operations of one path. */
         ResourceDoc: {
             /** @description Path below the base path, as the operations have it: `/orders/{id}`. Paths below it are not meant. */
@@ -5457,6 +5561,20 @@ export interface components {
             /** @description One of its `scopes`, which are sets of operations. Default: all of the API. */
             scope?: string | null;
         };
+        /** @description The second factor of a user. */
+        SecondFactorView: {
+            /** @description Whether it is asked for at each login. */
+            on: boolean;
+            /** @description Whether users have to have one. */
+            required: boolean;
+            /** @description Whether it can be set up here: users of LDAP and of OpenID Connect have it there. */
+            possible: boolean;
+            /**
+             * Format: uint64
+             * @description Recovery codes that were not used.
+             */
+            recoveryCodes: number;
+        };
         /**
          * @description A reference to a secret: ${env:NAME} or ${file:/path}; in an asset also ${secret:NAME}.
          * @example ${env:ORDERS_KEY}
@@ -5546,6 +5664,8 @@ export interface components {
             expiresAt?: string | null;
             /** @description Nothing else can be done until the password is changed. */
             mustChangePassword: boolean;
+            /** @description Nothing else can be done until a second factor is set up. */
+            mustSetUpSecondFactor: boolean;
         };
         /** @description Settings, with what there is to know about it. */
         SettingsAsset: {
@@ -6314,6 +6434,20 @@ export interface components {
             /** @description Names of the groups that the user is in. */
             groups?: string[];
         };
+        /** @description A user who has a second factor. */
+        UserWithSecondFactor: {
+            user: string;
+            since: string;
+            /**
+             * Format: uint64
+             * @description Recovery codes that were not used.
+             */
+            recoveryCodes: number;
+        };
+        /** @description Everything of a kind that there is. */
+        UserWithSecondFactorList: {
+            items: components["schemas"]["UserWithSecondFactor"][];
+        };
         /** @description Whether the audit log is as it was written. */
         Verified: {
             intact: boolean;
@@ -6623,6 +6757,144 @@ export interface operations {
         };
     };
     unlockAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getSecondFactor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecondFactorView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    confirmSecondFactor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Code"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    beginSecondFactor: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once; after that it is refused, since what it made is told once. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewSecondFactor"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    turnOffSecondFactor: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once, and answered the same. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordAndCode"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listSecondFactors: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserWithSecondFactorList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    resetSecondFactor: {
         parameters: {
             query?: never;
             header?: never;

@@ -41,8 +41,10 @@ export function providerLogin(name: string, to: string): string {
   return `/api/v1/login/oidc/${encodeURIComponent(name)}?to=${encodeURIComponent(to)}`;
 }
 
-export async function logIn(user: string, password: string): Promise<Session> {
-  return taken(await wanted(client.POST('/session', { body: { user, password } })));
+/** The code is that of a second factor, for who has one. */
+export async function logIn(user: string, password: string, code?: string): Promise<Session> {
+  const body = code === undefined ? { user, password } : { user, password, code };
+  return taken(await wanted(client.POST('/session', { body })));
 }
 
 export async function logOut(): Promise<void> {
@@ -90,4 +92,36 @@ export const lockedQuery = queryOptions({
 
 export async function unlock(name: string): Promise<void> {
   await wanted(client.DELETE('/lockedAccounts/{name}', { params: { path: { name } } }));
+}
+
+export type SecondFactor = components['schemas']['SecondFactorView'];
+export type NewSecondFactor = components['schemas']['NewSecondFactor'];
+
+/** One's own second factor. */
+export const secondFactorQuery = queryOptions({
+  queryKey: ['secondFactor'],
+  queryFn: (): Promise<SecondFactor> => wanted(client.GET('/secondFactor')),
+});
+
+export async function beginSecondFactor(): Promise<NewSecondFactor> {
+  return wanted(client.POST('/secondFactor'));
+}
+
+/** The recovery codes. */
+export async function confirmSecondFactor(code: string): Promise<string[]> {
+  return (await wanted(client.PUT('/secondFactor', { body: { code } }))).recoveryCodes;
+}
+
+export async function turnOffSecondFactor(password: string, code: string): Promise<void> {
+  await wanted(client.POST('/secondFactor/off', { body: { password, code } }));
+}
+
+/** Users who have a second factor. */
+export const secondFactorsQuery = queryOptions({
+  queryKey: ['secondFactors'],
+  queryFn: async () => (await wanted(client.GET('/secondFactors'))).items,
+});
+
+export async function resetSecondFactor(name: string): Promise<void> {
+  await wanted(client.DELETE('/users/{name}/secondFactor', { params: { path: { name } } }));
 }

@@ -1,4 +1,4 @@
-/** One's own password, rights and access tokens. */
+/** One's own password, second factor, rights and access tokens. */
 import {
   ActionIcon,
   Alert,
@@ -27,6 +27,7 @@ import { PageHeader } from '../parts/PageHeader';
 import { ProblemBox } from '../parts/ProblemBox';
 import { useToast } from '../parts/Toasts';
 import { PasswordForm } from '../session/PasswordForm';
+import { SecondFactor } from '../session/SecondFactor';
 import { useSession } from '../session/session';
 import classes from './AccountPage.module.css';
 
@@ -43,6 +44,10 @@ export function AccountPage() {
             {t('password.title')}
           </Title>
           <PasswordForm user={user} own done={() => toast(t('password.saved'))} />
+          <Title order={2} mt="xl" mb="md">
+            {t('secondFactor.title')}
+          </Title>
+          <SecondFactor />
         </Box>
         <Stack gap="lg" miw={0}>
           <Tokens />

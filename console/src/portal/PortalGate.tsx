@@ -1,6 +1,6 @@
 /**
  * Around every page of the portal: its colours, who is signed in, and what lies over everything when the connection is
- * lost, a session has ended or a password has to be changed.
+ * lost, a session has ended, or a password or a second factor is needed first.
  */
 import {
   Box,
@@ -24,6 +24,7 @@ import { ToastProvider } from '../parts/Toasts';
 import { ConnectionBar } from '../session/ConnectionBar';
 import { LoginForm } from '../session/LoginForm';
 import { MustChangePassword } from '../session/MustChangePassword';
+import { MustSetUpSecondFactor } from '../session/MustSetUpSecondFactor';
 import { type Look, lookQuery } from './api/portal';
 import { isColor, shades } from './brand';
 import { VisitContext } from './visitor';
@@ -31,7 +32,7 @@ import { VisitContext } from './visitor';
 export function PortalGate({ children }: { children: ReactNode }) {
   const session = useQuery(sessionQuery);
   // A session that has ended is forgotten by the first answer; only then is the look asked for.
-  const known = session.data !== undefined && session.data?.mustChangePassword !== true;
+  const known = session.data !== undefined && !isHeldBack(session.data);
   const look = useQuery({ ...lookQuery, enabled: known });
   return (
     <Coloured look={look.data}>
@@ -43,6 +44,11 @@ export function PortalGate({ children }: { children: ReactNode }) {
       </ToastProvider>
     </Coloured>
   );
+}
+
+/** Whether something has to be done before anything else. */
+function isHeldBack(session: Session | null | undefined): boolean {
+  return session?.mustChangePassword === true || session?.mustSetUpSecondFactor === true;
 }
 
 function Coloured({ look, children }: { look: Look | undefined; children: ReactNode }) {
@@ -85,15 +91,16 @@ function Inside({ session, look, children }: InsideProps) {
       </Box>
     );
   }
-  if (session.data?.mustChangePassword) {
+  if (session.data && isHeldBack(session.data)) {
+    const { user, mustChangePassword } = session.data;
     return (
       <Center mih="100vh" p="md">
         <Box component="main" w="100%" maw={440}>
           <Paper className="gw-panel" p="xl">
             <Title order={1} mb="lg">
-              {t('password.must.title')}
+              {t(mustChangePassword ? 'password.must.title' : 'secondFactor.must.title')}
             </Title>
-            <MustChangePassword user={session.data.user} />
+            {mustChangePassword ? <MustChangePassword user={user} /> : <MustSetUpSecondFactor user={user} />}
           </Paper>
         </Box>
       </Center>

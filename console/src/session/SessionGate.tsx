@@ -13,6 +13,7 @@ import { ConnectionBar } from './ConnectionBar';
 import { ConsumersElsewhere } from './ConsumersElsewhere';
 import { LoginForm } from './LoginForm';
 import { MustChangePassword } from './MustChangePassword';
+import { MustSetUpSecondFactor } from './MustSetUpSecondFactor';
 import { ProviderLogins } from './ProviderLogins';
 import { SessionContext } from './session';
 import { Welcome } from './Welcome';
@@ -58,6 +59,16 @@ export function SessionGate({ children }: { children: ReactNode }) {
         <ConnectionBar />
         <Welcome title={t('password.must.title')}>
           <MustChangePassword user={who.user} />
+        </Welcome>
+      </>
+    );
+  }
+  if (who.mustSetUpSecondFactor) {
+    return (
+      <>
+        <ConnectionBar />
+        <Welcome title={t('secondFactor.must.title')}>
+          <MustSetUpSecondFactor user={who.user} />
         </Welcome>
       </>
     );

@@ -8,7 +8,8 @@ export function useLogOut(): () => Promise<void> {
     try {
       await logOut();
     } finally {
-      queries.clear();
+      // The session is kept to be told that it is over: who listens to a query that is removed hears nothing more.
+      queries.removeQueries({ predicate: (query) => query.queryKey.join() !== sessionQuery.queryKey.join() });
       queries.setQueryData(sessionQuery.queryKey, null);
     }
   };

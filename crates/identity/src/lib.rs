@@ -70,6 +70,12 @@ pub enum LogIn {
     Wait,
     /// The password has to be changed first.
     MustChangePassword,
+    /// The password was right; a code of the second factor is needed.
+    CodeNeeded,
+    /// The code was wrong, or used before.
+    CodeWrong,
+    /// A second factor has to be set up first.
+    MustSetUpSecondFactor,
     /// Nobody can be asked who they are at the moment.
     Away,
 }
@@ -87,6 +93,13 @@ pub trait House: Send + Sync {
         &'a self,
         user: &'a str,
         password: &'a str,
+        address: IpAddr,
+    ) -> Later<'a, Result<LogIn, StoreError>>;
+    /// The code of a user whose password was right before.
+    fn check_code<'a>(
+        &'a self,
+        user: &'a str,
+        code: &'a str,
         address: IpAddr,
     ) -> Later<'a, Result<LogIn, StoreError>>;
 }

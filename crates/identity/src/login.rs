@@ -9,6 +9,18 @@ use crate::{AuthorizationServer, Person, ServerError, micros, secret};
 /// As the store calls it. With a new password of the user they end.
 const KIND: &str = "login";
 
+/// The same for somebody who has given their password, and a code of their second factor not yet.
+const SECOND_STEP: &str = "second step";
+/// How long they may take for that.
+const SECOND_STEP_LASTS: u64 = 5 * 60_000_000;
+
+/// Somebody whose password was right.
+#[derive(Debug, Clone)]
+pub struct SecondStep {
+    pub user: String,
+    hash: String,
+}
+
 /// Somebody who is logged in.
 #[derive(Debug, Clone)]
 pub struct Login {
@@ -60,6 +72,39 @@ impl AuthorizationServer {
         Ok(())
     }
 
+    /// The password of a user was right: what the form with the code sends along. It is good in that browser only, for
+    /// one login, and until the user gets a new password.
+    pub(crate) async fn begin_second_step(&self, browser: &str, user: &str) -> Result<String, ServerError> {
+        let ticket = secret::random()?;
+        let kept = Passing {
+            hash: hash_of_ticket(browser, &ticket),
+            kind: SECOND_STEP.to_owned(),
+            user: Some(user.to_owned()),
+            client: None,
+            expires_at: self.house.now().saturating_add(SECOND_STEP_LASTS),
+            used_at: None,
+            document: "{}".to_owned(),
+        };
+        self.store.put_passing(&kept).await?;
+        Ok(ticket)
+    }
+
+    pub(crate) async fn second_step(
+        &self,
+        browser: &str,
+        ticket: &str,
+    ) -> Result<Option<SecondStep>, ServerError> {
+        let hash = hash_of_ticket(browser, ticket);
+        let found = self.store.passing(SECOND_STEP, &hash, self.house.now()).await?;
+        let user = found.filter(|found| found.used_at.is_none()).and_then(|found| found.user);
+        Ok(user.map(|user| SecondStep { user, hash }))
+    }
+
+    /// `false` where it was ended meanwhile.
+    pub(crate) async fn end_second_step(&self, step: &SecondStep) -> Result<bool, ServerError> {
+        Ok(self.store.use_passing(SECOND_STEP, &step.hash, self.house.now()).await?)
+    }
+
     pub(crate) fn cookies(&self) -> Cookies<'_> {
         Cookies { issuer: &self.settings.issuer }
     }
@@ -99,6 +144,10 @@ impl Cookies<'_> {
             format!("{}{name}={value}; Path={path}; HttpOnly; SameSite=Lax{secure}{age}", self.prefix());
         HeaderValue::from_str(&text).ok()
     }
+}
+
+fn hash_of_ticket(browser: &str, ticket: &str) -> String {
+    secret::hash(&format!("second step\n{browser}\n{ticket}"))
 }
 
 /// What a form of a page sends along, so that no other page can send it for the user.

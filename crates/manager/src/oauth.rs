@@ -48,9 +48,23 @@ impl Manager {
     }
 
     async fn log_in(&self, user: &str, password: &str, address: IpAddr) -> Result<LogIn, ChangeError> {
-        let credentials = Credentials::Password { user: user.to_owned(), password: password.to_owned() };
-        Ok(match self.check(&credentials, address).await? {
+        let credentials =
+            Credentials::Password { user: user.to_owned(), password: password.to_owned(), code: None };
+        let checked = self.check(&credentials, address).await?;
+        Ok(self.logged_in(checked, user, address).await)
+    }
+
+    /// The code of somebody whose password was right.
+    async fn check_code(&self, user: &str, code: &str, address: IpAddr) -> Result<LogIn, StoreError> {
+        let assets = self.assets();
+        let checked = self.access.check_code(self.sources(&assets), user, code, address).await?;
+        Ok(self.logged_in(checked, user, address).await)
+    }
+
+    async fn logged_in(&self, checked: Checked, user: &str, address: IpAddr) -> LogIn {
+        match checked {
             Checked::Known(who) if who.must_change_password => LogIn::MustChangePassword,
+            Checked::Known(who) if who.must_set_up_second_factor => LogIn::MustSetUpSecondFactor,
             Checked::Known(who) => match self.person(&who.user) {
                 Some(person) => LogIn::Known(Box::new(person)),
                 None => LogIn::Wrong,
@@ -59,9 +73,14 @@ impl Manager {
                 self.record_failed_login(user, address).await;
                 LogIn::Wrong
             }
+            Checked::CodeNeeded => LogIn::CodeNeeded,
+            Checked::CodeWrong => {
+                self.record_wrong_code(user, address).await;
+                LogIn::CodeWrong
+            }
             Checked::Wait => LogIn::Wait,
             Checked::Away => LogIn::Away,
-        })
+        }
     }
 }
 
@@ -113,6 +132,18 @@ impl House for Home {
                 // Nothing else can go wrong where nothing is changed.
                 Err(_) => Ok(LogIn::Away),
             }
+        })
+    }
+
+    fn check_code<'a>(
+        &'a self,
+        user: &'a str,
+        code: &'a str,
+        address: IpAddr,
+    ) -> Later<'a, Result<LogIn, StoreError>> {
+        Box::pin(async move {
+            let Some(manager) = self.0.upgrade() else { return Ok(LogIn::Away) };
+            manager.check_code(user, code, address).await
         })
     }
 }

@@ -459,8 +459,10 @@ impl Manager {
             let current = Credentials::Password {
                 user: user.to_owned(),
                 password: current.unwrap_or_default().to_owned(),
+                code: None,
             };
-            if !matches!(self.check(&current, who.address).await?, Checked::Known(_)) {
+            // Whoever has a second factor has shown it when the session began.
+            if !matches!(self.check(&current, who.address).await?, Checked::Known(_) | Checked::CodeNeeded) {
                 return Err(ChangeError::WrongPassword);
             }
             if current_is(&current, password) {
@@ -523,22 +525,32 @@ impl Manager {
     }
 
     /// Writes down that somebody tried to get in.
-    pub(crate) async fn record_failed_login(&self, user: &str, address: std::net::IpAddr) {
+    pub(crate) async fn record_failed_login(&self, user: &str, address: IpAddr) {
+        self.record_failure(user, address, "failed login", "the user or the password was wrong").await;
+    }
+
+    /// Writes down that somebody knew the password, and not the code of the second factor.
+    pub(crate) async fn record_wrong_code(&self, user: &str, address: IpAddr) {
+        let message = "the password was right, and the code of the second factor was wrong or used before";
+        self.record_failure(user, address, "wrong code", message).await;
+    }
+
+    async fn record_failure(&self, user: &str, address: IpAddr, action: &str, message: &str) {
         let user: String = user.chars().take(LONGEST_NAME).collect();
         let address = address.to_string();
         let entry = AuditEntry {
             event_type: "Access management",
             object_type: "user",
-            action: "failed login",
+            action,
             object: &user,
-            message: "the user or the password was wrong",
+            message,
             user: &user,
             source_machine: &self.machine,
             client_ip: &address,
             payload: None,
         };
         if let Err(error) = self.store.record(self.now(), &[entry]).await {
-            tracing::error!(%error, "the audit log could not be written: failed login of {user:?}");
+            tracing::error!(%error, "the audit log could not be written: {action} of {user:?}");
         }
     }
 

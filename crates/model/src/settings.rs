@@ -115,6 +115,20 @@ pub struct ManagerSettings {
     pub passwords: Passwords,
     /// When nobody may log in with a name for a while, because too many passwords for it were wrong.
     pub account_lock: AccountLock,
+    /// Whether users with a password here need a second factor, codes of an app (TOTP), to log in.
+    pub second_factor: SecondFactor,
+}
+
+/// Whether users with a password here need a second factor to log in. Users of LDAP and of OpenID Connect are not asked for
+/// one here, and access tokens are not either.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum SecondFactor {
+    /// Whoever has set one up is asked for it.
+    #[default]
+    Optional,
+    /// Whoever has none sets one up at the next login, before anything else.
+    Required,
 }
 
 /// How long people stay logged in to the console.
@@ -188,6 +202,7 @@ impl Default for ManagerSettings {
             sessions: Sessions::default(),
             passwords: Passwords::default(),
             account_lock: AccountLock::default(),
+            second_factor: SecondFactor::default(),
         }
     }
 }

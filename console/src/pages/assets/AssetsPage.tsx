@@ -10,6 +10,7 @@ import { Empty } from '../../parts/Empty';
 import { useKind, useKindTexts, useMayChange } from '../../parts/kinds';
 import { PageHeader } from '../../parts/PageHeader';
 import { LockedAccounts } from './LockedAccounts';
+import { SecondFactors } from './SecondFactors';
 import { summaryOf } from './summary';
 
 const route = getRouteApi('/assets/$list');
@@ -35,7 +36,12 @@ export function AssetsPage() {
       <PageHeader title={many} about={about}>
         {create}
       </PageHeader>
-      {list === 'users' && may && <LockedAccounts />}
+      {list === 'users' && may && (
+        <>
+          <LockedAccounts />
+          <SecondFactors />
+        </>
+      )}
       {kind !== undefined && (
         <AssetList
           key={list}

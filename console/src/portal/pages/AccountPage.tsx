@@ -1,4 +1,4 @@
-/** One's own profile and password. */
+/** One's own profile, password and second factor. */
 import { Button, Group, Paper, SimpleGrid, Skeleton, Stack, Text, TextInput, Title } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
@@ -6,6 +6,7 @@ import { useTexts } from '../../i18n';
 import { ProblemBox } from '../../parts/ProblemBox';
 import { useToast } from '../../parts/Toasts';
 import { PasswordForm } from '../../session/PasswordForm';
+import { SecondFactor } from '../../session/SecondFactor';
 import { type Profile, profileQuery, saveProfile } from '../api/portal';
 import { usePortalTexts } from '../i18n';
 import { Head, Page } from '../parts/Page';
@@ -46,6 +47,12 @@ function Account({ user }: { user: string }) {
             {t('password.title')}
           </Title>
           <PasswordForm user={user} own done={() => toast(t('password.saved'))} />
+        </Paper>
+        <Paper className="gw-panel" p="xl">
+          <Title order={2} mb="md">
+            {t('secondFactor.title')}
+          </Title>
+          <SecondFactor />
         </Paper>
         <Consents />
       </SimpleGrid>

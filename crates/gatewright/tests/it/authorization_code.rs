@@ -12,6 +12,7 @@ use testkit::{
 use crate::manager::{expect, managed};
 
 mod other_ways;
+mod second_factor;
 
 const SECRET: &str = "a-long-random-secret-of-the-shop-0123456789";
 const VERIFIER: &str = "a-verifier-that-nobody-guesses-0123456789-abcdef";

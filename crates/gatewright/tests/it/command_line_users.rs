@@ -10,7 +10,11 @@ use std::{
 
 use testkit::{Gateway, json};
 
-use crate::manager::{expect, managed};
+use crate::{
+    manager::{expect, managed},
+    manager_sessions::{Browser, PASSWORD, with_user},
+    second_factor::set_up,
+};
 
 /// Somebody with the binary and a folder of their own, who has no password in the environment.
 struct Person<'a> {
@@ -82,6 +86,30 @@ async fn whoever_logs_in_needs_no_password_until_they_log_out() {
     ann.good(&["logout"], "").await;
     assert_eq!(expect(&admin.get("/tokens").await, 200)["items"], json!([]));
     assert!(said(&ann.run(&["get", "groups"], &[], "").await).contains("gatewright login"));
+}
+
+#[tokio::test]
+async fn whoever_has_a_second_factor_logs_in_with_a_code() {
+    let gateway = Gateway::serving(managed()).await;
+    let admin = gateway.administrator();
+    with_user(&admin, "pat", json!([]), false).await;
+    let app = set_up(&gateway, &Browser::of(&admin, "pat", PASSWORD).await).await;
+    let home = tempfile::tempdir().expect("temporary folders can be made");
+    let pat = Person { gateway: &gateway, home: home.path() };
+    let login = async |more: &[&str]| {
+        let arguments = [&["login", "--user", "pat"], more].concat();
+        pat.run(&arguments, &[("GATEWRIGHT_PASSWORD", PASSWORD)], "").await
+    };
+    assert!(said(&login(&[]).await).contains("--code"));
+    assert!(said(&login(&["--code", "nothing"]).await).contains("wrong, or was used before"));
+    let done = login(&["--code", &app.shows(&gateway)]).await;
+    assert!(done.status.success(), "{done:?}");
+    assert!(pat.good(&["get", "groups"], "").await.contains("Administrators"));
+
+    let as_admin = [("GATEWRIGHT_PASSWORD", admin.password())];
+    let reset = pat.run(&["user", "reset-second-factor", "pat"], &as_admin, "").await;
+    assert!(reset.status.success(), "{reset:?}");
+    assert!(login(&[]).await.status.success());
 }
 
 #[tokio::test]

@@ -60,6 +60,7 @@ mod process;
 mod reload;
 mod routing;
 mod scripts;
+mod second_factor;
 mod secrets;
 mod shared_settings;
 mod signed_requests;

@@ -7,42 +7,46 @@ use testkit::{Admin, Gateway, Response, Value, json, json_request, request};
 use crate::manager::{code, expect, managed};
 
 /// A browser that has logged in: what it keeps, and what its pages know.
-struct Browser<'a> {
+pub(crate) struct Browser<'a> {
     admin: &'a Admin,
-    cookie: String,
-    csrf: String,
+    pub cookie: String,
+    pub csrf: String,
 }
 
-async fn log_in(admin: &Admin, user: &str, password: &str) -> Response {
+pub(crate) async fn log_in(admin: &Admin, user: &str, password: &str) -> Response {
     let body = json!({ "user": user, "password": password });
     admin.send_as_it_is(json_request("POST", "/session", &body)).await
 }
 
 impl<'a> Browser<'a> {
-    async fn of(admin: &'a Admin, user: &str, password: &str) -> Self {
-        let response = log_in(admin, user, password).await;
-        let session = expect(&response, 200);
+    pub async fn of(admin: &'a Admin, user: &str, password: &str) -> Self {
+        Self::kept(admin, &log_in(admin, user, password).await)
+    }
+
+    /// What a browser keeps of an answer to a login.
+    pub fn kept(admin: &'a Admin, response: &Response) -> Self {
+        let session = expect(response, 200);
         let kept = response.header("set-cookie");
         assert!(kept.contains("; HttpOnly; SameSite=Strict"), "{kept}");
         let cookie = kept.split(';').next().unwrap_or_default().to_owned();
         Self { admin, cookie, csrf: session["csrf"].as_str().expect("a token").to_owned() }
     }
 
-    async fn get(&self, path: &str) -> Response {
+    pub async fn get(&self, path: &str) -> Response {
         self.admin
             .send_as_it_is(request("GET", &format!("/api/v1{path}")).header("cookie", &self.cookie))
             .await
     }
 
-    async fn send(&self, method: &str, path: &str, body: &Value) -> Response {
+    pub async fn send(&self, method: &str, path: &str, body: &Value) -> Response {
         let request = json_request(method, path, body).header("cookie", &self.cookie);
         self.admin.send_as_it_is(request.header("x-csrf-token", &self.csrf)).await
     }
 }
 
-const PASSWORD: &str = "correct horse battery";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 
-async fn with_user(admin: &Admin, name: &str, groups: Value, temporary: bool) {
+pub(crate) async fn with_user(admin: &Admin, name: &str, groups: Value, temporary: bool) {
     expect(&admin.post("/users", &json!({ "name": name, "groups": groups })).await, 201);
     let password = json!({ "password": PASSWORD, "temporary": temporary });
     let set = json_request("PUT", &format!("/users/{name}/password"), &password);

@@ -103,6 +103,14 @@ async fn keeps_what_is_beside_assets(url: &StoreUrl, level: usize) {
         let consent = store.oauth().consent("id-u1", "shop-client").await.expect("reads");
         assert_eq!(consent.expect("is there").scope, "read");
     }
+    let found = store.second_factors().await.expect("reads");
+    if level >= 10 {
+        assert_eq!((found[0].user.as_str(), found[0].recovery_codes), ("ann", 1));
+        assert!(!store.use_code("ann", 56_666_666).await.expect("reads"), "it was used");
+    } else {
+        assert_eq!(found, []);
+        assert!(store.begin_second_factor("ann", "v1:sealed").await.expect("writes"));
+    }
     store.close().await;
 }
 

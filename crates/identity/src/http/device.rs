@@ -61,7 +61,7 @@ pub async fn submit(
 ) -> Response {
     let step = Step::new(&server, &headers, query.as_deref());
     let Ok(form) = form(&headers, &body) else { return told(step.texts, "expected the form of the page") };
-    match form.get("username").is_some() {
+    match form.get("username").is_some() || form.get("step").is_some() {
         true => step.log_in(from, &form).await,
         false => step.decide(&form).await.unwrap_or_else(|error| step.away(&error)),
     }

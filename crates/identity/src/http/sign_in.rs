@@ -11,7 +11,7 @@ use crate::{
     AuthorizationServer, LogIn, ServerError,
     form::Form,
     login::{self, BROWSER, csrf},
-    pages::{LoginPage, MessagePage, Texts, show, style},
+    pages::{CodePage, LoginPage, MessagePage, Texts, show, style},
     secret,
 };
 
@@ -54,8 +54,23 @@ impl SignIn<'_> {
         response
     }
 
+    /// The page that asks for a code; `ticket` stands for the password that was right.
+    fn code_page(&self, status: StatusCode, problem: Option<&str>, browser: &str, ticket: &str) -> Response {
+        let page = CodePage {
+            texts: self.texts,
+            style: style(),
+            client: self.client,
+            action: self.action,
+            csrf: &csrf(browser),
+            ticket,
+            problem,
+        };
+        show(status, &page, self.target)
+    }
+
     /// What the browser keeps from now on; or the page again, with what was wrong.
     pub async fn attempt(&self, from: SocketAddr, form: &Form) -> Result<Vec<HeaderValue>, Box<Response>> {
+        let ticket = form.get("step");
         let user = form.get("username").unwrap_or_default();
         let refused = |status, problem| Err(Box::new(self.page(status, Some(problem), user)));
         let browser = self.server.cookies().read(self.headers, BROWSER);
@@ -69,15 +84,48 @@ impl SignIn<'_> {
             Box::new(self.page(StatusCode::SERVICE_UNAVAILABLE, Some(self.texts.away), user))
         };
         let address = self.server.address(from, self.headers);
-        let password = form.get("password").unwrap_or_default();
-        let found = self.server.house.log_in(user, password, address).await;
+        let browser = browser.unwrap_or_default();
+        let step = match ticket {
+            Some(ticket) => match self.server.second_step(browser, ticket).await.map_err(away)? {
+                Some(step) => Some(step),
+                None => return refused(StatusCode::BAD_REQUEST, self.texts.begin_again),
+            },
+            None => None,
+        };
+        let found = match &step {
+            Some(step) => {
+                let code = form.get("code").unwrap_or_default();
+                self.server.house.check_code(&step.user, code, address).await
+            }
+            None => {
+                let password = form.get("password").unwrap_or_default();
+                self.server.house.log_in(user, password, address).await
+            }
+        };
         let person = match found.map_err(|error| away(error.into()))? {
             LogIn::Known(person) => person,
+            LogIn::CodeNeeded => {
+                let ticket = self.server.begin_second_step(browser, user).await.map_err(away)?;
+                return Err(Box::new(self.code_page(StatusCode::OK, None, browser, &ticket)));
+            }
+            LogIn::CodeWrong => {
+                let problem = Some(self.texts.code_wrong);
+                let ticket = ticket.unwrap_or_default();
+                return Err(Box::new(self.code_page(StatusCode::UNAUTHORIZED, problem, browser, ticket)));
+            }
+            LogIn::MustSetUpSecondFactor => {
+                return refused(StatusCode::FORBIDDEN, self.texts.must_set_up_second_factor);
+            }
             LogIn::Wrong => return refused(StatusCode::UNAUTHORIZED, self.texts.wrong),
             LogIn::Wait => return refused(StatusCode::TOO_MANY_REQUESTS, self.texts.wait),
             LogIn::Away => return refused(StatusCode::SERVICE_UNAVAILABLE, self.texts.away),
             LogIn::MustChangePassword => return refused(StatusCode::FORBIDDEN, self.texts.must_change),
         };
+        if let Some(step) = &step
+            && !self.server.end_second_step(step).await.map_err(away)?
+        {
+            return refused(StatusCode::BAD_REQUEST, self.texts.begin_again);
+        }
         // Whoever was logged in with this browser before is not any more.
         self.server.end_login(self.headers).await.map_err(away)?;
         let login = self.server.begin_login(&person).await.map_err(away)?;

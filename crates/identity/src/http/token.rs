@@ -99,6 +99,14 @@ async fn password(
         LogIn::MustChangePassword => {
             return Err(OauthError::invalid_grant("the password has to be changed first"));
         }
+        LogIn::CodeNeeded | LogIn::CodeWrong => {
+            return Err(OauthError::invalid_grant(
+                "the user has a second factor, which cannot be asked for in this way; take the authorization code",
+            ));
+        }
+        LogIn::MustSetUpSecondFactor => {
+            return Err(OauthError::invalid_grant("the user has to set up a second factor first"));
+        }
     };
     let user = LoggedIn { person: &person, at: Some(server.house.now() / 1_000_000), nonce: None };
     let grant = Grant {

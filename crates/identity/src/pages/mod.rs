@@ -30,6 +30,19 @@ pub struct LoginPage<'a> {
     pub problem: Option<&'a str>,
 }
 
+#[derive(Template)]
+#[template(path = "code.html")]
+pub struct CodePage<'a> {
+    pub texts: &'a Texts,
+    pub style: &'a str,
+    pub client: &'a str,
+    pub action: &'a str,
+    pub csrf: &'a str,
+    /// Stands for the password that was right.
+    pub ticket: &'a str,
+    pub problem: Option<&'a str>,
+}
+
 /// A scope as users are told of it.
 pub struct ShownScope {
     pub text: String,

@@ -147,7 +147,14 @@ impl Access {
 
     /// Somebody who has no password here that could have to be changed.
     pub(super) fn known_otherwise(user: &str, address: IpAddr, rights: Rights) -> Who {
-        Who { user: user.to_owned(), address, rights, session: None, must_change_password: false }
+        Who {
+            user: user.to_owned(),
+            address,
+            rights,
+            session: None,
+            must_change_password: false,
+            must_set_up_second_factor: false,
+        }
     }
 }
 

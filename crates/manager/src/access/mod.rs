@@ -5,6 +5,7 @@ pub(crate) mod directory;
 mod failures;
 pub(crate) mod password;
 pub(crate) mod provider;
+pub(crate) mod second_factor;
 pub(crate) mod session;
 
 use std::{
@@ -37,6 +38,8 @@ pub struct Who {
     pub(crate) session: Option<String>,
     /// Their password was made by somebody else, or is too old: it has to be changed before anything else.
     pub(crate) must_change_password: bool,
+    /// They have to set up a second factor before anything else, but for changing that password.
+    pub(crate) must_set_up_second_factor: bool,
 }
 
 impl Who {
@@ -51,7 +54,14 @@ impl Who {
     /// Somebody who is being signed up, and may do nothing yet.
     pub(crate) fn signing_up(user: String, address: IpAddr) -> Self {
         let rights = Rights { portal_only: true, ..Rights::default() };
-        Self { user, address, rights, session: None, must_change_password: false }
+        Self {
+            user,
+            address,
+            rights,
+            session: None,
+            must_change_password: false,
+            must_set_up_second_factor: false,
+        }
     }
 
     /// Whether only the developer portal is there for them.
@@ -96,6 +106,8 @@ const CHECKS: usize = 2;
 pub(crate) struct Access {
     settings: ManagerSettings,
     checks: Semaphore,
+    /// Codes are looked at one after the other, so that no two slip by the lock together.
+    codes: Semaphore,
     /// By the hash of name, password and stored hash: a changed password is asked for at once.
     remembered: Mutex<HashMap<[u8; 32], u64>>,
     failures: Failures,
@@ -108,7 +120,12 @@ pub(crate) struct Access {
 
 /// What a request says about who sends it.
 pub(crate) enum Credentials {
-    Password { user: String, password: String },
+    Password {
+        user: String,
+        password: String,
+        /// Of their second factor.
+        code: Option<String>,
+    },
     Token(String),
     Session(String),
 }
@@ -127,7 +144,7 @@ fn basic(value: &str) -> Option<(String, String)> {
 /// What `Authorization` carries, when it is something that is understood here.
 pub(crate) fn credentials(value: &str) -> Option<Credentials> {
     if let Some((user, password)) = basic(value) {
-        return Some(Credentials::Password { user, password });
+        return Some(Credentials::Password { user, password, code: None });
     }
     let (scheme, token) = value.split_once(' ')?;
     let token = token.trim();
@@ -138,6 +155,10 @@ pub(crate) fn credentials(value: &str) -> Option<Credentials> {
 pub(crate) enum Checked {
     Known(Who),
     Wrong,
+    /// The password was right; a code of the second factor has to come with it.
+    CodeNeeded,
+    /// The password was right, and the code was not, or was used before.
+    CodeWrong,
     /// Too many were wrong.
     Wait,
     /// The directory that would know cannot be asked.
@@ -162,6 +183,7 @@ impl Access {
         Self {
             settings,
             checks: Semaphore::new(CHECKS),
+            codes: Semaphore::new(1),
             remembered: Mutex::default(),
             failures: Failures::default(),
             directory,
@@ -191,7 +213,7 @@ impl Access {
             return Ok(Checked::Wait);
         }
         let who = match credentials {
-            Credentials::Password { user, password } => {
+            Credentials::Password { user, password, code } => {
                 if self.is_locked(sources, &name).await? {
                     return Ok(Checked::Wait);
                 }
@@ -205,11 +227,16 @@ impl Access {
                 } else {
                     self.check_password(sources, user, password, address).await?
                 };
-                if who.is_none() && self.settings.account_lock.attempts > 0 {
-                    let since = self.counted_since(sources.now);
-                    sources.store.count_login_failure(&name, sources.now, since).await?;
+                match who {
+                    Some(who) if !elsewhere => {
+                        return self.second_step(sources, who, code.as_deref()).await;
+                    }
+                    Some(who) => Some(who),
+                    None => {
+                        self.count_for_lock(sources, &name).await?;
+                        None
+                    }
                 }
-                who
             }
             Credentials::Token(_) | Credentials::Session(_) => {
                 let checked = match credentials {
@@ -233,6 +260,14 @@ impl Access {
                 Checked::Wrong
             }
         })
+    }
+
+    async fn count_for_lock(&self, sources: Sources<'_>, name: &str) -> Result<(), StoreError> {
+        if self.settings.account_lock.attempts > 0 {
+            let since = self.counted_since(sources.now);
+            sources.store.count_login_failure(name, sources.now, since).await?;
+        }
+        Ok(())
     }
 
     /// Failures before this are forgotten.
@@ -264,13 +299,7 @@ impl Access {
             return Ok(None);
         }
         let must_change_password = credential.is_some_and(|found| self.must_change(&found, sources.now));
-        Ok(rights.map(|rights| Who {
-            user: user.to_owned(),
-            address,
-            rights,
-            session: None,
-            must_change_password,
-        }))
+        Ok(rights.map(|rights| Who { must_change_password, ..Self::known_otherwise(user, address, rights) }))
     }
 
     /// The rights of somebody who has proved who they are some other way than with a password.

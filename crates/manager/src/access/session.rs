@@ -90,6 +90,8 @@ impl Access {
         if is_local && credential.is_none() {
             return Ok(Checked::Wrong);
         }
+        let must_set_up_second_factor =
+            is_local && session.origin.is_none() && self.lacks_second_factor(sources, &session.user).await?;
         let idle = micros(self.settings().sessions.idle);
         if now.saturating_sub(session.seen_at) >= seen_every(idle) {
             store.session_seen(&hash, now).await?;
@@ -100,6 +102,7 @@ impl Access {
             rights,
             session: Some(hash),
             must_change_password: credential.is_some_and(|credential| self.must_change(&credential, now)),
+            must_set_up_second_factor,
         }))
     }
 }

@@ -24,6 +24,9 @@ use crate::{
 /// What a request in a session sends along when it changes something.
 const CSRF_TOKEN: &str = "x-csrf-token";
 
+/// The code of a second factor, beside a user and a password in `Authorization`.
+const SECOND_FACTOR: &str = "x-second-factor";
+
 /// Somebody who may have proved who they are.
 #[derive(Clone)]
 pub(super) struct Visitor(pub Option<Who>);
@@ -58,6 +61,8 @@ pub(super) async fn authorize(
     let who = match manager.check(&credentials, address).await {
         Ok(Checked::Known(who)) => who,
         Ok(Checked::Wrong) => return wrong(&manager, &credentials, address).await,
+        Ok(Checked::CodeNeeded) => return code_needed(),
+        Ok(Checked::CodeWrong) => return code_wrong(&manager, &credentials, address).await,
         Ok(Checked::Wait) => return wait(),
         Ok(Checked::Away) => return away(),
         Err(error) => return Problem::from(error).into_response(),
@@ -66,6 +71,10 @@ pub(super) async fn authorize(
         let detail =
             format!("The password has to be changed first: PUT /api/v1/users/{}/password.", who.user);
         return Problem::new(StatusCode::FORBIDDEN, "password_must_change", detail).into_response();
+    }
+    if who.must_set_up_second_factor && right != Right::Oneself {
+        let detail = "A second factor has to be set up first: log in to the console or the portal, which lead through it.";
+        return Problem::new(StatusCode::FORBIDDEN, "second_factor_must_be_set_up", detail).into_response();
     }
     if who.is_portal_only() && !right.is_for_consumers() {
         let detail = "Only the developer portal is there for you: paths under /api/v1/portal.";
@@ -90,7 +99,13 @@ pub(super) fn address(request: &Request) -> IpAddr {
 /// What a request says in its headers about who sends it. `Authorization` is meant when both are there.
 fn credentials(headers: &HeaderMap) -> Option<Credentials> {
     match headers.get(AUTHORIZATION) {
-        Some(value) => value.to_str().ok().and_then(access::credentials),
+        Some(value) => {
+            let mut credentials = value.to_str().ok().and_then(access::credentials);
+            if let Some(Credentials::Password { code, .. }) = &mut credentials {
+                *code = headers.get(SECOND_FACTOR).and_then(|value| value.to_str().ok()).map(str::to_owned);
+            }
+            credentials
+        }
         None => cookie(headers, session::COOKIE).map(|secret| Credentials::Session(secret.to_owned())),
     }
 }
@@ -123,6 +138,22 @@ pub(super) async fn wrong(manager: &Manager, credentials: &Credentials, address:
             response
         }
     }
+}
+
+/// The password was right, and is not enough.
+pub(super) fn code_needed() -> Response {
+    let detail = "The password is right, and a code of the second factor is needed: `code` beside the password in POST \
+                  /api/v1/session, or the header X-Second-Factor beside HTTP Basic. Programs send a token.";
+    Problem::new(StatusCode::UNAUTHORIZED, "second_factor_needed", detail).into_response()
+}
+
+/// The password was right, and the code was not, which is written down.
+pub(super) async fn code_wrong(manager: &Manager, credentials: &Credentials, address: IpAddr) -> Response {
+    if let Credentials::Password { user, .. } = credentials {
+        manager.record_wrong_code(user, address).await;
+    }
+    let detail = "The code is wrong, or was used before; each counts once. Wait for the next one.";
+    Problem::new(StatusCode::UNAUTHORIZED, "second_factor_wrong", detail).into_response()
 }
 
 pub(super) fn wait() -> Response {

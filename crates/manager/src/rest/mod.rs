@@ -28,6 +28,7 @@ mod once;
 mod openapi;
 mod portal;
 mod route;
+mod second_factor;
 mod session;
 mod sets;
 mod settings;
@@ -61,6 +62,7 @@ const LARGEST: usize = 64 << 20;
 pub(crate) const ROUTES: &[&[Route]] = &[
     OWN,
     session::ROUTES,
+    second_factor::ROUTES,
     oidc::ROUTES,
     tokens::ROUTES,
     sets::ROUTES,

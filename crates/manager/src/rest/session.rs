@@ -64,6 +64,9 @@ pub(super) const ROUTES: &[Route] = &[
 struct Login {
     user: String,
     password: String,
+    /// Of the second factor: what the app shows, or a recovery code. Needed when the answer without it is
+    /// `second_factor_needed`.
+    code: Option<String>,
 }
 
 /// Somebody who is logged in.
@@ -85,6 +88,8 @@ struct SessionView {
     expires_at: Option<String>,
     /// Nothing else can be done until the password is changed.
     must_change_password: bool,
+    /// Nothing else can be done until a second factor is set up.
+    must_set_up_second_factor: bool,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -121,11 +126,13 @@ async fn log_in(
     ConnectInfo(from): ConnectInfo<SocketAddr>,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let Login { user, password } = secret_body(&body, r#"{"user": "…", "password": "…"}"#)?;
-    let credentials = Credentials::Password { user, password };
+    let Login { user, password, code } = secret_body(&body, r#"{"user": "…", "password": "…"}"#)?;
+    let credentials = Credentials::Password { user, password, code };
     let who = match manager.check(&credentials, from.ip()).await? {
         Checked::Known(who) => who,
         Checked::Wrong => return Ok(login::wrong(&manager, &credentials, from.ip()).await),
+        Checked::CodeNeeded => return Ok(login::code_needed()),
+        Checked::CodeWrong => return Ok(login::code_wrong(&manager, &credentials, from.ip()).await),
         Checked::Wait => return Ok(login::wait()),
         Checked::Away => return Ok(login::away()),
     };
@@ -164,6 +171,7 @@ fn view(manager: &Manager, who: &Who, session: Option<(&str, u64)>) -> SessionVi
         expires_at: session
             .map(|(_, created_at)| time(manager.access.ends(created_at, manager.now()).latest)),
         must_change_password: who.must_change_password,
+        must_set_up_second_factor: who.must_set_up_second_factor,
     }
 }
 
@@ -207,6 +215,10 @@ async fn set_password(
     if who.must_change_password && user != who.user {
         let detail = format!("The password of {} has to be changed first.", who.user);
         return Err(Problem::new(StatusCode::FORBIDDEN, "password_must_change", detail));
+    }
+    if who.must_set_up_second_factor && user != who.user {
+        let detail = format!("{} has to set up a second factor first.", who.user);
+        return Err(Problem::new(StatusCode::FORBIDDEN, "second_factor_must_be_set_up", detail));
     }
     let NewPassword { password, current, temporary } = secret_body(&body, r#"{"password": "…"}"#)?;
     manager.set_password(&who, &user, &password, current.as_deref(), temporary).await?;

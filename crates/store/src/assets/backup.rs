@@ -94,6 +94,11 @@ const TABLES: &[Table] = &[
         ],
     },
     Table {
+        name: "second_factor",
+        columns: &[("username", Text), ("secret", Text), ("confirmed_at", Number), ("last_step", Number)],
+    },
+    Table { name: "recovery_code", columns: &[("username", Text), ("hash", Text)] },
+    Table {
         name: "token",
         columns: &[
             ("id", Text),

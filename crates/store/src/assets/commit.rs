@@ -162,6 +162,8 @@ async fn commit_or_stop(database: &Database, commit: &Commit<'_>) -> Result<u64,
         for user in commit.former_users {
             for statement in [
                 "DELETE FROM credential WHERE username = $1",
+                "DELETE FROM second_factor WHERE username = $1",
+                "DELETE FROM recovery_code WHERE username = $1",
                 "DELETE FROM token WHERE username = $1",
                 "DELETE FROM session WHERE username = $1",
                 "DELETE FROM oauth_pending WHERE username = $1",

@@ -73,7 +73,7 @@ async fn set_now(
             .bind(keep_session)
             .execute(&mut *transaction)
             .await?;
-        query("DELETE FROM oauth_pending WHERE username = $1 AND kind = 'login'")
+        query("DELETE FROM oauth_pending WHERE username = $1 AND kind IN ('login', 'second step')")
             .bind(user)
             .execute(&mut *transaction)
             .await?;

@@ -16,6 +16,7 @@ mod oauth;
 mod portal;
 mod read;
 mod request_key;
+mod second_factor;
 mod session;
 pub mod snapshot;
 mod token;
@@ -34,6 +35,7 @@ pub use node::Node;
 pub use oauth::{Consent, OauthKey, OauthStore, OauthToken, Passing, TokenFilter, TokenOwner};
 pub use portal::{Comment, Rating, SignUpRow};
 pub use request_key::{Answered, Begun, RequestKey};
+pub use second_factor::{SecondFactor, SetUp};
 pub use session::Session;
 pub use token::Token;
 
@@ -226,6 +228,41 @@ impl AssetStore {
     /// Forgets the wrong passwords of a name; says whether there were any.
     pub async fn forgive_login_failures(&self, user: &str) -> Result<bool, StoreError> {
         credential::forgive(&self.database, user).await
+    }
+
+    /// What makes the one-time codes of a user, be it confirmed or not.
+    pub async fn second_factor(&self, user: &str) -> Result<Option<SecondFactor>, StoreError> {
+        second_factor::get(&self.database, user).await
+    }
+
+    /// Users with a second factor that counts.
+    pub async fn second_factors(&self) -> Result<Vec<SecondFactor>, StoreError> {
+        second_factor::list(&self.database).await
+    }
+
+    /// Keeps what will make the one-time codes of a user; `false` where there is something that counts.
+    pub async fn begin_second_factor(&self, user: &str, secret: &str) -> Result<bool, StoreError> {
+        second_factor::begin(&self.database, user, secret).await
+    }
+
+    /// A code has shown that the user has it: from now on it counts. All their sessions end but one.
+    pub async fn confirm_second_factor(&self, set_up: &SetUp<'_>) -> Result<bool, StoreError> {
+        second_factor::confirm(&self.database, set_up).await
+    }
+
+    /// Uses the code of a step; `false` where that one or a later one was used.
+    pub async fn use_code(&self, user: &str, step: u64) -> Result<bool, StoreError> {
+        second_factor::use_step(&self.database, user, step).await
+    }
+
+    /// Uses a recovery code by its hash; `false` where there is none.
+    pub async fn use_recovery_code(&self, user: &str, hash: &str) -> Result<bool, StoreError> {
+        second_factor::use_recovery_code(&self.database, user, hash).await
+    }
+
+    /// Forgets the second factor of a user; says whether one counted.
+    pub async fn delete_second_factor(&self, user: &str) -> Result<bool, StoreError> {
+        second_factor::delete(&self.database, user).await
     }
 
     /// A session by the SHA-256 of what the browser keeps.

@@ -1,7 +1,8 @@
 //! `gatewright login` and `gatewright logout`.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
 
+use bytes::Bytes;
 use clap::Args;
 use http::Method;
 use serde_json::json;
@@ -11,11 +12,17 @@ use super::{
     profile::{self, Profile, USUAL},
 };
 
+/// What the manager says to a password that is right when the user has a second factor.
+const NEEDS_CODE: &str = "second_factor_needed";
+
 #[derive(Debug, Args)]
 pub struct Login {
     /// How long the login lasts.
     #[arg(long, value_name = "TIME", default_value = "30d")]
     expires: model::Duration,
+    /// A code of the second factor, or a recovery code. Default: it is asked for when the user has a second factor.
+    #[arg(long, value_name = "CODE")]
+    code: Option<String>,
     #[command(flatten)]
     target: Target,
 }
@@ -30,8 +37,21 @@ impl Login {
         };
         let body = json!({ "name": "gatewright login", "expiresIn": self.expires });
         let authorization = basic(&target.user, &password);
-        let made =
-            target.ask_as(&authorization, Method::POST, "/tokens", Some(body.to_string().into())).await?;
+        let body = Bytes::from(body.to_string());
+        let ask = async |code: Option<&str>| {
+            target.try_send(&authorization, code, Method::POST, "/tokens", Some(body.clone())).await
+        };
+        let answer = match ask(self.code.as_deref()).await? {
+            Err(refusal) if refusal.code == NEEDS_CODE && std::io::stdin().is_terminal() => {
+                let code = super::ask_password(&format!("Code of the second factor of {}: ", target.user))?;
+                ask(Some(&code)).await?
+            }
+            Err(refusal) if refusal.code == NEEDS_CODE => {
+                return Err(format!("{} has a second factor: say its code with --code", target.user));
+            }
+            answer => answer,
+        };
+        let made = super::json(answer.map_err(|refusal| refusal.text)?).await?;
         let text = |key: &str| made[key].as_str().map(str::to_owned).unwrap_or_default();
         // Later commands may be run from another folder.
         let absolute = |file: PathBuf| std::path::absolute(&file).unwrap_or(file);

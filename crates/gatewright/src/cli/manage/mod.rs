@@ -194,8 +194,7 @@ impl Target {
         body: Option<Bytes>,
     ) -> Result<Value, String> {
         let response = self.send_as(authorization, method, path, body).await?;
-        let body = client::whole(response).await.map_err(|error| error.to_string())?;
-        Ok(serde_json::from_slice(&body).unwrap_or_default())
+        json(response).await
     }
 
     /// An answer that is no problem.
@@ -216,15 +215,31 @@ impl Target {
         path: &str,
         body: Option<Bytes>,
     ) -> Result<Response<Incoming>, String> {
+        self.try_send(authorization, None, method, path, body).await?.map_err(|refusal| refusal.text)
+    }
+
+    /// The answer, or what the manager says against it; `code` is of a second factor.
+    async fn try_send(
+        &self,
+        authorization: &str,
+        code: Option<&str>,
+        method: Method,
+        path: &str,
+        body: Option<Bytes>,
+    ) -> Result<Result<Response<Incoming>, Refusal>, String> {
         let manager = self.manager()?;
         let tls = self.ca()?.map(|file| client::trusting(&file)).transpose();
         let tls = tls.map_err(|error| format!("--ca {error}"))?;
         let url = format!("{manager}/api/v1{path}");
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(url)
             .header(AUTHORIZATION, authorization)
-            .header(CONTENT_TYPE, "application/json")
+            .header(CONTENT_TYPE, "application/json");
+        if let Some(code) = code {
+            request = request.header("X-Second-Factor", code);
+        }
+        let request = request
             .body(Full::new(body.unwrap_or_default()))
             .map_err(|error| format!("--manager {manager}: {error}"))?;
         let response = client::send_trusting(request, tls).await.map_err(|error| {
@@ -233,15 +248,28 @@ impl Target {
         })?;
         let status = response.status();
         if status.is_success() {
-            return Ok(response);
+            return Ok(Ok(response));
         }
-        let body = client::whole(response).await.map_err(|error| error.to_string())?;
-        let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let answer = json(response).await?;
         let detail =
             answer["detail"].as_str().map_or_else(|| format!("the manager answered {status}"), str::to_owned);
         let errors = answer["errors"].as_array().into_iter().flatten().map(problem);
-        Err(std::iter::once(detail).chain(errors).collect::<Vec<_>>().join("\n"))
+        let text = std::iter::once(detail).chain(errors).collect::<Vec<_>>().join("\n");
+        Ok(Err(Refusal { code: answer["code"].as_str().unwrap_or_default().to_owned(), text }))
     }
+}
+
+/// What a manager says against a request.
+struct Refusal {
+    /// Stable.
+    code: String,
+    /// For people.
+    text: String,
+}
+
+async fn json(response: Response<Incoming>) -> Result<Value, String> {
+    let body = client::whole(response).await.map_err(|error| error.to_string())?;
+    Ok(serde_json::from_slice(&body).unwrap_or_default())
 }
 
 /// A problem in a document, in lines for people.

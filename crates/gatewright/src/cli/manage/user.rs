@@ -40,6 +40,13 @@ enum Command {
         #[command(flatten)]
         target: Target,
     },
+    /// Take the second factor from a user who has lost it.
+    ResetSecondFactor {
+        /// Name of the user.
+        name: String,
+        #[command(flatten)]
+        target: Target,
+    },
     /// Let a user log in again at once for whom too many passwords were wrong.
     Unlock {
         /// Name of the user.
@@ -102,6 +109,10 @@ impl User {
                 let secret = password.read(&name)?;
                 password.set(&target, &name, &secret).await?;
                 print(format_args!("the password of {name} was set"));
+            }
+            Command::ResetSecondFactor { name, target } => {
+                target.ask(Method::DELETE, &format!("/users/{}/secondFactor", encode(&name)), None).await?;
+                print(format_args!("{name} has no second factor any more"));
             }
             Command::Unlock { name, target } => {
                 target.ask(Method::DELETE, &format!("/lockedAccounts/{}", encode(&name)), None).await?;
