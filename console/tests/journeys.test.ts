@@ -166,6 +166,24 @@ test('a problem is shown at its field', async () => {
   await page.getByRole('heading', { name: 'orders' }).waitFor();
 });
 
+test('a certificate keeps its lines', async () => {
+  const { page } = at;
+  await logIn(page, gateway, 'Administrator', gateway.password);
+  await page.getByRole('link', { name: 'Truststores' }).click();
+  await page.getByRole('link', { name: 'New: Truststore' }).first().click();
+  await page.getByLabel('name').fill('partners');
+  await page
+    .getByRole('button', { name: /more settings?/ })
+    .first()
+    .click();
+  await page.getByLabel('content').fill('-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n');
+  const yaml = page.getByRole('textbox', { name: 'YAML' });
+  await yaml.getByText('-----END CERTIFICATE-----').waitFor();
+  expect(await yaml.textContent()).toMatch(/content: \|\s*-----BEGIN CERTIFICATE-----\s*AAAA\s*-----END/);
+  await accessible(page, 'truststore');
+  await picture(page, 'new-truststore');
+});
+
 test('what others depend on is not deleted, and they are named', async () => {
   const { page } = at;
   await gateway.ask('POST', '/apis', { name: 'Orders', upstream: 'orders' });

@@ -2,14 +2,14 @@
  * Client libraries that others have written log users in at the authorization server, in a real browser, and do
  * everything else that it offers: openid-client and @badgateway/oauth2-client.
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, generateKeyPairSync, randomBytes, randomUUID, sign } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { generateCodeVerifier, OAuth2Client } from '@badgateway/oauth2-client';
 import * as oidc from 'openid-client';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { accessible, launch, picture, type Visit, visit } from './browser';
+import { accessible, launch, logIn as logInConsole, picture, type Visit, visit } from './browser';
 import { freePort, Gateway } from './gateway';
 import { PASSWORD } from './shop';
 
@@ -36,7 +36,9 @@ beforeAll(async () => {
   callback = `http://127.0.0.1:${(client.address() as AddressInfo).port}/back`;
   [gateway, browser] = await Promise.all([
     Gateway.start(
-      `  authorizationServer: { issuer: ${issuer}, address: "127.0.0.1:${port}", signingAlgorithm: ES256 }`,
+      `  authorizationServer: { issuer: ${issuer}, address: "127.0.0.1:${port}", signingAlgorithm: ES256, ` +
+        'grants: [authorizationCode, clientCredentials, refreshToken, deviceCode, tokenExchange, jwtBearer], ' +
+        'registration: { open: true, scopes: [openid, profile, orders.read] } }',
       {},
       { GATEWRIGHT_LOG: 'trace' },
     ),
@@ -273,4 +275,176 @@ test('whoever says no, or comes with an address that is not known, goes no furth
   await accessible(page, 'log out');
   await page.getByRole('button', { name: 'Log out' }).click();
   await page.getByRole('heading', { name: 'You are logged out' }).waitFor();
+});
+
+test('an API that takes tokens is tried in the portal with one', async () => {
+  const { page } = at;
+  const boats = `
+openapi: 3.1.0
+info: { title: Boats, version: "1.0" }
+security: [{ login: [orders.read] }]
+paths:
+  /boats:
+    get: { operationId: listBoats, summary: All boats, responses: { "200": { description: The boats. } } }
+components:
+  securitySchemes:
+    login: { type: oauth2, flows: { clientCredentials: { tokenUrl: "${issuer}/token", scopes: { orders.read: Read } } } }
+`;
+  const octets = { 'content-type': 'application/octet-stream' };
+  await gateway.ask('POST', `/apis/import?upstream=${gateway.upstream}&basePath=/boats/v1`, boats, octets);
+  const rules = [{ type: 'oauth2Token', servers: ['local'], scopes: ['orders.read'] }];
+  await gateway.ask('POST', '/apply', { authorizationServers: [{ name: 'local', internal: true }] });
+  await gateway.ask('PATCH', '/applications/Web%20shop', { apis: ['Boats'] });
+  await gateway.ask('PATCH', '/apis/Boats:1.0', {
+    policies: [{ type: 'identifyAndAuthorize', config: { rules } }],
+    portal: { visibility: 'public' },
+  });
+  const { access_token: token } = await oidc.clientCredentialsGrant(await known('shop'), {
+    scope: 'orders.read',
+  });
+
+  await page.goto(`${gateway.admin}/portal/login`);
+  await page.getByLabel('User', { exact: true }).fill('ann');
+  await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
+  await page.getByRole('main').getByRole('button', { name: 'Log in' }).click();
+  await page.getByRole('link', { name: 'My applications' }).first().waitFor();
+  await page.goto(`${gateway.admin}/portal/apis/Boats%3A1.0?tab=reference&at=listBoats`);
+  const trial = page.getByRole('region', { name: 'Try it' });
+  const how = await trial.getByRole('region', { name: /Get one in a terminal/ }).textContent();
+  expect(how).toBe(
+    `curl -u YOUR_CLIENT_ID -d grant_type=client_credentials -d 'scope=orders.read' '${issuer}/token'`,
+  );
+  await page.getByText('Authorization: Bearer YOUR_ACCESS_TOKEN').first().waitFor();
+  const answer = trial.getByRole('status', { name: 'Answer' });
+  await trial.getByRole('button', { name: 'Send request' }).click();
+  await answer.getByText('401', { exact: true }).waitFor();
+  await answer.getByText('Check the token').waitFor();
+  await trial.getByLabel('Your access token').fill(token);
+  await trial.getByRole('button', { name: 'Send request' }).click();
+  await answer.getByText('"path": "/boats"').waitFor();
+  await accessible(page, 'try with a token');
+  await picture(page, 'portal-try-token');
+  // It is on the page where it was typed, and nowhere that outlives the page.
+  const stored = await page.evaluate(() => JSON.stringify({ ...localStorage, ...sessionStorage }));
+  expect(
+    stored + page.url() + (await page.context().cookies()).map(({ value }) => value).join(),
+  ).not.toContain(token);
+  await page.reload();
+  expect(await trial.getByLabel('Your access token').inputValue()).toBe('');
+});
+
+test('whoever looks after security sees the tokens, and ends one or all of somebody', async () => {
+  const { page } = at;
+  const config = await known('shop');
+  const first = await oidc.clientCredentialsGrant(config, { scope: 'orders.read' });
+  const second = await oidc.clientCredentialsGrant(config, { scope: 'orders.read' });
+  const counts = async (token: { access_token: string }) =>
+    (await oidc.tokenIntrospection(config, token.access_token)).active;
+  await logInConsole(page, gateway, 'Administrator', gateway.password);
+  await page.getByRole('link', { name: 'OAuth tokens' }).click();
+  const rows = page.getByRole('main').getByRole('listitem');
+  await rows.first().getByText('shop', { exact: true }).waitFor();
+  await accessible(page, 'OAuth tokens');
+  await picture(page, 'oauth-tokens-list');
+  await page.getByLabel('Client', { exact: true }).fill('nobody');
+  await page.getByText('No token matches').waitFor();
+  await page.getByLabel('Client', { exact: true }).fill('shop');
+  await rows.first().waitFor();
+  const before = await rows.count();
+  // The newest comes first.
+  await rows.first().getByRole('button', { name: 'Revoke this token of Web shop' }).click();
+  await accessible(page, 'revoking');
+  await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click();
+  await page.getByText('1 token was revoked').waitFor();
+  await expect.poll(() => rows.count()).toBe(before - 1);
+  expect([await counts(first), await counts(second)]).toEqual([true, false]);
+  await rows.first().getByRole('button', { name: 'More for this token of Web shop' }).click();
+  await page.getByRole('menuitem', { name: 'Revoke all of application Web shop' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click();
+  await page.getByText('No token matches').waitFor();
+  expect(await counts(first)).toBe(false);
+  await page.getByRole('switch', { name: 'Show those that ended, too' }).click();
+  await rows.first().getByText('Revoked').waitFor();
+  await page.waitForURL(/client=shop&ended=true/);
+  await picture(page, 'oauth-tokens-ended');
+  for (const secret of [first.access_token, second.access_token])
+    expect(await page.content()).not.toContain(secret);
+});
+
+test('a client that has registered itself logs a user in, who is told that nobody here knows it', async () => {
+  const { page } = at;
+  const config = await oidc.dynamicClientRegistration(
+    new URL(issuer),
+    { client_name: 'Partner shop', redirect_uris: [callback], scope: 'openid profile' },
+    undefined,
+    { execute: [oidc.allowInsecureRequests] },
+  );
+  const verifier = oidc.randomPKCECodeVerifier();
+  const url = oidc.buildAuthorizationUrl(config, {
+    redirect_uri: callback,
+    scope: 'openid profile',
+    code_challenge: await oidc.calculatePKCECodeChallenge(verifier),
+    code_challenge_method: 'S256',
+  });
+  const returned = await back(page, url.href, async () => {
+    await logIn(page);
+    await page.getByText('nobody here has checked who it is').waitFor();
+    await accessible(page, 'allow a client that has registered itself');
+    await picture(page, 'oauth-consent-registered');
+    await page.getByRole('button', { name: 'Allow', exact: true }).click();
+  });
+  const checks = { pkceCodeVerifier: verifier, idTokenExpected: true };
+  const tokens = await oidc.authorizationCodeGrant(config, returned, checks);
+  expect(tokens.claims()?.preferred_username).toBe('ann');
+  const { client_secret, registration_access_token, registration_client_uri } = config.clientMetadata();
+  const headers = { authorization: `Bearer ${registration_access_token}` };
+  expect((await fetch(`${registration_client_uri}`, { method: 'DELETE', headers })).status).toBe(204);
+  // Somebody here has asked for this one.
+  const made = await gateway.ask('POST', '/oauthInitialTokens', { name: 'partners' });
+  const { token } = (await made.json()) as { token: string };
+  const metadata = { client_name: 'Partner shop', redirect_uris: [callback], scope: 'openid' };
+  const partner = await oidc.dynamicClientRegistration(new URL(issuer), metadata, undefined, {
+    execute: [oidc.allowInsecureRequests],
+    initialAccessToken: token,
+  });
+  expect(partner.clientMetadata().scope).toBe('openid');
+  const secrets = [client_secret, registration_access_token, token, partner.clientMetadata().client_secret];
+  for (const secret of secrets) expect(gateway.log).not.toContain(secret);
+});
+
+test('a library brings what a server elsewhere has signed, and gets a token once', async () => {
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  await gateway.ask('POST', '/applications', {
+    name: 'Pipeline',
+    oauthClients: [
+      { id: 'deploy', authentication: 'none', grantTypes: ['jwtBearer'], scopes: ['orders.read'] },
+    ],
+  });
+  await gateway.ask('POST', '/authorizationServers', {
+    name: 'pipeline',
+    issuer: 'https://pipeline.example',
+    jwks: { keys: [publicKey.export({ format: 'jwk' })] },
+    assertions: { clients: ['deploy'], subjects: ['repo:acme/*'] },
+  });
+  const now = Math.floor(Date.now() / 1000);
+  const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const claims = {
+    iss: 'https://pipeline.example',
+    sub: 'repo:acme/shop',
+    aud: issuer,
+    iat: now,
+    exp: now + 60,
+  };
+  const said = `${part({ alg: 'ES256', typ: 'JWT' })}.${part({ ...claims, jti: randomUUID() })}`;
+  const signature = sign('sha256', Buffer.from(said), { key: privateKey, dsaEncoding: 'ieee-p1363' });
+  const assertion = `${said}.${signature.toString('base64url')}`;
+  const config = await oidc.discovery(new URL(issuer), 'deploy', undefined, oidc.None(), {
+    execute: [oidc.allowInsecureRequests],
+  });
+  const grant = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
+  const tokens = await oidc.genericGrantRequest(config, grant, { assertion, scope: 'orders.read' });
+  expect([tokens.scope, tokens.refresh_token]).toEqual(['orders.read', undefined]);
+  await expect(oidc.genericGrantRequest(config, grant, { assertion })).rejects.toThrow();
+  expect(gateway.log).toContain('assertion_replayed');
+  for (const secret of [assertion, tokens.access_token]) expect(gateway.log).not.toContain(secret);
 });

@@ -40,6 +40,8 @@ const PAGES: [string, string, string][] = [
   ['user', '/assets/users/of/Administrator', 'Administrator'],
   ['groups', '/assets/groups', 'Groups'],
   ['audit', '/audit', 'Audit log'],
+  ['oauth-tokens', '/oauth-tokens', 'OAuth tokens'],
+  ['new-plan', '/assets/plans/new', 'New: Plan'],
   ['status', '/status', 'Node status'],
   ['not-found', '/nowhere', 'There is nothing here'],
 ];

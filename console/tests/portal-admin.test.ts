@@ -117,3 +117,47 @@ test('dashboards say what requests add up to, and are saved', { timeout: 150_000
   await accessible(page, 'dark dashboards');
   await picture(page, 'dark-dashboards');
 });
+
+test('an API and an application have dashboards of their own', { timeout: 150_000 }, async () => {
+  const { page } = at;
+  const requests = async (of: string) => {
+    const report = (await (await gateway.ask('GET', `/analytics?${of}`)).json()) as {
+      items: { requests: number }[];
+    };
+    return report.items[0]?.requests ?? 0;
+  };
+  await call();
+  await fetch(`${gateway.listener}/orders/v1/orders`);
+  // What came without a key counts for the API, and for no application.
+  const ofApi = () => requests('api=Orders:1.0');
+  const ofTill = () => requests('application=till');
+  await expect
+    .poll(async () => (await ofTill()) > 0 && (await ofApi()) > (await ofTill()), {
+      timeout: 100_000,
+      interval: 1_000,
+    })
+    .toBe(true);
+  const figure = async () =>
+    Number(await page.getByRole('definition').first().textContent({ timeout: 10_000 }));
+  await page.goto(`${gateway.admin}/console/apis/Orders%3A1.0`);
+  await page.getByRole('tab', { name: 'Dashboard' }).click();
+  await page.getByRole('heading', { name: 'Busiest applications' }).waitFor();
+  await page.getByText('till', { exact: true }).waitFor();
+  await page.getByRole('img', { name: 'Traffic' }).locator('canvas').waitFor();
+  expect(await page.getByRole('heading', { name: 'Most called APIs' }).count()).toBe(0);
+  expect(await figure()).toBe(await ofApi());
+  await accessible(page, 'dashboard of an API');
+  await picture(page, 'api-dashboard');
+  await page.getByText('1 hour', { exact: true }).click();
+  await page.waitForURL(/tab=dashboard&hours=1$/);
+
+  await page.goto(`${gateway.admin}/console/assets/applications/of/till`);
+  await page.getByRole('tab', { name: 'Dashboard' }).click();
+  await page.getByRole('heading', { name: 'Most called APIs' }).waitFor();
+  await page.getByText('Orders:1.0', { exact: true }).waitFor();
+  await page.getByRole('img', { name: 'Traffic' }).locator('canvas').waitFor();
+  expect(await page.getByRole('heading', { name: 'Busiest applications' }).count()).toBe(0);
+  expect(await figure()).toBe(await ofTill());
+  await accessible(page, 'dashboard of an application');
+  await picture(page, 'application-dashboard');
+});

@@ -148,6 +148,25 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/passwordReset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether users who have forgotten their password get a new one by e-mail. */
+        get: operations["getPasswordReset"];
+        /** Sets the password of the user who got a link. All their sessions end. */
+        put: operations["resetPassword"];
+        /** Sends a link for a new password to the e-mail address of a user. The answer is the same whether there is one. */
+        post: operations["askForPasswordReset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/secondFactor": {
         parameters: {
             query?: never;
@@ -1137,6 +1156,50 @@ export interface paths {
          */
         post: operations["rotateOauthKey"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/oauthInitialTokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Initial access tokens, with which clients register themselves at the internal authorization server.
+         * @description Needs the privilege `Manage security configurations`.
+         */
+        get: operations["listInitialTokens"];
+        put?: never;
+        /**
+         * Makes an initial access token, which is told once.
+         * @description Needs the privilege `Manage security configurations`.
+         */
+        post: operations["createInitialToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/oauthInitialTokens/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Takes an initial access token away. Clients that were registered with it stay.
+         * @description Needs the privilege `Manage security configurations`.
+         */
+        delete: operations["deleteInitialToken"];
         options?: never;
         head?: never;
         patch?: never;
@@ -3596,6 +3659,40 @@ export interface components {
                 [key: string]: string;
             };
         };
+        /** @description Whom a token that is given for an assertion is for. */
+        AssertionSubject: "client" | "user";
+        /**
+         * @description Assertions (RFC 7523, 2.1): JSON Web Tokens that a server has signed, for which clients get tokens of the internal
+         *     authorization server. The way is open where `jwtBearer` is among `settings.authorizationServer.grants` and
+         *     `grantTypes` of the client. Each assertion is good for once.
+         */
+        AssertionsDoc: {
+            /** @description Ids of the clients that may bring them. */
+            clients: string[];
+            /**
+             * @description Whom a token is for.
+             * @default client
+             */
+            actsFor: components["schemas"]["AssertionSubject"];
+            /**
+             * @description Claims `sub` that count, to the letter; a `*` at the end stands for any rest. With `actsFor: client` it has to be
+             *     said, since a server may know many whom you do not; `["*"]` is for all of them. Default with `actsFor: user`: all.
+             */
+            subjects?: string[];
+            /** @description With `actsFor: user`: claim with the name of the user here. With dots it leads into nested claims. Default: `sub`. */
+            userClaim?: string | null;
+            /** @description Claim `aud`: assertions have to be for one of these. Default: issuer and token endpoint of the internal server. */
+            audiences?: string[];
+            /** @description Scopes that tokens may have, out of those of the client. Default: all of the client. */
+            scopes?: string[];
+            /** @description Longest time since an assertion was made (`iat`): up to a day. One that does not say when is refused. */
+            maxAge?: components["schemas"]["Duration"];
+            /**
+             * @description Take an assertion as often as it is brought, until it is over. For servers that give out one for many uses, such
+             *     as Kubernetes.
+             */
+            reusable?: boolean;
+        };
         /** @description Something that happened. */
         AuditView: {
             /**
@@ -3732,6 +3829,11 @@ export interface components {
              *     that name it; the others need none.
              */
             scopeMapping?: components["schemas"]["ScopeMapping"][];
+            /**
+             * @description Give clients tokens of the internal authorization server for what this one has signed. With it, `audiences` may be
+             *     left out: then nothing that the server signs is accepted at APIs.
+             */
+            assertions?: components["schemas"]["AssertionsDoc"] | null;
         };
         /** @description What is to be done, and with what. */
         Bulk: {
@@ -3872,6 +3974,36 @@ export interface components {
             id: string;
             /** @description Name of the authorization server, since clients of two servers may have the same id. Default: the only one. */
             server?: string | null;
+        };
+        /**
+         * @description What a client that has registered itself has said, and who may change it. Without it, the client is not one that looks
+         *     after itself.
+         */
+        ClientRegistrationDoc: {
+            /** @description RFC 3339 time of the registration. */
+            at: string;
+            /** @description `sha256:` and 64 hexadecimal digits of the registration access token, with which the client changes itself. */
+            tokenHash: string;
+            /** @description Name of the initial access token that was shown. Missing where anybody may register. */
+            initialToken?: string | null;
+            /** @description Scopes that it may have, where the initial access token had a limit. Default: those of the settings. */
+            allowedScopes?: string[] | null;
+            /** @description It has said that it sends its secret in the form. Both ways are taken. */
+            postsSecret?: boolean;
+            /** @description Its home page. */
+            clientUri?: string | null;
+            /** @description Its logo. Nothing is fetched from there, and nobody is shown it. */
+            logoUri?: string | null;
+            /** @description Its terms of service. */
+            tosUri?: string | null;
+            /** @description What it does with data about people. */
+            policyUri?: string | null;
+            /** @description How the people behind it are reached. */
+            contacts?: string[];
+            /** @description The software that it is, the same for all its instances. */
+            softwareId?: string | null;
+            /** @description Version of that software. */
+            softwareVersion?: string | null;
         };
         /** @description A secret of a client. */
         ClientSecretDoc: {
@@ -4040,6 +4172,47 @@ export interface components {
             level?: components["schemas"]["Severity2"] | null;
         } | {
             /** @constant */
+            type: "email";
+            /** @description Unique name. */
+            name: string;
+            /** @description What the destination is for, for people. */
+            description?: string | null;
+            /** @description Which alerts it takes, by their fields, as for a webhook. Default: all that policies send to it. */
+            when?: components["schemas"]["ConditionDoc"] | null;
+            /** @description Who gets them: `ops@example.com` or `Operations <ops@example.com>`. At most 50. */
+            to: string[];
+            /**
+             * @description Subject, with fields of the first alert such as `${severity}` and `${api}`.
+             * @default [${severity}] ${api}: ${message}
+             */
+            subject: string;
+            /** @description What is written of each alert, with its fields. Default: the message, and a line for each field. */
+            text?: string | null;
+            /**
+             * @description Shortest time between two e-mails. The first alert is sent at once; those that come before the next e-mail may be
+             *     sent go out together, 100 at most with their text and the rest as a number.
+             * @default 1m
+             */
+            atMostEvery: components["schemas"]["Duration"];
+            /**
+             * Format: uint32
+             * @description How often an e-mail is tried again when the server is away or says that it cannot now; up to 20.
+             * @default 3
+             */
+            retries: number;
+            /**
+             * @description Wait before the first time that an e-mail is tried again. It doubles each time, up to a minute.
+             * @default 1s
+             */
+            retryAfter: components["schemas"]["Duration"];
+            /**
+             * Format: uint32
+             * @description Alerts that wait at most. Further ones are dropped and counted.
+             * @default 1000
+             */
+            queue: number;
+        } | {
+            /** @constant */
             type: "webhook";
             /** @description Unique name. */
             name: string;
@@ -4185,6 +4358,11 @@ export interface components {
             /** @description The document, to the letter. */
             document: string;
         };
+        /** @description Who has forgotten their password. */
+        ForgottenPassword: {
+            /** @description Name of the user, or the e-mail address. */
+            user: string;
+        };
         /** @description A policy of all APIs, or of those that it selects. */
         GlobalPolicyDoc: {
             /** @description Which policy: `apiKey`, `rateLimit`, `requestTransformation` … */
@@ -4199,7 +4377,7 @@ export interface components {
             config?: unknown;
         };
         /** @description A way to a token. */
-        GrantType: "authorizationCode" | "clientCredentials" | "refreshToken" | "deviceCode" | "tokenExchange" | "password";
+        GrantType: "authorizationCode" | "clientCredentials" | "refreshToken" | "deviceCode" | "tokenExchange" | "jwtBearer" | "password";
         /** @description A group, with what there is to know about it. */
         GroupAsset: {
             /** @constant */
@@ -4329,6 +4507,38 @@ export interface components {
             revision: number;
             results: components["schemas"]["ImportResult"][];
             warnings: components["schemas"]["Diagnostic"][];
+        };
+        /** @description An initial access token, without its text. */
+        InitialTokenView: {
+            id: string;
+            /** @description What it is for. */
+            name: string;
+            /** @description Who has made it. */
+            author: string;
+            createdAt: string;
+            /** @description Missing where it does not expire. */
+            expiresAt?: string | null;
+            /**
+             * Format: uint64
+             * @description Clients that may be registered with it.
+             */
+            uses: number;
+            /**
+             * Format: uint64
+             * @description Clients that were.
+             */
+            used: number;
+            usedAt?: string | null;
+            /** @description Whether one more may be. */
+            usable: boolean;
+            /** @description Scopes that they may have. Missing where those are all of the settings. */
+            scopes?: string[] | null;
+            /** @description Teams that manage their applications. Missing where those are the ones of the settings. */
+            teams?: string[] | null;
+        };
+        /** @description Everything of a kind that there is. */
+        InitialTokenViewList: {
+            items: components["schemas"]["InitialTokenView"][];
         };
         /** @description Asking an authorization server about tokens (RFC 7662). */
         IntrospectionDoc: {
@@ -4648,6 +4858,36 @@ export interface components {
         LoginProviderViewList: {
             items: components["schemas"]["LoginProviderView"][];
         };
+        /** @description A new initial access token. */
+        MadeInitialToken: {
+            id: string;
+            /** @description What it is for. */
+            name: string;
+            /** @description Who has made it. */
+            author: string;
+            createdAt: string;
+            /** @description Missing where it does not expire. */
+            expiresAt?: string | null;
+            /**
+             * Format: uint64
+             * @description Clients that may be registered with it.
+             */
+            uses: number;
+            /**
+             * Format: uint64
+             * @description Clients that were.
+             */
+            used: number;
+            usedAt?: string | null;
+            /** @description Whether one more may be. */
+            usable: boolean;
+            /** @description Scopes that they may have. Missing where those are all of the settings. */
+            scopes?: string[] | null;
+            /** @description Teams that manage their applications. Missing where those are the ones of the settings. */
+            teams?: string[] | null;
+            /** @description What a client sends as `Authorization: Bearer` when it registers itself. It is told this once. */
+            token: string;
+        };
         /** @description A new API key. */
         MadeKey: {
             /** @description The beginning of its hash. Missing where the configuration refers to the key itself. */
@@ -4735,6 +4975,26 @@ export interface components {
         NewComment: {
             /** @description Text, up to 4000 bytes. It is shown as text: nothing in it is taken for Markdown or HTML. */
             text: string;
+        };
+        /** @description What a new initial access token is to be like. */
+        NewInitialToken: {
+            /** @description What it is for. */
+            name: string;
+            /**
+             * @description Such as `7d`, after which nobody can register with it, or `never`. Default: 30d.
+             * @default 30d
+             */
+            expiresIn: components["schemas"]["TokenLifetime"];
+            /**
+             * Format: uint32
+             * @description Clients that may be registered with it. Default: 1.
+             * @default 1
+             */
+            uses: number;
+            /** @description Scopes that they may have, out of those of `settings.authorizationServer.registration`. Default: all of them. */
+            scopes?: string[] | null;
+            /** @description Names of the teams that manage their applications. Default: those of the settings. */
+            teams?: string[] | null;
         };
         /** @description What a new API key is to be like. */
         NewKey: {
@@ -4931,6 +5191,8 @@ export interface components {
              * @description Instead of what the settings say.
              */
             refreshLimit?: number | null;
+            /** @description The client has registered itself, and looks after its registration. The authorization server writes this. */
+            registration?: components["schemas"]["ClientRegistrationDoc"] | null;
         };
         /** @description A condition on the operation. The policy then applies to the operations that fulfil it, and to no others. */
         OperationCondition: {
@@ -4993,6 +5255,21 @@ export interface components {
             password: string;
             /** @description What the app shows, or a recovery code. */
             code: string;
+        };
+        PasswordByLink: {
+            /** @description What follows `#reset=` in the link. */
+            token: string;
+            /** @description The new password, as `settings.manager.passwords` wants it. */
+            password: string;
+        };
+        /** @description It was taken down. Whether there is such a user is not told. */
+        PasswordResetAsked: {
+            /** @description For people. */
+            message: string;
+        };
+        /** @description Whether users get new passwords by e-mail. */
+        PasswordResetView: {
+            on: boolean;
         };
         /**
          * @description A percentage from 0% to 100%.
@@ -6777,6 +7054,75 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    getPasswordReset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasswordResetView"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    resetPassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordByLink"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    askForPasswordReset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ForgottenPassword"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasswordResetAsked"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     getSecondFactor: {
         parameters: {
             query?: never;
@@ -8258,6 +8604,76 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["RotatedKey"];
                 };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listInitialTokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InitialTokenViewList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createInitialToken: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once; after that it is refused, since what it made is told once. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewInitialToken"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeInitialToken"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteInitialToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["Problem"];
         };

@@ -41,6 +41,22 @@ export function providerLogin(name: string, to: string): string {
   return `/api/v1/login/oidc/${encodeURIComponent(name)}?to=${encodeURIComponent(to)}`;
 }
 
+/** Whether users who have forgotten their password get a new one by e-mail. */
+export const passwordResetQuery = queryOptions({
+  queryKey: ['session', 'passwordReset'],
+  queryFn: async () => (await wanted(client.GET('/passwordReset'))).on,
+  staleTime: Number.POSITIVE_INFINITY,
+});
+
+/** Has a link sent, if there is such a user with an address. */
+export async function askForPasswordReset(user: string): Promise<void> {
+  await wanted(client.POST('/passwordReset', { body: { user } }));
+}
+
+export async function resetPassword(token: string, password: string): Promise<void> {
+  await wanted(client.PUT('/passwordReset', { body: { token, password } }));
+}
+
 /** The code is that of a second factor, for who has one. */
 export async function logIn(user: string, password: string, code?: string): Promise<Session> {
   const body = code === undefined ? { user, password } : { user, password, code };

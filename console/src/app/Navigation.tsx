@@ -3,21 +3,26 @@ import { NavLink, Stack, Text } from '@mantine/core';
 import {
   IconActivity,
   IconAddressBook,
+  IconAdjustments,
   IconAffiliate,
   IconApi,
   IconArrowsSplit,
   IconAt,
   IconBell,
+  IconCertificate,
   IconChartBar,
+  IconCirclesRelation,
   IconFileCheck,
   IconFileText,
   IconHeartbeat,
+  IconIdBadge2,
   IconKey,
   IconLink,
   IconListCheck,
   IconLock,
   IconPlugConnected,
   type IconProps,
+  IconRosetteDiscountCheck,
   IconShieldLock,
   IconTemplate,
   IconTicket,
@@ -28,6 +33,7 @@ import {
 import { Link, useLocation } from '@tanstack/react-router';
 import type { ComponentType } from 'react';
 import { useTexts } from '../i18n';
+import { useMaySeeTokens } from '../pages/oauth/rights';
 import { usePortalRights } from '../pages/portal/rights';
 import { useMaySeeRequests } from '../pages/requests/rights';
 import { useKinds, useKindTexts } from '../parts/kinds';
@@ -44,12 +50,15 @@ const ICONS: Record<string, ComponentType<IconProps>> = {
   listeners: IconPlugConnected,
   authorizationServers: IconKey,
   secrets: IconLock,
+  keystores: IconCertificate,
+  truststores: IconRosetteDiscountCheck,
+  sharedSettings: IconAdjustments,
   users: IconUsers,
   groups: IconUsersGroup,
   teams: IconAffiliate,
   teamRules: IconListCheck,
   plans: IconTicket,
-  subscriptions: IconTicket,
+  subscriptions: IconCirclesRelation,
   apiDocuments: IconFileText,
 };
 
@@ -65,6 +74,7 @@ export function Navigation() {
   const portal = usePortalRights();
   const mayUsers = useMay(MAY.users);
   const mayAdministration = useMay(MAY.administration);
+  const maySeeTokens = useMaySeeTokens();
   const rest = kinds.filter((list) => !ELSEWHERE.includes(list) && !FIRST.includes(list));
   const configuration = [...FIRST.filter((list) => kinds.includes(list)), ...rest];
   return (
@@ -83,6 +93,7 @@ export function Navigation() {
           ADMINISTRATION.filter((list) => kinds.includes(list)).map((list) => (
             <KindItem key={list} list={list} />
           ))}
+        {maySeeTokens && <Item to="/oauth-tokens" label={t('nav.oauthTokens')} icon={IconIdBadge2} />}
         {mayAdministration && <Item to="/audit" label={t('nav.audit')} icon={IconFileCheck} />}
         <Item to="/status" label={t('nav.status')} icon={IconHeartbeat} />
       </Stack>

@@ -8,6 +8,8 @@ import { type KeyboardEvent, useId, useState } from 'react';
 import { findAssets } from '../api/assets';
 import { useTexts } from '../i18n';
 import { KIND_TEXTS } from '../i18n/kinds';
+import { useMaySeeTokens } from '../pages/oauth/rights';
+import { usePortalRights } from '../pages/portal/rights';
 import { useMaySeeRequests } from '../pages/requests/rights';
 import { useKinds } from '../parts/kinds';
 import { MAY, useMay } from '../session/session';
@@ -137,15 +139,25 @@ function usePages(): Entry[] {
   const mayUsers = useMay(MAY.users);
   const mayAudit = useMay(MAY.administration);
   const maySee = useMaySeeRequests();
+  const maySeeTokens = useMaySeeTokens();
+  const portal = usePortalRights();
   const people = ['users', 'groups', 'teams', 'teamRules'];
   const page = (label: string, to: string): Entry => ({ label, about: t('palette.page'), to });
   return [
     page(t('nav.apis'), '/apis'),
     page(t('import.open'), '/apis/import'),
-    ...(maySee ? [page(t('nav.requests'), '/requests'), page(t('ask.title'), '/requests/ask')] : []),
+    ...(maySee
+      ? [
+          page(t('nav.requests'), '/requests'),
+          page(t('ask.title'), '/requests/ask'),
+          page(t('nav.dashboards'), '/dashboards'),
+        ]
+      : []),
+    ...(portal.any ? [page(t('nav.portal'), '/portal')] : []),
     ...kinds
       .filter(({ list }) => list !== 'apis' && (mayUsers || !people.includes(list)))
       .map(({ list }) => page(KIND_TEXTS[locale][list]?.many ?? list, `/assets/${list}`)),
+    ...(maySeeTokens ? [page(t('nav.oauthTokens'), '/oauth-tokens')] : []),
     ...(mayAudit ? [page(t('nav.audit'), '/audit')] : []),
     page(t('nav.status'), '/status'),
     page(t('account'), '/account'),

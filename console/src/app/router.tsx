@@ -18,6 +18,15 @@ function text(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
+function count(value: unknown): number | undefined {
+  return typeof value === 'number' ? value : undefined;
+}
+
+/** Which part of a page is open, and how far back its dashboard looks. */
+function parts(search: Record<string, unknown>): { tab?: string | undefined; hours?: number | undefined } {
+  return { tab: text(search.tab), hours: count(search.hours) };
+}
+
 const start = createRoute({
   getParentRoute: () => root,
   path: '/',
@@ -54,7 +63,7 @@ const importApi = createRoute({
 const api = createRoute({
   getParentRoute: () => root,
   path: '/apis/$name',
-  validateSearch: (search): { tab?: string | undefined } => ({ tab: text(search.tab) }),
+  validateSearch: parts,
   component: lazyRouteComponent(
     patient(() => import('../pages/apis/ApiPage')),
     'ApiPage',
@@ -134,7 +143,7 @@ const newAsset = createRoute({
 const asset = createRoute({
   getParentRoute: () => root,
   path: '/assets/$list/of/$name',
-  validateSearch: (search): { tab?: string | undefined } => ({ tab: text(search.tab) }),
+  validateSearch: parts,
   component: lazyRouteComponent(
     patient(() => import('../pages/assets/AssetPage')),
     'AssetPage',
@@ -175,6 +184,28 @@ const status = createRoute({
   ),
 });
 
+const oauthTokens = createRoute({
+  getParentRoute: () => root,
+  path: '/oauth-tokens',
+  validateSearch: (
+    search,
+  ): {
+    application?: string | undefined;
+    client?: string | undefined;
+    user?: string | undefined;
+    ended?: boolean | undefined;
+  } => ({
+    application: text(search.application),
+    client: text(search.client),
+    user: text(search.user),
+    ended: search.ended === true || undefined,
+  }),
+  component: lazyRouteComponent(
+    patient(() => import('../pages/oauth/OauthTokensPage')),
+    'OauthTokensPage',
+  ),
+});
+
 const portal = createRoute({
   getParentRoute: () => root,
   path: '/portal',
@@ -191,7 +222,7 @@ const dashboards = createRoute({
   validateSearch: (
     search,
   ): { hours?: number | undefined; api?: string | undefined; application?: string | undefined } => ({
-    hours: typeof search.hours === 'number' ? search.hours : undefined,
+    hours: count(search.hours),
     api: text(search.api),
     application: text(search.application),
   }),
@@ -215,6 +246,7 @@ export const router = createRouter({
     asset,
     account,
     audit,
+    oauthTokens,
     status,
     portal,
     dashboards,

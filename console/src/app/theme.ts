@@ -34,10 +34,14 @@ export const theme = createTheme({
   headings: { fontWeight: '650', sizes: { h1: { fontSize: '1.5rem' }, h2: { fontSize: '1.125rem' } } },
 });
 
-/** Greys that keep a contrast of 4.5 to their background (WCAG 2.2 AA), which the library's own do not. */
+/** White words on it can be read. */
+const RED = { '--mantine-color-red-filled': '#c92a2a', '--mantine-color-red-filled-hover': '#b02525' };
+
+/** Colours that keep a contrast of 4.5 to their background (WCAG 2.2 AA), which the library's own do not. */
 export const variables: CSSVariablesResolver = () => ({
   variables: {},
   light: {
+    ...RED,
     '--mantine-color-dimmed': '#59636e',
     '--mantine-color-placeholder': '#6b7580',
     '--mantine-color-error': '#c21f1f',
@@ -49,6 +53,7 @@ export const variables: CSSVariablesResolver = () => ({
     '--gw-warn': '#8f5600',
   },
   dark: {
+    ...RED,
     '--mantine-color-body': '#14161b',
     '--mantine-color-dimmed': '#a2abb6',
     '--mantine-color-placeholder': '#949da8',

@@ -1,9 +1,9 @@
 /** An asset as a form and as YAML, side by side: what one says, the other shows. Problems are where they belong. */
-import { Box, Button, Group, Loader, SegmentedControl, Text } from '@mantine/core';
+import { Box, Button, Group, Loader, SegmentedControl, Skeleton, Text } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
 import { useBlocker } from '@tanstack/react-router';
-import { useMemo, useState } from 'react';
+import { type ComponentType, lazy, Suspense, useMemo, useState } from 'react';
 import { type Asset, createAsset, replaceAsset, type Spec } from '../api/assets';
 import { asProblem, isStale } from '../api/problem';
 import { useTexts } from '../i18n';
@@ -15,8 +15,16 @@ import { fromYaml, marksOf, toYaml } from '../parts/yaml';
 import classes from './AssetEditor.module.css';
 import { FormContext } from './FormContext';
 import { SchemaForm } from './SchemaForm';
-import { rootField } from './schema';
+import { type Field, rootField } from './schema';
 import { SUGGESTIONS } from './suggestions';
+
+/** Kinds of which a form of their own says more than their schema. */
+const OWN_FORMS: Record<
+  string,
+  ComponentType<{ of: Field; value: Spec; onChange: (value: Spec) => void }> | undefined
+> = {
+  plans: lazy(() => import('./plan/PlanForm')),
+};
 
 interface Props {
   list: string;
@@ -34,6 +42,7 @@ interface Draft {
 export function AssetEditor({ list, base: began, onSaved }: Props) {
   const { t } = useTexts();
   const kind = useKind(list);
+  const Own = OWN_FORMS[list];
   const [base, setBase] = useState(began);
   const [draft, setDraft] = useState<Draft>(() => draftOf(began?.spec ?? {}));
   const [shown, setShown] = useState<'form' | 'yaml'>('form');
@@ -107,12 +116,22 @@ export function AssetEditor({ list, base: began, onSaved }: Props) {
         <Box className={shown === 'form' ? '' : (classes.hidden ?? '')} miw={0}>
           <Box className="gw-panel" p="lg">
             <FormContext value={cx}>
-              <SchemaForm
-                of={rootField(kind.schema)}
-                value={draft.spec}
-                path=""
-                onChange={(spec) => setDraft(draftOf(spec))}
-              />
+              {Own === undefined ? (
+                <SchemaForm
+                  of={rootField(kind.schema)}
+                  value={draft.spec}
+                  path=""
+                  onChange={(spec) => setDraft(draftOf(spec))}
+                />
+              ) : (
+                <Suspense fallback={<Skeleton height={320} />}>
+                  <Own
+                    of={rootField(kind.schema)}
+                    value={draft.spec}
+                    onChange={(spec) => setDraft(draftOf(spec))}
+                  />
+                </Suspense>
+              )}
             </FormContext>
           </Box>
         </Box>

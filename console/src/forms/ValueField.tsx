@@ -1,5 +1,5 @@
 /** A field for one value, by its shape. */
-import { Autocomplete, NumberInput, Select, Switch, TagsInput, TextInput } from '@mantine/core';
+import { Autocomplete, NumberInput, Select, Switch, TagsInput, Textarea, TextInput } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { namesQuery } from '../api/assets';
 import { useTexts } from '../i18n';
@@ -41,6 +41,21 @@ export function ValueField(props: ValueProps) {
       const set = (to: string) => onChange(to === '' && !required ? undefined : to);
       if (names !== undefined)
         return <Autocomplete {...about} data={names} value={text} onChange={set} placeholder={hint ?? ''} />;
+      // What is kept encrypted may be a key or a certificate, whose lines a field of one line would lose.
+      if (of.schema.writeOnly === true)
+        return (
+          <Textarea
+            {...about}
+            value={text}
+            onChange={(event) => set(event.currentTarget.value)}
+            autosize
+            minRows={1}
+            maxRows={12}
+            classNames={{ input: 'gw-mono' }}
+            autoComplete="off"
+            spellCheck={false}
+          />
+        );
       return (
         <TextInput
           {...about}

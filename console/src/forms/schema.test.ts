@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { choicesOf, field, propertiesOf, rootField, shapeOf, variantsOf, withKey } from './schema';
+import { choicesOf, field, propertiesOf, rootField, shapeOf, variantsOf, withKey, without } from './schema';
 
 const schema = {
   type: 'object',
@@ -53,6 +53,11 @@ test('variants are told apart by their constant', () => {
   const found = variantsOf(field({ oneOf: [option('log'), option('webhook')] }, {}));
   expect(found?.key).toBe('type');
   expect(found?.options.map(({ value }) => value)).toEqual(['log', 'webhook']);
+});
+
+test('what is asked for elsewhere is not asked for again', () => {
+  const rest = without(rootField(schema), ['name', 'wait', 'mode', 'tags', 'attributes', 'endpoints']);
+  expect(propertiesOf(rest).map(({ name }) => name)).toEqual(['about', 'any']);
 });
 
 test('a key that is cleared is gone', () => {

@@ -62,6 +62,13 @@ export function propertiesOf({ schema, definitions }: Field): Property[] {
   }));
 }
 
+/** What is left of an object when some of it is asked for elsewhere. */
+export function without(of: Field, names: readonly string[]): Field {
+  const properties = Object.entries(isObject(of.schema.properties) ? of.schema.properties : {});
+  const rest = Object.fromEntries(properties.filter(([name]) => !names.includes(name)));
+  return { ...of, schema: { ...of.schema, properties: rest } };
+}
+
 /** Texts that a value may be, when it is one of some. */
 export function choicesOf({
   schema,

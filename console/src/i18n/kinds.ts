@@ -48,6 +48,21 @@ export const KIND_TEXTS: Record<Locale, Record<string, KindText>> = {
       many: 'Secrets',
       about: 'A value that is kept encrypted, and that other assets refer to.',
     },
+    keystores: {
+      one: 'Keystore',
+      many: 'Keystores',
+      about: 'Private keys with their certificates, for listeners, upstreams and signatures.',
+    },
+    truststores: {
+      one: 'Truststore',
+      many: 'Truststores',
+      about: 'Certificates of authorities that listeners and upstreams trust.',
+    },
+    sharedSettings: {
+      one: 'Shared setting',
+      many: 'Shared settings',
+      about: 'Sections of the settings that hold on all nodes.',
+    },
     plans: {
       one: 'Plan',
       many: 'Plans',
@@ -116,6 +131,21 @@ export const KIND_TEXTS: Record<Locale, Record<string, KindText>> = {
       one: 'Geheimnis',
       many: 'Geheimnisse',
       about: 'Ein Wert, der verschlüsselt aufbewahrt wird und auf den andere Assets verweisen.',
+    },
+    keystores: {
+      one: 'Keystore',
+      many: 'Keystores',
+      about: 'Private Schlüssel mit ihren Zertifikaten, für Listener, Upstreams und Signaturen.',
+    },
+    truststores: {
+      one: 'Truststore',
+      many: 'Truststores',
+      about: 'Zertifikate der Stellen, denen Listener und Upstreams vertrauen.',
+    },
+    sharedSettings: {
+      one: 'Gemeinsame Einstellung',
+      many: 'Gemeinsame Einstellungen',
+      about: 'Abschnitte der Einstellungen, die auf allen Knoten gelten.',
     },
     plans: {
       one: 'Plan',

@@ -7,7 +7,6 @@ import {
   Button,
   Group,
   Kbd,
-  Modal,
   Select,
   Skeleton,
   Stack,
@@ -18,11 +17,12 @@ import {
 } from '@mantine/core';
 import { IconKey, IconTrash } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { type FormEvent, useState } from 'react';
+import { useState } from 'react';
 import { createToken, deleteToken, type MadeToken, tokensQuery } from '../api/session';
 import { useSingleKeys } from '../app/shortcuts';
 import { useTexts } from '../i18n';
 import { CommandLine } from '../parts/CommandLine';
+import { Dialog, DialogEnd } from '../parts/Dialog';
 import { PageHeader } from '../parts/PageHeader';
 import { ProblemBox } from '../parts/ProblemBox';
 import { useToast } from '../parts/Toasts';
@@ -152,48 +152,32 @@ function NewToken({ onClose, onMade }: { onClose: () => void; onMade: (token: Ma
     mutationFn: () => createToken(name, lasts === '' ? undefined : lasts),
     onSuccess: onMade,
   });
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    create.mutate();
-  };
   return (
-    <Modal opened onClose={onClose} title={t('tokens.new')} closeButtonProps={{ 'aria-label': t('close') }}>
-      <form onSubmit={submit}>
-        <Stack>
-          <TextInput
-            label={t('tokens.name')}
-            description={t('tokens.nameHelp')}
-            value={name}
-            onChange={(event) => setName(event.currentTarget.value)}
-            maxLength={200}
-            required
-            data-autofocus
-          />
-          <Select
-            label={t('tokens.lasts')}
-            value={lasts}
-            onChange={(value) => setLasts(value ?? '')}
-            allowDeselect={false}
-            data={[
-              { value: '7d', label: t('tokens.days', { days: 7 }) },
-              { value: '30d', label: t('tokens.days', { days: 30 }) },
-              { value: '90d', label: t('tokens.days', { days: 90 }) },
-              { value: '365d', label: t('tokens.days', { days: 365 }) },
-              { value: '', label: t('tokens.forever') },
-            ]}
-          />
-          {create.isError && <ProblemBox error={create.error} />}
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              {t('back')}
-            </Button>
-            <Button type="submit" loading={create.isPending}>
-              {t('tokens.create')}
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+    <Dialog title={t('tokens.new')} onClose={onClose} onSubmit={() => create.mutate()}>
+      <TextInput
+        label={t('tokens.name')}
+        description={t('tokens.nameHelp')}
+        value={name}
+        onChange={(event) => setName(event.currentTarget.value)}
+        maxLength={200}
+        required
+        data-autofocus
+      />
+      <Select
+        label={t('tokens.lasts')}
+        value={lasts}
+        onChange={(value) => setLasts(value ?? '')}
+        allowDeselect={false}
+        data={[
+          { value: '7d', label: t('tokens.days', { days: 7 }) },
+          { value: '30d', label: t('tokens.days', { days: 30 }) },
+          { value: '90d', label: t('tokens.days', { days: 90 }) },
+          { value: '365d', label: t('tokens.days', { days: 365 }) },
+          { value: '', label: t('tokens.forever') },
+        ]}
+      />
+      <DialogEnd action={t('tokens.create')} running={create} onClose={onClose} />
+    </Dialog>
   );
 }
 

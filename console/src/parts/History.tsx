@@ -1,11 +1,12 @@
 /** The versions of an asset: what each changed, and a way back. */
-import { Badge, Box, Button, Group, Modal, Skeleton, Stack, Text, TextInput, Timeline } from '@mantine/core';
+import { Badge, Box, Button, Group, Skeleton, Text, TextInput, Timeline } from '@mantine/core';
 import { IconHistory, IconPencil } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { type Asset, historyQuery, restoreAsset, type Version } from '../api/assets';
 import { useTexts } from '../i18n';
 import { Diff } from './code';
+import { Dialog, DialogEnd } from './Dialog';
 import { useMayChange } from './kinds';
 import { ProblemBox } from './ProblemBox';
 import { useToast } from './Toasts';
@@ -109,34 +110,24 @@ function Restore({ list, asset, version, onClose }: RestoreProps) {
     },
   });
   return (
-    <Modal
-      opened
-      onClose={onClose}
-      size="xl"
-      title={t('history.restoreTitle', { revision: version.revision })}
-      closeButtonProps={{ 'aria-label': t('close') }}
-    >
-      <Stack>
-        <Text size="sm">{t('history.restoreText')}</Text>
-        <Diff before={toYaml(asset.spec)} after={toYaml(version.spec)} />
-        <Warnings warnings={tried.data?.warnings ?? []} />
-        {tried.isError && <ProblemBox error={tried.error} title={t('review.refused')} />}
-        {restore.isError && <ProblemBox error={restore.error} />}
-        <TextInput
-          label={t('review.reason')}
-          value={reason}
-          onChange={(event) => setReason(event.currentTarget.value)}
-          maxLength={500}
-        />
-        <Group justify="flex-end">
-          <Button variant="default" onClick={onClose}>
-            {t('back')}
-          </Button>
-          <Button onClick={() => restore.mutate()} loading={restore.isPending} disabled={!tried.isSuccess}>
-            {t('history.restore')}
-          </Button>
-        </Group>
-      </Stack>
-    </Modal>
+    <Dialog onClose={onClose} size="xl" title={t('history.restoreTitle', { revision: version.revision })}>
+      <Text size="sm">{t('history.restoreText')}</Text>
+      <Diff before={toYaml(asset.spec)} after={toYaml(version.spec)} />
+      <Warnings warnings={tried.data?.warnings ?? []} />
+      {tried.isError && <ProblemBox error={tried.error} title={t('review.refused')} />}
+      <TextInput
+        label={t('review.reason')}
+        value={reason}
+        onChange={(event) => setReason(event.currentTarget.value)}
+        maxLength={500}
+      />
+      <DialogEnd
+        action={t('history.restore')}
+        running={restore}
+        onAct={() => restore.mutate()}
+        onClose={onClose}
+        disabled={!tried.isSuccess}
+      />
+    </Dialog>
   );
 }

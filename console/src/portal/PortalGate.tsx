@@ -25,6 +25,8 @@ import { ConnectionBar } from '../session/ConnectionBar';
 import { LoginForm } from '../session/LoginForm';
 import { MustChangePassword } from '../session/MustChangePassword';
 import { MustSetUpSecondFactor } from '../session/MustSetUpSecondFactor';
+import { NewPasswordByLink } from '../session/NewPasswordByLink';
+import { useResetLink } from '../session/resetLink';
 import { type Look, lookQuery } from './api/portal';
 import { isColor, shades } from './brand';
 import { VisitContext } from './visitor';
@@ -82,6 +84,7 @@ function Inside({ session, look, children }: InsideProps) {
   const { t } = useTexts();
   const queries = useQueryClient();
   const { expired } = useConnection();
+  const [resetLink, leaveResetLink] = useResetLink();
   const error = session.error ?? look.error;
   if (error !== null && (session.data === undefined || look.data === undefined)) {
     const again = () => (session.isError ? session.refetch() : look.refetch());
@@ -91,19 +94,19 @@ function Inside({ session, look, children }: InsideProps) {
       </Box>
     );
   }
+  if (resetLink !== null) {
+    return (
+      <First title={t('password.must.title')}>
+        <NewPasswordByLink token={resetLink} leave={leaveResetLink} />
+      </First>
+    );
+  }
   if (session.data && isHeldBack(session.data)) {
     const { user, mustChangePassword } = session.data;
     return (
-      <Center mih="100vh" p="md">
-        <Box component="main" w="100%" maw={440}>
-          <Paper className="gw-panel" p="xl">
-            <Title order={1} mb="lg">
-              {t(mustChangePassword ? 'password.must.title' : 'secondFactor.must.title')}
-            </Title>
-            {mustChangePassword ? <MustChangePassword user={user} /> : <MustSetUpSecondFactor user={user} />}
-          </Paper>
-        </Box>
-      </Center>
+      <First title={t(mustChangePassword ? 'password.must.title' : 'secondFactor.must.title')}>
+        {mustChangePassword ? <MustChangePassword user={user} /> : <MustSetUpSecondFactor user={user} />}
+      </First>
     );
   }
   if (session.data === undefined || look.data === undefined) {
@@ -132,5 +135,21 @@ function Inside({ session, look, children }: InsideProps) {
         {session.data !== null && <LoginForm user={session.data.user} hint={t('session.expired.text')} />}
       </Modal>
     </VisitContext>
+  );
+}
+
+/** What has to be done before anything else is there. */
+function First({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <Center mih="100vh" p="md">
+      <Box component="main" w="100%" maw={440}>
+        <Paper className="gw-panel" p="xl">
+          <Title order={1} mb="lg">
+            {title}
+          </Title>
+          {children}
+        </Paper>
+      </Box>
+    </Center>
   );
 }

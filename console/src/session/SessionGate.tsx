@@ -11,10 +11,13 @@ import { useTexts } from '../i18n';
 import { ProblemBox } from '../parts/ProblemBox';
 import { ConnectionBar } from './ConnectionBar';
 import { ConsumersElsewhere } from './ConsumersElsewhere';
+import { ForgottenPassword } from './ForgottenPassword';
 import { LoginForm } from './LoginForm';
 import { MustChangePassword } from './MustChangePassword';
 import { MustSetUpSecondFactor } from './MustSetUpSecondFactor';
+import { NewPasswordByLink } from './NewPasswordByLink';
 import { ProviderLogins } from './ProviderLogins';
+import { useResetLink } from './resetLink';
 import { SessionContext } from './session';
 import { Welcome } from './Welcome';
 
@@ -23,6 +26,18 @@ export function SessionGate({ children }: { children: ReactNode }) {
   const queries = useQueryClient();
   const session = useQuery(sessionQuery);
   const { expired } = useConnection();
+  const [resetLink, leaveResetLink] = useResetLink();
+
+  if (resetLink !== null) {
+    return (
+      <>
+        <ConnectionBar />
+        <Welcome title={t('password.must.title')}>
+          <NewPasswordByLink token={resetLink} leave={leaveResetLink} />
+        </Welcome>
+      </>
+    );
+  }
 
   if (session.isPending) {
     return (
@@ -49,6 +64,7 @@ export function SessionGate({ children }: { children: ReactNode }) {
         <Welcome title={t('login.title')}>
           <ProviderLogins />
           <LoginForm />
+          <ForgottenPassword />
         </Welcome>
       </>
     );

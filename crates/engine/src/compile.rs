@@ -4,11 +4,13 @@
 mod aliases;
 mod api;
 pub mod applications;
+mod assertions;
 mod authorization_servers;
 mod callbacks;
 mod destinations;
 mod findings;
 mod gate;
+mod known_apis;
 mod levels;
 mod metadata;
 mod oauth_clients;
@@ -37,8 +39,10 @@ use model::{
 
 pub use shape::ApiShape;
 
-pub(crate) use api::Seen;
+pub(crate) use api::Mark;
 pub(crate) use findings::Findings;
+
+use known_apis::KnownApis;
 
 use crate::{
     Alerts, Clock, PolicyKind, Snapshot, Timed, UpstreamName,
@@ -301,49 +305,67 @@ pub fn compile(
     aliases::check(&config.aliases, &mut problems);
     destinations::check(&config.destinations, &mut problems);
     let faults = settings::compile(&config.settings, aliases::language(&config.aliases), &mut problems);
-    let applications = applications::compile(config, previous, &mut problems);
-    let subscriptions = plans::compile(config, &applications, &mut problems);
-    teams::check(config, &mut problems);
-    metadata::check(config, &mut problems);
-    portal::check(config, &mut problems);
+    let known_apis = KnownApis::new(config);
+    let applications = applications::compile(config, &known_apis, previous, &mut problems);
+    let subscriptions = plans::compile(config, &known_apis, &applications, &mut problems);
+    let teams = teams::check(config, &mut problems);
+    metadata::check_settings(&config.settings.apis, &mut problems);
+    let groups = portal::check(config, &known_apis, &mut problems);
     let url_aliases = url_aliases::compile(config, &mut problems);
     let callbacks = callbacks::compile(config, &mut problems);
-    let mut upstreams = upstreams::Upstreams::new(environment);
+    let mut upstreams = upstreams::Upstreams::new(environment, previous);
     for (index, doc) in config.upstreams.iter().enumerate() {
         upstreams.add(doc.clone(), &format!("upstreams[{index}]"), &mut problems);
     }
     let authorization_servers =
         authorization_servers::compile(config, environment, previous, &mut upstreams, &mut problems);
 
-    let mut before = api::Before::new(previous.map_or(&[], |previous| &previous.apis));
+    let mut before = api::Before::new(previous);
     findings::check_shared(config, environment, &mut problems);
     let mut report = findings::Report::new(config);
     let shared = api::Shared::new(config, environment, &authorization_servers);
     let mut apis: Vec<Arc<CompiledApi>> = Vec::with_capacity(config.apis.len());
-    // Whether all APIs are found as they were, and nowhere else.
+    // Whether all APIs are found as they were, but for those that have moved.
     let mut at_their_places = true;
+    let mut moved = Vec::new();
     let mut bindings = Vec::with_capacity(config.apis.len());
+    let mut marks = Vec::with_capacity(config.apis.len());
+    let mut timed = Vec::new();
+    let mut globals = 0;
     for (index, doc) in config.apis.iter().enumerate() {
         let path = || format!("apis[{index}]");
         let definition = input.definitions.get(index).and_then(Option::as_deref);
-        bindings.push(bind(doc, definition, &path, &mut upstreams, &mut problems));
         let fingerprint = definition.map(|definition| definition.fingerprint);
-        if let Some((place, api)) = before.untouched(doc, fingerprint, shared, &mut report.hits) {
-            for name in &api.policy_upstreams {
-                upstreams.find(name.as_str(), &path, &mut problems);
+        let untouched = previous.zip(before.untouched(doc, fingerprint, shared));
+        let stays = untouched.and_then(|(previous, (place, _))| upstreams.stay(previous.bindings[place]));
+        let binding = stays.unwrap_or_else(|| bind(doc, definition, &path, &mut upstreams, &mut problems));
+        bindings.push(binding);
+        if let Some((previous, (place, mark))) = untouched {
+            let api = &previous.apis[place];
+            if mark.has_more {
+                for name in &api.policy_upstreams {
+                    upstreams.find(name.as_str(), &path, &mut problems);
+                }
+                timed.extend(api.timed.iter().cloned());
             }
+            globals |= mark.globals;
             at_their_places &= place == apis.len();
+            marks.push(mark);
             apis.push(Arc::clone(api));
             continue;
         }
         let mut own = Diagnostics::default();
+        metadata::check(doc, &config.settings.apis, &mut own);
+        teams::check_api(doc, &teams, &mut own);
+        plans::check_api(doc, &config.plans, &mut own);
+        portal::check_api(doc, &groups, &teams, &mut own);
         let around = api::Around { config, environment, servers: &authorization_servers, shared };
         let job = api::Job::new(doc, definition, around, &mut own);
         let quiet = own.is_empty();
         problems.0.extend(own.0.into_iter().map(|problem| problem.under(&path())));
         let Some(job) = job else { continue };
         let mut found = Vec::new();
-        let compiled = job.compile(before.find(&job.id), quiet, &mut found);
+        let compiled = job.compile(before.find(&job.id), &mut found);
         report.add(index, &job, found);
         if let Some(api) = compiled {
             report.add(index, &job, api.findings.warnings.iter().cloned());
@@ -352,10 +374,19 @@ pub fn compile(
                 upstreams.find(name.as_str(), &path, &mut problems);
             }
             let earlier = previous.and_then(|previous| previous.apis.get(apis.len()));
-            at_their_places &= earlier.is_some_and(|earlier| earlier.is_found_like(&api));
+            match earlier {
+                Some(earlier) if earlier.is_found_like(&api) => {}
+                Some(earlier) if earlier.versionless_path.is_none() => {
+                    moved.extend(u32::try_from(apis.len()))
+                }
+                _ => at_their_places = false,
+            }
+            timed.extend(api.timed.iter().cloned());
+            marks.push(job.mark(&api, quiet));
             apis.push(api);
         }
     }
+    report.add_places(globals);
     report.finish(config, &mut problems);
     url_aliases::compare(&config.url_aliases, &apis, &mut problems);
     if let Some(callbacks) = &callbacks {
@@ -370,11 +401,17 @@ pub fn compile(
             && previous.apis.len() == apis.len()
             && previous.settings.matching.default_version == config.settings.matching.default_version
     });
+    let known = match known {
+        Some(previous) if moved.is_empty() => Some(Arc::clone(&previous.index)),
+        Some(previous) => {
+            previous.index.with_moved(&moved, |api| place(&apis[api as usize], api)).map(Arc::new)
+        }
+        None => None,
+    };
     let index = match known {
-        Some(previous) => Arc::clone(&previous.index),
+        Some(index) => index,
         None => Arc::new(index(&apis, config, &mut problems)?),
     };
-    let timed = apis.iter().flat_map(|api| &api.timed).cloned().collect();
     let (upstreams, upstream_names) = upstreams.finish();
     let catalog = Arc::new(Catalog {
         revision,
@@ -395,6 +432,7 @@ pub fn compile(
         listeners: config.listeners.clone(),
         apis,
         bindings,
+        marks,
         index,
         url_aliases,
         callbacks,
@@ -410,25 +448,25 @@ pub fn compile(
     Ok((snapshot, problems.0))
 }
 
+/// Where an API is found.
+fn place(api: &CompiledApi, position: u32) -> ApiPlace<'_> {
+    let versionless = api.versionless_path.as_deref();
+    ApiPlace {
+        api: position,
+        hosts: &api.doc.hosts,
+        base_path: &api.base_path,
+        versionless: versionless.map(|base_path| Versionless { base_path, version: &api.names.version }),
+    }
+}
+
 /// Where all APIs are found.
 fn index(
     apis: &[Arc<CompiledApi>],
     config: &ConfigDoc,
     problems: &mut Diagnostics,
 ) -> Result<ApiIndex, Diagnostics> {
-    let places: Vec<ApiPlace<'_>> = apis
-        .iter()
-        .zip(0_u32..)
-        .map(|(api, position)| ApiPlace {
-            api: position,
-            hosts: &api.doc.hosts,
-            base_path: &api.base_path,
-            versionless: api
-                .versionless_path
-                .as_deref()
-                .map(|base_path| Versionless { base_path, version: &api.names.version }),
-        })
-        .collect();
+    let places: Vec<ApiPlace<'_>> =
+        apis.iter().zip(0..).map(|(api, position)| place(api, position)).collect();
     ApiIndex::build(&places, config.settings.matching.default_version).map_err(|errors| {
         for error in errors {
             let (api, other) = (&apis[error.api as usize], &apis[error.other as usize]);

@@ -1,7 +1,10 @@
 //! Endpoints that are made from requests: read strictly, and only where the configuration allows. How they are connected
 //! to is left to `proxy`.
 
-use std::{net::Ipv4Addr, sync::Arc};
+use std::{
+    net::{Ipv4Addr, Ipv6Addr},
+    sync::Arc,
+};
 
 use http::uri::Authority;
 use model::Diagnostic;
@@ -12,7 +15,7 @@ pub struct DynamicEndpoint {
     /// As in `https://eu.orders.example:8443`.
     pub url: Arc<str>,
     pub tls: bool,
-    /// In lower case.
+    /// A name in lower case, or an address; an IPv6 address without brackets.
     pub host: Box<str>,
     pub port: u16,
     /// For the `Host` header.
@@ -33,15 +36,12 @@ impl DynamicEndpoint {
             _ => return Err("it does not begin with http:// or https://"),
         };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
-        let (host, port) = match rest.split_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (rest, None),
-        };
-        let host = host.to_ascii_lowercase();
+        let (host, port) = split(rest)?;
         check_host(&host)?;
         let usual = usual_port(tls);
         let port = port.map_or(Ok(usual), parse_port)?;
-        let authority = if port == usual { host.clone() } else { format!("{host}:{port}") };
+        let written = if is_v6(&host) { format!("[{host}]") } else { host.clone() };
+        let authority = if port == usual { written } else { format!("{written}:{port}") };
         let url = format!("{}://{authority}", if tls { "https" } else { "http" });
         let authority = authority.parse().map_err(|_| "its host is not valid")?;
         Ok(Self { url: url.into(), tls, host: host.into(), port, authority })
@@ -52,7 +52,31 @@ const fn usual_port(tls: bool) -> u16 {
     if tls { 443 } else { 80 }
 }
 
+/// A host without the brackets of an IPv6 address, which is written in the one way that all are compared in, and what
+/// follows the colon behind it.
+fn split(text: &str) -> Result<(String, Option<&str>), &'static str> {
+    let Some(inside) = text.strip_prefix('[') else {
+        let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
+        return Ok((host.to_ascii_lowercase(), port));
+    };
+    let (address, rest) = inside.split_once(']').ok_or("there is no `]` behind its address")?;
+    let address: Ipv6Addr = address.parse().map_err(|_| "there is no IPv6 address in its brackets")?;
+    match rest.strip_prefix(':') {
+        Some(port) => Ok((address.to_string(), Some(port))),
+        None if rest.is_empty() => Ok((address.to_string(), None)),
+        None => Err("its host goes on behind the address"),
+    }
+}
+
+/// Of hosts that were split from what follows, only these have a colon.
+fn is_v6(host: &str) -> bool {
+    host.contains(':')
+}
+
 fn check_host(host: &str) -> Result<(), &'static str> {
+    if is_v6(host) {
+        return Ok(());
+    }
     if host.is_empty() || host.len() > LONGEST_NAME {
         return Err("its host is empty or too long");
     }
@@ -63,7 +87,7 @@ fn check_host(host: &str) -> Result<(), &'static str> {
             && !label.ends_with('-')
     };
     if !host.split('.').all(valid) {
-        return Err("its host is not a name or an IPv4 address");
+        return Err("its host is not a name or an address");
     }
     // 127.1, 0x7f000001 and 2130706433 are 127.0.0.1 for some resolvers.
     let last = host.rsplit('.').next().unwrap_or(host);
@@ -99,17 +123,14 @@ enum Hosts {
 }
 
 impl AllowedHost {
-    /// Reads `api.example`, `*.svc.example`, either with a port, or `*`.
+    /// Reads `api.example`, `*.svc.example`, `[2001:db8::7]`, each with or without a port, or `*`.
     pub fn parse(text: &str) -> Result<Self, Diagnostic> {
         let wrong = |problem: &str| {
             Diagnostic::error("", format!("found `{text}`, {problem}"))
                 .help("write a host such as api.example or *.svc.example, with or without a port")
         };
-        let (host, port) = match text.split_once(':') {
-            Some((host, port)) => (host, Some(parse_port(port).map_err(|_| wrong("expected a port"))?)),
-            None => (text, None),
-        };
-        let host = host.to_ascii_lowercase();
+        let (host, port) = split(text).map_err(|_| wrong("expected an IPv6 address in brackets"))?;
+        let port = port.map(parse_port).transpose().map_err(|_| wrong("expected a port"))?;
         let hosts = match host.strip_prefix("*.") {
             _ if host == "*" => Hosts::Any,
             Some(rest) => {
@@ -171,7 +192,18 @@ mod tests {
             ("https://x..example", Err("name")),
             ("https://x.example.", Err("name")),
             ("https://-x.example", Err("name")),
-            ("https://[::1]", Err("name")),
+            ("https://[2001:DB8:0::7]:8443", Ok(("https://[2001:db8::7]:8443", "2001:db8::7", 8443))),
+            ("http://[::1]/", Ok(("http://[::1]", "::1", 80))),
+            ("https://[::1", Err("`]`")),
+            ("https://[]", Err("IPv6")),
+            ("https://[10.0.0.1]", Err("IPv6")),
+            ("https://[fe80::1%25eth0]", Err("IPv6")),
+            ("https://[x.example]", Err("IPv6")),
+            ("https://[::1]x.example", Err("goes on")),
+            ("https://[::1]@x.example", Err("goes on")),
+            ("https://[::1]:", Err("port")),
+            ("https://::1", Err("empty")),
+            ("https://user@[::1]", Err("name")),
             ("https://bücher.example", Err("name")),
             ("https://2130706433", Err("number")),
             ("https://0x7f000001", Err("number")),
@@ -207,12 +239,29 @@ mod tests {
             ("API.example", "http://api.example", false, true),
             ("api.example", "http://api.example:443", false, false),
             ("*", "http://anything.example", false, true),
+            ("*", "http://[2001:db8::7]", false, true),
+            ("[2001:db8:0::7]", "https://[2001:DB8::7]", false, true),
+            ("[2001:db8::7]", "https://[2001:db8::8]", false, false),
+            ("[2001:db8::7]:8443", "https://[2001:db8::7]:8443", false, true),
+            ("[2001:db8::7]", "https://[2001:db8::7]:8443", false, false),
+            ("*.db8", "https://[2001:db8::7]", true, false),
         ] {
             let endpoint = DynamicEndpoint::parse(endpoint).unwrap();
             let allowed = AllowedHost::parse(pattern).unwrap().allows(&endpoint, any_port);
             assert_eq!(allowed, expect, "{pattern} {}", endpoint.url);
         }
-        for pattern in ["", "*.", "*x.example", "a.*.example", "https://x.example", "x.example:http", "x/y"] {
+        for pattern in [
+            "",
+            "*.",
+            "*x.example",
+            "a.*.example",
+            "https://x.example",
+            "x.example:http",
+            "x/y",
+            "::1",
+            "[::1",
+            "[a]",
+        ] {
             assert!(AllowedHost::parse(pattern).unwrap_err().to_string().contains("found"), "{pattern}");
         }
     }

@@ -1,10 +1,6 @@
 //! The snapshot: everything that requests need, compiled, immutable, swapped as a whole.
 
-use std::{
-    collections::HashMap,
-    net::IpAddr,
-    sync::{Arc, Mutex},
-};
+use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
 use foldhash::fast::RandomState;
 use http::{HeaderName, HeaderValue, Method};
@@ -15,7 +11,7 @@ use crate::{
     address_lock::AddressLock,
     authorization_server::AuthorizationServers,
     callbacks::Callbacks,
-    compile::{Findings, Seen},
+    compile::{Findings, Mark},
     fault::Faults,
     journal::{ApiNames, Catalog, Measures, OperationNames},
     keys::Applications,
@@ -38,6 +34,8 @@ pub struct Snapshot {
     pub apis: Vec<Arc<CompiledApi>>,
     /// What is behind each API, by the API's position.
     pub bindings: Vec<Binding>,
+    /// What compiling the next snapshot asks of each API first, by the API's position.
+    pub(crate) marks: Vec<Mark>,
     pub index: Arc<ApiIndex>,
     pub url_aliases: UrlAliases,
     /// `None` where no callback URL can be sealed.
@@ -106,9 +104,6 @@ pub struct CompiledApi {
     /// What its policies keep: only had, so that the next ones in their places find it.
     pub(crate) _kept: Vec<Arc<State>>,
     pub(crate) fingerprint: u64,
-    /// Of the definition alone.
-    pub(crate) definition: Option<u64>,
-    pub(crate) seen: Mutex<Seen>,
     /// What there was to say about its policies, said again for as long as they stay.
     pub(crate) findings: Findings,
 }

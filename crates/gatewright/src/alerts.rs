@@ -2,8 +2,10 @@
 //!
 //! How each type of destination delivers is left to a file of its own.
 
+mod email;
 mod event;
 mod log;
+mod patience;
 mod webhook;
 
 use std::{
@@ -26,7 +28,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::collector::Outputs;
+use crate::{collector::Outputs, mail::MailServer};
 
 /// Alerts that wait at most. More at a time tell nobody more.
 const QUEUE: usize = 4_096;
@@ -81,6 +83,7 @@ struct Planned {
 #[derive(Clone, PartialEq)]
 enum Plan {
     Log(Option<Severity>),
+    Email(Box<email::Plan>),
     Webhook(Box<webhook::Plan>),
 }
 
@@ -89,9 +92,20 @@ impl Plans {
     pub fn compile(config: &ConfigDoc) -> Result<Self, Diagnostics> {
         let mut problems = Diagnostics::default();
         let mut plans = Vec::new();
+        let mail = config.settings.mail.as_ref();
+        let server = mail.map(MailServer::new).transpose().map(|server| server.map(Arc::new));
+        let server = server.unwrap_or_else(|problem| {
+            problems.push(problem.under("settings.mail"));
+            None
+        });
         for (index, doc) in config.destinations.iter().enumerate() {
             let plan = match doc {
                 DestinationDoc::Log(doc) => Ok(Plan::Log(doc.level)),
+                // What is wrong with the server was said once.
+                DestinationDoc::Email(_) if mail.is_some() && server.is_none() => continue,
+                DestinationDoc::Email(doc) => {
+                    email::Plan::compile(doc, server.as_ref(), mail).map(|plan| Plan::Email(Box::new(plan)))
+                }
                 DestinationDoc::Webhook(doc) => webhook::Plan::compile(doc, &config.resolved_secrets)
                     .map(|plan| Plan::Webhook(Box::new(plan))),
             };
@@ -120,6 +134,7 @@ impl Plan {
     fn start(&self, name: &str, counts: &Counts, tasks: &mut JoinSet<()>) -> Box<dyn Delivery> {
         match self {
             Self::Log(level) => Box::new(log::Lines { level: *level, counts: counts.of(name) }),
+            Self::Email(plan) => Box::new(plan.start(name, counts.of(name), tasks)),
             Self::Webhook(plan) => Box::new(plan.start(name, counts.of(name), tasks)),
         }
     }

@@ -225,7 +225,8 @@ impl Gateway {
             release_memory: options.release_memory,
         };
         let manager = opened.as_ref().map(|opened| &opened.manager);
-        let local = Local::open(&settings, manager, &loaded.input.config, &registry, &options.clock).await?;
+        let config = &loaded.input.config;
+        let local = Local::open(&settings, manager, config, &snapshot, &registry, &options.clock).await?;
         snapshot.authorization_servers.fetcher.begin();
         let server = Server::start(server_options, Arc::new(snapshot), tls).map_err(StartError::Server)?;
         let collector = tokio::spawn(collector::run(
@@ -288,6 +289,11 @@ impl Gateway {
     /// Where the internal authorization server is found.
     pub fn authorization_server(&self) -> Option<SocketAddr> {
         self.inner.local.as_ref().map(|local| local.address)
+    }
+
+    /// Whether the internal authorization server is to be asked over TLS.
+    pub fn authorization_server_has_tls(&self) -> bool {
+        self.inner.started_with.authorization_server.as_ref().is_some_and(|server| server.tls.is_some())
     }
 
     /// The password of the user `Administrator`, when this start has made it.

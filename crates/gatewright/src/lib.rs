@@ -7,8 +7,8 @@
 pub mod cli;
 pub mod config;
 
-mod admin_tls;
 mod alerts;
+mod assertions;
 mod certificates;
 mod client;
 mod collector;
@@ -17,6 +17,7 @@ mod explain;
 pub mod gateway;
 mod ldap;
 mod local_server;
+mod mail;
 mod managed;
 mod master_key;
 mod metrics;
@@ -24,6 +25,7 @@ mod open_id_connect;
 mod ops;
 mod own_listener;
 pub mod ready;
+mod served_tls;
 mod tap;
 pub mod testing;
 mod token_keys;

@@ -4,7 +4,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use engine::{
-    Clock,
+    Clock, Snapshot,
     authorization_server::{Awaited, LocalServer, LocalTokens, Standing, TokenHash},
     state::StateRegistry,
 };
@@ -14,12 +14,16 @@ use manager::Manager;
 use model::{ConfigDoc, Settings};
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use crate::StartError;
+use crate::{
+    StartError, assertions,
+    served_tls::{self, ServedTls},
+};
 
 /// An authorization server that is served.
 pub(crate) struct Local {
     server: Arc<AuthorizationServer>,
     pub address: SocketAddr,
+    clock: Clock,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -29,6 +33,7 @@ impl Local {
         settings: &Settings,
         manager: Option<&Arc<Manager>>,
         config: &ConfigDoc,
+        snapshot: &Snapshot,
         registry: &StateRegistry,
         clock: &Clock,
     ) -> Result<Option<Self>, StartError> {
@@ -36,14 +41,18 @@ impl Local {
             return Ok(None);
         };
         let failed = |error: String| StartError::Issuer { address: settings.address, error };
+        let read = |doc| ServedTls::read("the authorization server", "settings.authorizationServer.tls", doc);
+        let tls = settings.tls.clone().map(read).transpose();
+        let tls = tls.map_err(|problem| StartError::Config(problem.into()))?;
         let bound = TcpListener::bind(settings.address).await;
         let listener = bound.map_err(|error| failed(format!("cannot listen: {error}")))?;
         let address = listener.local_addr().unwrap_or(settings.address);
         let local = LocalServer::of(registry);
-        let (keys, issuer, clock) = (Arc::clone(&local.keys), settings.issuer.clone(), clock.clone());
+        let (keys, issuer) = (Arc::clone(&local.keys), settings.issuer.clone());
+        let now = clock.clone();
         let on_keys = Box::new(move |text: &str| {
             if let Some((set, _)) = KeySet::of_jwks(text.as_bytes()) {
-                keys.succeeded(Some(issuer.as_str().into()), set, text.as_bytes().into(), clock.now());
+                keys.succeeded(Some(issuer.as_str().into()), set, text.as_bytes().into(), now.now());
             }
         });
         let server = manager.open_authorization_server(settings.clone(), on_keys).await;
@@ -56,22 +65,25 @@ impl Local {
             }
             Err(error) => return Err(failed(error.to_string())),
         };
-        server.take(config);
+        server.take(config, assertions::issuers(snapshot, clock));
         local.begin(Arc::new(Tokens(Arc::clone(&server))));
         let router = identity::router(Arc::clone(&server));
         let serving = tokio::spawn(async move {
+            if let Some(tls) = tls {
+                return served_tls::serve(listener, tls, router).await;
+            }
             let service = router.into_make_service_with_connect_info::<SocketAddr>();
             if let Err(error) = axum::serve(listener, service).await {
                 tracing::error!(%error, "the authorization server ended");
             }
         });
         let tasks = vec![serving, server.follow()];
-        Ok(Some(Self { server, address, tasks }))
+        Ok(Some(Self { server, address, clock: clock.clone(), tasks }))
     }
 
-    /// Takes over the clients of a configuration that is served.
-    pub(crate) fn take(&self, config: &ConfigDoc) {
-        self.server.take(config);
+    /// Takes over the clients of a configuration that is served, and whose assertions they may bring.
+    pub(crate) fn take(&self, config: &ConfigDoc, snapshot: &Snapshot) {
+        self.server.take(config, assertions::issuers(snapshot, &self.clock));
     }
 
     /// Nothing is issued any more.

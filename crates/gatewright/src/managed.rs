@@ -11,8 +11,8 @@ use std::{
 use axum::{body::Bytes, extract::Request, http::StatusCode};
 use engine::Clock;
 use manager::{
-    Answering, Assets, Called, Counted, Directory, FetchedDefinition, Identity, Manager, ManagerError, Node,
-    PolicyType, Prepared, Preparing, Setup, Trial, TrialAnswer, TrialError, Trying,
+    Answering, Assets, Called, Counted, Directory, FetchedDefinition, Identity, Mailer, Manager,
+    ManagerError, Node, PolicyType, Prepared, Preparing, Setup, Trial, TrialAnswer, TrialError, Trying,
 };
 use model::{Diagnostic, Diagnostics, Settings};
 use store::{
@@ -24,14 +24,17 @@ use tower::ServiceExt;
 
 use crate::{
     Source, StartError,
-    admin_tls::{self, AdminTls},
     config::references,
     console,
     gateway::{Inner, data_directory, node_name},
     ldap::LdapDirectory,
-    master_key, open_id_connect, ops,
+    mail::MailServer,
+    master_key,
+    open_id_connect::{self, public_url},
+    ops,
     own_listener::OwnListener,
     ready::Ready,
+    served_tls::{self, ServedTls},
     trial,
 };
 
@@ -41,7 +44,7 @@ pub(crate) struct Opened {
     /// Password of the administrator that this start has made.
     pub first_password: Option<String>,
     listener: TcpListener,
-    tls: Option<AdminTls>,
+    tls: Option<ServedTls>,
     address: SocketAddr,
     /// Stays when the node is started again.
     id: String,
@@ -68,11 +71,13 @@ pub(crate) async fn open(
     if !settings.manager.enabled {
         return Ok(None);
     }
-    let tls = settings.manager.tls.clone().map(AdminTls::read).transpose();
-    let tls = tls.map_err(|problem| StartError::Config(problem.under("settings.manager.tls").into()))?;
+    let read = |doc| ServedTls::read("the admin API", "settings.manager.tls", doc);
+    let tls = settings.manager.tls.clone().map(read).transpose();
+    let tls = tls.map_err(|problem| StartError::Config(problem.into()))?;
     let users = settings.manager.ldap.clone().map(LdapDirectory::new).transpose();
     let users = users.map_err(|problem| StartError::Config(problem.into()))?;
     let users = users.map(|users| Arc::new(users) as Arc<dyn Directory>);
+    let mailer = mailer(settings).map_err(|problem| StartError::Config(problem.into()))?;
     let (url, directory) = store_url(settings, source)?;
     let failed = |error: StoreError| StartError::Manager(error.into());
     let (id, lock) = node_id(&directory).map_err(failed)?;
@@ -95,6 +100,7 @@ pub(crate) async fn open(
             vault: Arc::clone(&vault),
             directory: users.clone(),
             providers,
+            mailer: mailer.clone(),
         })
     };
     let (manager, first_password) = match (open_store(&url, setup()?).await, &url) {
@@ -105,6 +111,20 @@ pub(crate) async fn open(
     };
     let snapshot = matches!(url, StoreUrl::Postgres(_)).then_some(folder);
     Ok(Some(Opened { manager, first_password, listener, tls, address, id, snapshot, lock }))
+}
+
+/// Who sends e-mails to users, where there are any.
+fn mailer(settings: &Settings) -> Result<Option<Arc<dyn Mailer>>, Diagnostic> {
+    let Some(reset) = &settings.manager.password_reset else { return Ok(None) };
+    let wrong = |message: &str| Diagnostic::error("settings.manager.passwordReset", message);
+    let Some(mail) = &settings.mail else {
+        let problem = wrong("needs a server that e-mails are sent by, and there is no `settings.mail`");
+        return Err(problem.help("write `settings.mail` with `url` and `from`"));
+    };
+    public_url(&reset.public_url)
+        .map_err(|problem| problem.under("settings.manager.passwordReset.publicUrl"))?;
+    let server = MailServer::new(mail).map_err(|problem| problem.under("settings.mail"))?;
+    Ok(Some(Arc::new(server)))
 }
 
 /// Where the store is, and the directory of what else the node keeps, which is made.
@@ -191,7 +211,7 @@ impl Opened {
         let tls = self.tls;
         tasks.push(tokio::spawn(async move {
             if let Some(tls) = tls {
-                return admin_tls::serve(self.listener, tls, router).await;
+                return served_tls::serve(self.listener, tls, router).await;
             }
             let service = router.into_make_service_with_connect_info::<SocketAddr>();
             if let Err(error) = axum::serve(self.listener, service).await {

@@ -61,6 +61,21 @@ pub(crate) fn providers(
     Ok(made)
 }
 
+/// Checks a URL that people log in by: nobody on the way may read it.
+pub(crate) fn public_url(url: &str) -> Result<(), Diagnostic> {
+    let parsed = url.parse::<Uri>().ok().filter(|uri| uri.query().is_none() && !url.contains('#'));
+    let scheme = parsed.as_ref().and_then(Uri::scheme_str).unwrap_or_default();
+    let authority = parsed.as_ref().and_then(Uri::authority).map_or("", |found| found.as_str());
+    if !matches!(scheme, "http" | "https") || authority.is_empty() || authority.contains('@') {
+        return Err(Diagnostic::error("", format!("found `{url}`, expected https://HOST, and no query")));
+    }
+    if scheme == "http" && !is_here(authority) {
+        let problem = Diagnostic::error("", format!("found `{url}`, which is not https"));
+        return Err(problem.help("logins go over it; only what is on this machine may do without TLS"));
+    }
+    Ok(())
+}
+
 impl Provider {
     fn new(settings: LoginProviderSettings, clock: Clock) -> Result<Self, Diagnostic> {
         let is_plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
@@ -69,19 +84,7 @@ impl Provider {
             return Err(Diagnostic::error("name", message));
         }
         for (key, url) in [("issuer", &settings.issuer), ("publicUrl", &settings.public_url)] {
-            let parsed = url.parse::<Uri>().ok().filter(|uri| uri.query().is_none() && !url.contains('#'));
-            let scheme = parsed.as_ref().and_then(Uri::scheme_str).unwrap_or_default();
-            let authority = parsed.as_ref().and_then(Uri::authority).map_or("", |found| found.as_str());
-            if !matches!(scheme, "http" | "https") || authority.is_empty() || authority.contains('@') {
-                let message = format!("found `{url}`, expected https://HOST, and no query");
-                return Err(Diagnostic::error(key, message));
-            }
-            if scheme == "http" && !is_here(authority) {
-                let problem = Diagnostic::error(key, format!("found `{url}`, which is not https"));
-                return Err(
-                    problem.help("logins go over it; only what is on this machine may do without TLS")
-                );
-            }
+            public_url(url).map_err(|problem| problem.under(key))?;
         }
         if !settings.scopes.iter().any(|scope| scope == "openid") {
             return Err(Diagnostic::error("scopes", "without `openid` there is no ID token"));

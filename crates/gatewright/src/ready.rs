@@ -51,7 +51,7 @@ impl Ready {
         })?;
         inner.retired.lock().unwrap_or_else(PoisonError::into_inner).push(before);
         if let Some(local) = &inner.local {
-            local.take(&loaded.input.config);
+            local.take(&loaded.input.config, &server.snapshot());
         }
         let before = Arc::clone(&inner.outputs.borrow());
         inner.outputs.send_replace(Arc::new(Outputs {
@@ -198,6 +198,8 @@ fn not_taken_up(started: &Settings, now: &Settings) -> Vec<Diagnostic> {
         ("operations.address", started.operations != now.operations),
         ("manager", started.manager != now.manager),
         ("store", started.store != now.store),
+        // Links for new passwords; alerts go by the new one at once.
+        ("mail", started.manager.password_reset.is_some() && started.mail != now.mail),
         ("authorizationServer", started.authorization_server != now.authorization_server),
         ("events.retention", started.events.retention != now.events.retention),
         ("events.queue", started.events.queue != now.events.queue),

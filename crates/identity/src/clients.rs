@@ -9,7 +9,7 @@ use model::{
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::secret;
+use crate::{Issuer, secret};
 
 /// A client, ready to be compared with.
 #[derive(Debug)]
@@ -44,6 +44,11 @@ impl Client {
     /// What users are told that it is called.
     pub fn shown_name(&self) -> &str {
         self.doc.name.as_deref().unwrap_or(&self.application)
+    }
+
+    /// Whether it has registered itself as anybody may, so that nobody here knows who it is.
+    pub fn is_unknown(&self) -> bool {
+        self.doc.registration.as_ref().is_some_and(|registration| registration.initial_token.is_none())
     }
 
     /// Whether browsers may be sent to an address: one of the client's to the letter, but for the port of a program on the
@@ -84,16 +89,18 @@ fn on_loopback(uri: &str) -> Option<(&str, &str)> {
     (rest.is_empty() || rest.starts_with(['/', '?'])).then_some((host, rest))
 }
 
+/// What a configuration says of clients, and of servers elsewhere that they have something from.
 #[derive(Default)]
 pub struct Clients {
     all: HashMap<String, Arc<Client>>,
     /// What users are told of scopes.
     scopes: HashMap<String, String>,
+    pub issuers: Vec<Arc<dyn Issuer>>,
 }
 
 impl Clients {
     /// Those of suspended applications are as good as gone.
-    pub fn of(config: &ConfigDoc) -> Self {
+    pub fn of(config: &ConfigDoc, issuers: Vec<Arc<dyn Issuer>>) -> Self {
         let applications = config.applications.iter().filter(|application| !application.suspended);
         let all = applications.flat_map(|application| {
             application
@@ -105,7 +112,7 @@ impl Clients {
         let scopes = servers.flat_map(|server| {
             server.scopes.iter().filter_map(|scope| Some((scope.name.clone(), scope.description.clone()?)))
         });
-        Self { scopes: scopes.collect(), all: all.collect() }
+        Self { scopes: scopes.collect(), all: all.collect(), issuers }
     }
 
     pub fn get(&self, id: &str) -> Option<Arc<Client>> {

@@ -1,11 +1,6 @@
 //! Devices without a browser (RFC 8628): the device shows a short code, which a user types somewhere else, and asks again
 //! and again whether somebody has.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
-};
-
 use serde::{Deserialize, Serialize};
 use store::assets::Passing;
 
@@ -30,8 +25,6 @@ pub const INTERVAL: u64 = 5;
 /// Wrong codes of one user within `GUESSES_IN`; then none counts for a while.
 const GUESSES: u64 = 10;
 const GUESSES_IN: u64 = 600;
-/// Places in the memory of who asked when; those that are long over make room.
-const MOST: usize = 10_000;
 
 /// What is kept of a device.
 #[derive(Clone, Serialize, Deserialize)]
@@ -73,32 +66,6 @@ pub struct Codes {
     verification_uri_complete: String,
     expires_in: u64,
     interval: u64,
-}
-
-/// When something last happened, and how often, by what it happened to. Each node has its own.
-#[derive(Default)]
-pub struct Pace(Mutex<HashMap<String, (u64, u64)>>);
-
-impl Pace {
-    /// Counts once more; says how long ago, in seconds, the counting began, and how often it was before.
-    fn count(&self, what: &str, now: u64, within: u64) -> (u64, u64) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if all.len() >= MOST {
-            all.retain(|_, (since, _)| *since + GUESSES_IN > now);
-        }
-        let entry = all.entry(what.to_owned()).or_insert((now, 0));
-        if now.saturating_sub(entry.0) >= within {
-            *entry = (now, 0);
-        }
-        entry.1 += 1;
-        (now.saturating_sub(entry.0), entry.1 - 1)
-    }
-
-    /// How often it was, without counting.
-    fn peek(&self, what: &str, now: u64, within: u64) -> u64 {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get(what).filter(|(since, _)| now.saturating_sub(*since) < within).map_or(0, |(_, times)| *times)
-    }
 }
 
 impl AuthorizationServer {
@@ -258,15 +225,5 @@ mod tests {
         let typed = code.to_ascii_lowercase().replace('-', " ");
         assert_eq!(user_code_hash(&typed), user_code_hash(&code));
         assert_ne!(user_code_hash("BCDF-GHJK"), user_code_hash("BCDF-GHJL"));
-    }
-
-    #[test]
-    fn whoever_is_counted_begins_anew_after_a_while() {
-        let pace = Pace::default();
-        for before in 0..3 {
-            assert_eq!(pace.count("a", 100 + before, 10), (before, before));
-        }
-        assert_eq!((pace.count("b", 105, 10).1, pace.peek("a", 105, 10)), (0, 3));
-        assert_eq!((pace.count("a", 110, 10), pace.peek("a", 130, 10)), ((0, 0), 0));
     }
 }

@@ -14,13 +14,15 @@ use crate::ServerError;
 pub struct OauthError {
     pub code: &'static str,
     pub description: String,
-    /// The client tried to prove who it is in `Authorization`.
-    challenge: bool,
+    /// What has to be shown instead, and how.
+    challenge: Option<&'static str>,
+    /// In how many seconds it may be tried again.
+    wait: Option<u64>,
 }
 
 impl OauthError {
     pub fn new(code: &'static str, description: impl Into<String>) -> Self {
-        Self { code, description: description.into(), challenge: false }
+        Self { code, description: description.into(), challenge: None, wait: None }
     }
 
     pub fn invalid_request(description: impl Into<String>) -> Self {
@@ -32,8 +34,20 @@ impl OauthError {
     }
 
     pub fn invalid_client(in_header: bool) -> Self {
-        let description = "the client is not known, or did not prove who it is".to_owned();
-        Self { code: "invalid_client", description, challenge: in_header }
+        let challenge = in_header.then_some("Basic realm=\"authorization server\", charset=\"UTF-8\"");
+        let description = "the client is not known, or did not prove who it is";
+        Self { challenge, ..Self::new("invalid_client", description) }
+    }
+
+    /// A token has to be shown, or another one (RFC 6750, 3).
+    pub fn invalid_token(was_shown: bool, description: impl Into<String>) -> Self {
+        let challenge = if was_shown { "Bearer error=\"invalid_token\"" } else { "Bearer" };
+        Self { challenge: Some(challenge), ..Self::new("invalid_token", description) }
+    }
+
+    /// It is too much at the moment.
+    pub fn wait(seconds: u64, description: impl Into<String>) -> Self {
+        Self { wait: Some(seconds), ..Self::new("temporarily_unavailable", description) }
     }
 }
 
@@ -53,15 +67,19 @@ impl From<store::StoreError> for OauthError {
 impl IntoResponse for OauthError {
     fn into_response(self) -> Response {
         let status = match self.code {
-            "invalid_client" => StatusCode::UNAUTHORIZED,
+            "invalid_client" | "invalid_token" => StatusCode::UNAUTHORIZED,
             "server_error" => StatusCode::SERVICE_UNAVAILABLE,
+            "temporarily_unavailable" => StatusCode::TOO_MANY_REQUESTS,
             _ => StatusCode::BAD_REQUEST,
         };
         let body = json!({ "error": self.code, "error_description": self.description });
         let mut response = not_stored((status, Json(body)).into_response());
-        if self.challenge {
-            let value = HeaderValue::from_static("Basic realm=\"authorization server\", charset=\"UTF-8\"");
+        if let Some(challenge) = self.challenge {
+            let value = HeaderValue::from_static(challenge);
             response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+        }
+        if let Some(seconds) = self.wait {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         response
     }

@@ -1,9 +1,11 @@
 //! The internal authorization server: OAuth 2.0 for the applications of the gateway. Tokens are kept
 //! in the store by their hashes, and all that count in the memory of each node.
 //!
-//! Who users are, how keys are encrypted and who listens to changes of keys is left to others ([`House`]).
+//! Who users are, how keys are encrypted and who listens to changes of keys is left to others ([`House`]); so is where
+//! the keys of servers elsewhere come from ([`Issuer`]).
 
 mod allowed;
+mod assertion;
 mod authorization;
 mod clients;
 mod codes;
@@ -17,7 +19,9 @@ mod index;
 mod issue;
 mod keys;
 mod login;
+mod pace;
 mod pages;
+mod registration;
 mod secret;
 
 use std::{
@@ -39,12 +43,14 @@ use tokio::{
 };
 
 pub use allowed::{Allowed, Scope};
+pub use assertion::{Issuer, NotVerified};
 pub use http::router;
 pub use index::{Index, Live};
+pub use registration::{Limits, NewClient, NotRegistered, Registering, Registration};
 
 use clients::{Client, Clients};
-use devices::Pace;
 use keys::KeyRing;
+use pace::Pace;
 
 /// What takes a while.
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -102,6 +108,8 @@ pub trait House: Send + Sync {
         code: &'a str,
         address: IpAddr,
     ) -> Later<'a, Result<LogIn, StoreError>>;
+    /// Makes, changes or takes away a client that registers itself, as a change of the configuration.
+    fn register(&self, registering: Registering) -> Later<'_, Result<(), NotRegistered>>;
 }
 
 /// Hears of the public keys before anything is signed with a new one: a JWK Set.
@@ -116,6 +124,8 @@ pub enum ServerError {
     Key(String),
     #[error("there is no randomness")]
     Randomness,
+    #[error("what is kept cannot be read: {0}")]
+    Damaged(String),
 }
 
 /// The authorization server of a node.
@@ -126,9 +136,10 @@ pub struct AuthorizationServer {
     keys: KeyRing,
     clients: RwLock<Arc<Clients>>,
     pub index: Arc<Index>,
-    /// Wrong codes of devices that users have typed, and questions of devices.
+    /// Wrong codes of devices that users have typed, questions of devices, and clients that anybody may register.
     guesses: Pace,
     polls: Pace,
+    registrations: Pace,
     look: Notify,
 }
 
@@ -159,13 +170,15 @@ impl AuthorizationServer {
             index,
             guesses: Pace::default(),
             polls: Pace::default(),
+            registrations: Pace::default(),
             look: Notify::new(),
         }))
     }
 
-    /// Takes over the clients of a configuration that is served.
-    pub fn take(&self, config: &ConfigDoc) {
-        *self.clients.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Clients::of(config));
+    /// Takes over the clients of a configuration that is served, and the servers whose assertions it takes.
+    pub fn take(&self, config: &ConfigDoc, issuers: Vec<Arc<dyn Issuer>>) {
+        let clients = Arc::new(Clients::of(config, issuers));
+        *self.clients.write().unwrap_or_else(PoisonError::into_inner) = clients;
     }
 
     fn clients(&self) -> Arc<Clients> {

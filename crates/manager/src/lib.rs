@@ -19,6 +19,7 @@ mod nodes;
 mod oauth;
 mod ordered;
 mod pace;
+mod registration;
 mod rest;
 mod rights;
 mod rotation;
@@ -30,6 +31,7 @@ pub use access::{
     Who,
     directory::{Directory, DirectoryUser, Found},
     provider::{LoginAnswer, LoginFailure, LoginProvider, LoginRequest, LoginStep, LoginUser},
+    reset::{Mailer, Mailing},
 };
 pub use assets::{Assets, Held};
 pub use change::{ChangeError, Changed, Condition, Edit, Sealed, Write};

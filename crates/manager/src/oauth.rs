@@ -5,7 +5,9 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use identity::{AuthorizationServer, House, Later, LogIn, OnKeys, Person, ServerError};
+use identity::{
+    AuthorizationServer, House, Later, LogIn, NotRegistered, OnKeys, Person, Registering, ServerError,
+};
 use model::{UserDoc, oauth_client::AuthorizationServerSettings};
 use store::StoreError;
 
@@ -144,6 +146,13 @@ impl House for Home {
         Box::pin(async move {
             let Some(manager) = self.0.upgrade() else { return Ok(LogIn::Away) };
             manager.check_code(user, code, address).await
+        })
+    }
+
+    fn register(&self, registering: Registering) -> Later<'_, Result<(), NotRegistered>> {
+        Box::pin(async move {
+            let manager = self.0.upgrade().ok_or(NotRegistered::Busy)?;
+            manager.register_client(registering).await
         })
     }
 }

@@ -12,6 +12,10 @@ use tokio::sync::Semaphore;
 pub(crate) struct Pace {
     sign_ups: Counts,
     logins: Counts,
+    /// Links for new passwords: those that are asked for, those that are used, and when a user was last written to.
+    links: Counts,
+    used_links: Counts,
+    written: Mutex<HashMap<String, u64>>,
     /// Requests that are sent from the portal at a time.
     pub tries: Semaphore,
 }
@@ -27,11 +31,23 @@ const MOST: u32 = 200;
 /// Logins that are begun from one address in a minute, behind which may be many people, and from all.
 const MOST_LOGINS_OF_ADDRESS: u32 = 60;
 const MOST_LOGINS: u32 = 600;
+/// Links that are used from one address in a minute, and from all.
+const MOST_LINKS_OF_ADDRESS: u32 = 20;
+const MOST_LINKS: u32 = 200;
+/// How long a user is not written to again.
+const WRITTEN: u64 = 2 * MINUTE;
 const TRIES: usize = 16;
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { sign_ups: Mutex::default(), logins: Mutex::default(), tries: Semaphore::new(TRIES) }
+        Self {
+            sign_ups: Mutex::default(),
+            logins: Mutex::default(),
+            links: Mutex::default(),
+            used_links: Mutex::default(),
+            written: Mutex::default(),
+            tries: Semaphore::new(TRIES),
+        }
     }
 }
 
@@ -39,6 +55,27 @@ impl Pace {
     /// Counts a sign-up; says whether there may be one more.
     pub(crate) fn may_sign_up(&self, address: IpAddr, now: u64) -> bool {
         may(&self.sign_ups, address, now, HOUR, [MOST_OF_ADDRESS, MOST])
+    }
+
+    /// Counts a link that somebody asks for; says whether there may be one more.
+    pub(crate) fn may_ask_for_link(&self, address: IpAddr, now: u64) -> bool {
+        may(&self.links, address, now, HOUR, [MOST_OF_ADDRESS, MOST])
+    }
+
+    /// Counts a link that somebody uses; says whether there may be one more.
+    pub(crate) fn may_use_link(&self, address: IpAddr, now: u64) -> bool {
+        may(&self.used_links, address, now, MINUTE, [MOST_LINKS_OF_ADDRESS, MOST_LINKS])
+    }
+
+    /// Whether a user was not written to just now; from now on they were.
+    pub(crate) fn may_write_to(&self, user: &str, now: u64) -> bool {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        written.retain(|_, at| now.saturating_sub(*at) < WRITTEN);
+        let may = !written.contains_key(user);
+        if may {
+            written.insert(user.to_owned(), now);
+        }
+        may
     }
 
     /// Counts a login that goes to a provider elsewhere; says whether there may be one more.

@@ -19,8 +19,8 @@ use tokio::{
 };
 
 use crate::{
-    Assets, ChangeError, Changed, Condition, Directory, Edit, Held, LoginProvider, Node, Prepared, Privilege,
-    Who, Write,
+    Assets, ChangeError, Changed, Condition, Directory, Edit, Held, LoginProvider, Mailer, Node, Prepared,
+    Privilege, Who, Write,
     access::{Access, Checked, Credentials, Sources, password},
     assets::SEALED,
     authorize,
@@ -77,6 +77,8 @@ pub struct Setup {
     pub directory: Option<Arc<dyn Directory>>,
     /// Who else lets people in, in a browser.
     pub providers: Vec<Box<dyn LoginProvider>>,
+    /// Who sends e-mails to users.
+    pub mailer: Option<Arc<dyn Mailer>>,
 }
 
 /// The control plane of a node.
@@ -84,10 +86,13 @@ pub struct Manager {
     pub(crate) store: AssetStore,
     pub(crate) access: Access,
     pub(crate) pace: Pace,
+    pub(crate) mailer: Option<Arc<dyn Mailer>>,
     node: RwLock<Option<Arc<dyn Node>>>,
     assets: ArcSwap<Assets>,
     /// One change at a time; other nodes are kept out by the store.
     pub(crate) changing: Mutex<()>,
+    /// One client that registers itself at a time.
+    pub(crate) registering: Mutex<()>,
     pub(crate) machine: String,
     now: Box<dyn Fn() -> u64 + Send + Sync>,
     pub(crate) serving: watch::Sender<Serving>,
@@ -140,16 +145,18 @@ impl Manager {
     }
 
     fn of(store: AssetStore, setup: Setup, assets: Assets) -> Self {
-        let Setup { settings, machine, now, directory, providers, .. } = setup;
+        let Setup { settings, machine, now, directory, providers, mailer, .. } = setup;
         let assets = Arc::new(assets);
         let serving = Serving { assets: Arc::clone(&assets), refused: None };
         Self {
             store,
             access: Access::new(settings, directory, providers),
             pace: Pace::default(),
+            mailer,
             node: RwLock::default(),
             assets: ArcSwap::new(assets),
             changing: Mutex::default(),
+            registering: Mutex::default(),
             machine,
             now,
             serving: watch::Sender::new(serving),

@@ -92,6 +92,55 @@ pub struct AuthorizationServerDoc {
     /// that name it; the others need none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scope_mapping: Vec<ScopeMapping>,
+    /// Give clients tokens of the internal authorization server for what this one has signed. With it, `audiences` may be
+    /// left out: then nothing that the server signs is accepted at APIs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assertions: Option<AssertionsDoc>,
+}
+
+/// Assertions (RFC 7523, 2.1): JSON Web Tokens that a server has signed, for which clients get tokens of the internal
+/// authorization server. The way is open where `jwtBearer` is among `settings.authorizationServer.grants` and
+/// `grantTypes` of the client. Each assertion is good for once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AssertionsDoc {
+    /// Ids of the clients that may bring them.
+    #[schemars(length(min = 1))]
+    pub clients: Vec<String>,
+    /// Whom a token is for.
+    #[serde(default)]
+    pub acts_for: AssertionSubject,
+    /// Claims `sub` that count, to the letter; a `*` at the end stands for any rest. With `actsFor: client` it has to be
+    /// said, since a server may know many whom you do not; `["*"]` is for all of them. Default with `actsFor: user`: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subjects: Vec<String>,
+    /// With `actsFor: user`: claim with the name of the user here. With dots it leads into nested claims. Default: `sub`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_claim: Option<String>,
+    /// Claim `aud`: assertions have to be for one of these. Default: issuer and token endpoint of the internal server.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub audiences: Vec<String>,
+    /// Scopes that tokens may have, out of those of the client. Default: all of the client.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<String>,
+    /// Longest time since an assertion was made (`iat`): up to a day. One that does not say when is refused.
+    #[serde(default = "default_assertion_age", skip_serializing_if = "is_default_assertion_age")]
+    pub max_age: Duration,
+    /// Take an assertion as often as it is brought, until it is over. For servers that give out one for many uses, such
+    /// as Kubernetes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reusable: bool,
+}
+
+/// Whom a token that is given for an assertion is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum AssertionSubject {
+    /// The client itself: the assertion takes the place of its secret, as for a job in a pipeline.
+    #[default]
+    Client,
+    /// A user here, who is the one that the server means: it can have tokens for whomever it names.
+    User,
 }
 
 /// Product that issues tokens.
@@ -241,6 +290,14 @@ fn default_refresh() -> Duration {
 
 fn is_default_refresh(refresh: &Duration) -> bool {
     *refresh == default_refresh()
+}
+
+fn default_assertion_age() -> Duration {
+    Duration::from_secs(600)
+}
+
+fn is_default_assertion_age(age: &Duration) -> bool {
+    *age == default_assertion_age()
 }
 
 fn default_cache() -> Duration {

@@ -1,5 +1,6 @@
 //! Destinations: where alerts go. One file for each type.
 
+mod email;
 mod log;
 mod webhook;
 
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ConditionDoc;
 
+pub use email::EmailDestination;
 pub use log::LogDestination;
 pub use webhook::{WebhookDestination, WebhookHeader, WebhookMethod};
 
@@ -16,6 +18,7 @@ pub use webhook::{WebhookDestination, WebhookHeader, WebhookMethod};
 #[serde(tag = "type", rename_all = "camelCase")]
 pub enum DestinationDoc {
     Log(LogDestination),
+    Email(EmailDestination),
     Webhook(WebhookDestination),
 }
 
@@ -23,6 +26,7 @@ impl DestinationDoc {
     pub fn name(&self) -> &str {
         match self {
             Self::Log(log) => &log.name,
+            Self::Email(email) => &email.name,
             Self::Webhook(webhook) => &webhook.name,
         }
     }
@@ -31,6 +35,7 @@ impl DestinationDoc {
     pub fn when(&self) -> Option<&ConditionDoc> {
         match self {
             Self::Log(log) => log.when.as_ref(),
+            Self::Email(email) => email.when.as_ref(),
             Self::Webhook(webhook) => webhook.when.as_ref(),
         }
     }

@@ -13,7 +13,12 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 
-use crate::{Duration, authorization_server::TokenAlgorithm};
+use crate::{
+    Duration,
+    authorization_server::TokenAlgorithm,
+    client_registration::{ClientRegistrationDoc, RegistrationSettings},
+    listener::TlsDoc,
+};
 
 /// The internal authorization server (OAuth 2.0). Its clients are in `oauthClients` of applications;
 /// users have their passwords of the manager. It needs the manager.
@@ -23,11 +28,14 @@ pub struct AuthorizationServerSettings {
     /// URL that tokens name as `iss`, and under which clients reach the server: https, or http on loopback. The paths of
     /// the server begin with the path of this URL.
     pub issuer: String,
-    /// IP address and port that the server listens on, without TLS: publish it as an API of the gateway, or put TLS in
-    /// front.
+    /// IP address and port that the server listens on. Without `tls`, publish it as an API of the gateway, or put TLS
+    /// in front.
     #[serde(default = "default_address")]
     #[schemars(with = "String")]
     pub address: SocketAddr,
+    /// TLS for `address`, with files. Files that change are read again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsDoc>,
     /// Claim `aud` of access tokens. Default: the issuer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audience: Option<String>,
@@ -66,12 +74,15 @@ pub struct AuthorizationServerSettings {
     #[serde(default = "default_proxies")]
     #[schemars(with = "Vec<String>")]
     pub trusted_proxies: Vec<IpNet>,
-    /// Ways to a token that are open. A client has to be allowed them, too. Default: all but `password`.
+    /// Ways to a token that are open. A client has to be allowed them, too. Default: all but `password` and `jwtBearer`.
     #[serde(default = "default_grants")]
     pub grants: Vec<GrantType>,
     /// How often expired tokens are deleted.
     #[serde(default = "default_clean_up")]
     pub clean_up_every: Duration,
+    /// Let clients register themselves (RFC 7591). Default: nobody but administrators makes clients.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registration: Option<RegistrationSettings>,
 }
 
 fn default_address() -> SocketAddr {
@@ -113,8 +124,15 @@ fn default_proxies() -> Vec<IpNet> {
     ]
 }
 
+/// What is open unless somebody says otherwise. A way that is added is not, before somebody decides so here.
 fn default_grants() -> Vec<GrantType> {
-    GrantType::ALL.into_iter().filter(|grant| *grant != GrantType::Password).collect()
+    vec![
+        GrantType::AuthorizationCode,
+        GrantType::ClientCredentials,
+        GrantType::RefreshToken,
+        GrantType::DeviceCode,
+        GrantType::TokenExchange,
+    ]
 }
 
 fn default_clean_up() -> Duration {
@@ -147,19 +165,28 @@ pub enum GrantType {
     /// A token that was issued here, for one of the client's own (RFC 8693): for services that call other services on
     /// behalf of whoever called them.
     TokenExchange,
+    /// A token that a server elsewhere has signed, for one of this server (RFC 7523): of those in `authorizationServers`
+    /// that have `assertions`.
+    JwtBearer,
     /// The client passes a user's password on. It sees it: only for old clients of one's own.
     Password,
 }
 
 impl GrantType {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::AuthorizationCode,
         Self::ClientCredentials,
         Self::RefreshToken,
         Self::DeviceCode,
         Self::TokenExchange,
+        Self::JwtBearer,
         Self::Password,
     ];
+
+    /// Whether it is only for clients that prove who they are. An assertion proves more than a client with a secret does.
+    pub fn needs_proof(self) -> bool {
+        matches!(self, Self::ClientCredentials | Self::TokenExchange | Self::Password)
+    }
 
     /// As requests name it in `grant_type`.
     pub fn wire_name(self) -> &'static str {
@@ -169,6 +196,7 @@ impl GrantType {
             Self::RefreshToken => "refresh_token",
             Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
             Self::TokenExchange => "urn:ietf:params:oauth:grant-type:token-exchange",
+            Self::JwtBearer => "urn:ietf:params:oauth:grant-type:jwt-bearer",
             Self::Password => "password",
         }
     }
@@ -297,6 +325,9 @@ pub struct OauthClientDoc {
     /// Instead of what the settings say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh_limit: Option<NonZeroU32>,
+    /// The client has registered itself, and looks after its registration. The authorization server writes this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registration: Option<ClientRegistrationDoc>,
 }
 
 fn default_client_grants() -> Vec<GrantType> {
@@ -313,7 +344,7 @@ pub enum ClientAuthentication {
     /// With a JSON Web Token that it signs (RFC 7523).
     PrivateKeyJwt,
     /// Not at all: a public client, such as an app or a page in a browser, which could keep no secret. It gets tokens
-    /// only for users who log in.
+    /// only for users who log in, and for assertions of servers that are trusted.
     None,
 }
 

@@ -9,8 +9,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ByteSize, Duration, IpRange, Percent, Secret, TlsDoc, callback::CallbackSettings, ldap::LdapSettings,
-    oauth_client::AuthorizationServerSettings, open_id_connect::LoginProviderSettings,
+    ByteSize, Duration, IpRange, Percent, Secret, TlsDoc,
+    callback::CallbackSettings,
+    ldap::LdapSettings,
+    mail::{MailSettings, PasswordResetSettings},
+    oauth_client::AuthorizationServerSettings,
+    open_id_connect::LoginProviderSettings,
 };
 
 /// What holds for the whole gateway.
@@ -49,6 +53,9 @@ pub struct Settings {
     pub address_lock: AddressLock,
     /// Which endpoints may be at private addresses.
     pub private_addresses: PrivateAddresses,
+    /// The server that e-mails are sent by. Default: none are sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mail: Option<MailSettings>,
     /// Where and how upstreams may call back.
     #[serde(skip_serializing_if = "CallbackSettings::is_default")]
     pub callbacks: CallbackSettings,
@@ -117,6 +124,9 @@ pub struct ManagerSettings {
     pub account_lock: AccountLock,
     /// Whether users with a password here need a second factor, codes of an app (TOTP), to log in.
     pub second_factor: SecondFactor,
+    /// How users who have forgotten their password get a new one. Default: they ask whoever manages users.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password_reset: Option<PasswordResetSettings>,
 }
 
 /// Whether users with a password here need a second factor to log in. Users of LDAP and of OpenID Connect are not asked for
@@ -203,6 +213,7 @@ impl Default for ManagerSettings {
             passwords: Passwords::default(),
             account_lock: AccountLock::default(),
             second_factor: SecondFactor::default(),
+            password_reset: None,
         }
     }
 }

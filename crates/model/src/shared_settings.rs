@@ -92,6 +92,9 @@ pub fn why_not_shared(section: &str) -> Option<&'static str> {
         "callbacks" => {
             "its keys are secrets of the nodes: set it in `settings` of each node's file, which is read again when it changes"
         }
+        "mail" => {
+            "its password is a secret of the nodes: set it in `settings` of each node's file, which is read again when it changes"
+        }
         _ => return None,
     })
 }

@@ -8,7 +8,7 @@ mod sla;
 mod watch;
 
 use engine::{CompileCx, Compiled, FailMode, Policy, Reason, Stage};
-use model::{Diagnostic, destination::Severity};
+use model::{ConditionDoc, Diagnostic, destination::Severity};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,10 @@ use watch::{Apart, Watch, WatchSpec};
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MonitorPerformance {
+    /// Which requests count, by what is known of them when they have ended: `${response.statusCode}`, headers, claims, but
+    /// no bodies. Default: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    when: Option<ConditionDoc>,
     /// What has to hold for an alert, all of it.
     #[schemars(length(min = 1))]
     rules: Vec<MonitorRule>,
@@ -62,7 +66,7 @@ impl Policy for MonitorPerformance {
     const STAGE: Stage = Stage::TrafficMonitoring;
     const REPEATABLE: bool = true;
     const ON_FAILURE: FailMode = FailMode::Open;
-    const POSTURE: &'static str = "It looks at nothing that the client wrote. Requests that other policies refuse count as well, so that whoever is refused often can raise an alert. Alerts that come faster than they can be taken are dropped and counted.";
+    const POSTURE: &'static str = "It looks at nothing that the client wrote, unless `when` does. Requests that other policies refuse count as well, so that whoever is refused often can raise an alert. Alerts that come faster than they can be taken are dropped and counted.";
     const REASONS: &'static [&'static Reason] = &[];
     const EXAMPLE: &'static str = "rules:\n  - {metric: averageResponseTime, operator: greater, value: 250}\n  - {metric: requestCount, operator: greater, value: 100}\ninterval: {length: 5, unit: minute}\nmessage: \"${api} is slow: ${value} ms on average\"\n";
 
@@ -70,6 +74,7 @@ impl Policy for MonitorPerformance {
         let shape = serde_json::to_vec(&self).unwrap_or_default();
         let spec = WatchSpec {
             rules: self.rules,
+            when: self.when,
             interval: self.interval,
             frequency: self.frequency,
             severity: self.severity,

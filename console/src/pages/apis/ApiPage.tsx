@@ -13,6 +13,9 @@ import { useMayChange } from '../../parts/kinds';
 import { PageHeader } from '../../parts/PageHeader';
 import { ProblemBox } from '../../parts/ProblemBox';
 import { ReviewChange } from '../../parts/ReviewChange';
+import { DashboardTab } from '../dashboards/DashboardTab';
+import { useMaySeeRequests } from '../requests/rights';
+import { ApiApplications } from './ApiApplications';
 import { ApiState } from './ApiState';
 import { Definition } from './Definition';
 import { Operations } from './Operations';
@@ -20,7 +23,16 @@ import { Overview } from './Overview';
 import { Policies } from './Policies';
 import { apiSpec } from './spec';
 
-const TABS = ['overview', 'operations', 'definition', 'policies', 'history', 'edit'] as const;
+const TABS = [
+  'overview',
+  'operations',
+  'definition',
+  'policies',
+  'applications',
+  'dashboard',
+  'history',
+  'edit',
+] as const;
 type Tab = (typeof TABS)[number];
 
 const TITLES: Record<Tab, TextKey> = {
@@ -28,6 +40,8 @@ const TITLES: Record<Tab, TextKey> = {
   operations: 'tab.operations',
   definition: 'tab.definition',
   policies: 'tab.policies',
+  applications: 'tab.applications',
+  dashboard: 'tab.dashboard',
   history: 'tab.history',
   edit: 'tab.edit',
 };
@@ -37,9 +51,10 @@ const route = getRouteApi('/apis/$name');
 export function ApiPage() {
   const { t } = useTexts();
   const { name } = route.useParams();
-  const { tab } = route.useSearch();
+  const { tab, hours } = route.useSearch();
   const navigate = route.useNavigate();
   const may = useMayChange('apis');
+  const maySee = useMaySeeRequests();
   const query = useQuery(assetQuery('apis', name));
   const [change, setChange] = useState<Spec | null>(null);
   const [deleting, setDeleting] = useState(false);
@@ -56,9 +71,12 @@ export function ApiPage() {
   const api = query.data;
   const spec = apiSpec(api);
   const current: Tab = TABS.find((known) => known === tab) ?? 'overview';
-  const tabs = TABS.filter(
-    (known) => (known !== 'edit' || may) && (known !== 'definition' || spec.hasDefinition),
-  );
+  const hidden: Partial<Record<Tab, boolean>> = {
+    definition: !spec.hasDefinition,
+    dashboard: !maySee,
+    edit: !may,
+  };
+  const tabs = TABS.filter((known) => hidden[known] !== true);
   const open = (to: string, replace = false) =>
     navigate({ params: { name: to }, search: (before) => before, replace });
   const saved = (asset: Asset) => {
@@ -127,6 +145,16 @@ export function ApiPage() {
         </Tabs.Panel>
         <Tabs.Panel value="policies">
           <Policies api={api} onChange={setChange} />
+        </Tabs.Panel>
+        <Tabs.Panel value="applications">
+          <ApiApplications name={api.name} />
+        </Tabs.Panel>
+        <Tabs.Panel value="dashboard">
+          <DashboardTab
+            of={{ api: api.name }}
+            hours={hours}
+            onHours={(to) => navigate({ search: { tab: 'dashboard', hours: to }, replace: true })}
+          />
         </Tabs.Panel>
         <Tabs.Panel value="history">
           <History list="apis" asset={api} />

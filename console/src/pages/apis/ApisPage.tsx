@@ -9,6 +9,7 @@ import rows from '../../parts/AssetList.module.css';
 import { Empty } from '../../parts/Empty';
 import { useKindTexts, useMayChange } from '../../parts/kinds';
 import { PageHeader } from '../../parts/PageHeader';
+import { ApiPicture } from './ApiIcon';
 import { ApiState } from './ApiState';
 import { apiSpec } from './spec';
 
@@ -82,6 +83,7 @@ function ApiRow({ api }: { api: Asset }) {
     <Link to="/apis/$name" params={{ name: api.name }} className={rows.link}>
       <Box miw={0}>
         <Group gap="xs" wrap="nowrap">
+          <ApiPicture icon={api.spec.icon} size={22} />
           <Text fw={600} truncate>
             {spec.title}
           </Text>

@@ -6,12 +6,15 @@ import type { Asset } from '../../api/assets';
 import { useTexts } from '../../i18n';
 import { LiveRequests } from '../requests/LiveRequests';
 import { useMaySeeRequests } from '../requests/rights';
+import { ApiIcon } from './ApiIcon';
 import { CallIt } from './CallIt';
 import classes from './Overview.module.css';
 import { apiSpec } from './spec';
+import { useApiTexts } from './texts';
 
 export function Overview({ api }: { api: Asset }) {
   const { t, time } = useTexts();
+  const { p } = useApiTexts();
   const spec = apiSpec(api);
   const maySee = useMaySeeRequests();
   return (
@@ -44,6 +47,7 @@ export function Overview({ api }: { api: Asset }) {
           {t('api.facts')}
         </Title>
         <Stack gap="md">
+          <ApiIcon api={api} />
           <Fact label={t('api.basePath')}>
             <Code>{spec.basePath}</Code>
           </Fact>
@@ -69,6 +73,14 @@ export function Overview({ api }: { api: Asset }) {
               </Group>
             </Fact>
           )}
+          {spec.groups.length > 0 && <Fact label={p('groups')}>{spec.groups.join(', ')}</Fact>}
+          {spec.maturity !== undefined && <Fact label={p('maturity')}>{spec.maturity}</Fact>}
+          {spec.owner !== undefined && <Fact label={p('owner')}>{spec.owner}</Fact>}
+          {Object.entries(spec.attributes).map(([name, value]) => (
+            <Fact key={name} label={name}>
+              <Text style={{ overflowWrap: 'anywhere' }}>{value}</Text>
+            </Fact>
+          ))}
           <Fact label={t('changed')}>{time(api.changedAt)}</Fact>
           <Fact label={t('created')}>{time(api.createdAt)}</Fact>
           <Fact label={t('revision')}>{api.revision}</Fact>

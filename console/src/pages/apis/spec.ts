@@ -7,6 +7,11 @@ export interface ApiSpec {
   description: string | undefined;
   inactive: boolean;
   tags: string[];
+  groups: string[];
+  maturity: string | undefined;
+  owner: string | undefined;
+  /** Anything else that is worth knowing. */
+  attributes: Record<string, string>;
   basePath: string;
   hosts: string[];
   upstream: string | undefined;
@@ -26,6 +31,14 @@ export function apiSpec({ name, spec }: Asset): ApiSpec {
     description: text(spec.description),
     inactive: spec.inactive === true,
     tags: texts(spec.tags),
+    groups: texts(spec.groups),
+    maturity: text(spec.maturity),
+    owner: text(spec.owner),
+    attributes: Object.fromEntries(
+      Object.entries(isObject(spec.attributes) ? spec.attributes : {}).filter(
+        (entry): entry is [string, string] => typeof entry[1] === 'string',
+      ),
+    ),
     basePath: text(spec.basePath) ?? `/gateway/${encodeURIComponent(title)}/${version}`,
     hosts: texts(spec.hosts),
     upstream: text(spec.upstream),

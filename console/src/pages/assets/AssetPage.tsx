@@ -17,16 +17,19 @@ import { useToast } from '../../parts/Toasts';
 import { toYaml } from '../../parts/yaml';
 import { PasswordForm } from '../../session/PasswordForm';
 import { text } from '../apis/spec';
+import { DashboardTab } from '../dashboards/DashboardTab';
+import { useMaySeeRequests } from '../requests/rights';
 
 const route = getRouteApi('/assets/$list/of/$name');
 
 export function AssetPage() {
   const { t } = useTexts();
   const { list, name } = route.useParams();
-  const { tab } = route.useSearch();
+  const { tab, hours } = route.useSearch();
   const navigate = route.useNavigate();
   const { many, about } = useKindTexts(list);
   const may = useMayChange(list);
+  const maySee = useMaySeeRequests();
   const query = useQuery(assetQuery(list, name));
   const [deleting, setDeleting] = useState(false);
   const back = { to: `/assets/${list}`, label: many };
@@ -40,6 +43,9 @@ export function AssetPage() {
     );
   }
   const asset = query.data;
+  const hasDashboard = list === 'applications' && maySee;
+  const tabs = ['edit', ...(hasDashboard ? ['dashboard'] : []), 'history'];
+  const current = tabs.find((known) => known === tab) ?? 'edit';
   const saved = ({ name: to }: Asset) => {
     if (to !== name)
       void navigate({
@@ -65,12 +71,15 @@ export function AssetPage() {
         )}
       </PageHeader>
       <Tabs
-        value={tab === 'history' ? 'history' : 'edit'}
-        onChange={(value) => navigate({ search: { tab: value === 'history' ? 'history' : undefined } })}
+        value={current}
+        onChange={(value) =>
+          navigate({ search: { tab: value === 'edit' || value === null ? undefined : value } })
+        }
         keepMounted={false}
       >
         <Tabs.List mb="lg">
           <Tabs.Tab value="edit">{t(may ? 'tab.edit' : 'tab.document')}</Tabs.Tab>
+          {hasDashboard && <Tabs.Tab value="dashboard">{t('tab.dashboard')}</Tabs.Tab>}
           <Tabs.Tab value="history">{t('tab.history')}</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="edit">
@@ -80,6 +89,15 @@ export function AssetPage() {
             <Code value={toYaml(asset.spec)} label="YAML" language="yaml" />
           )}
         </Tabs.Panel>
+        {hasDashboard && (
+          <Tabs.Panel value="dashboard">
+            <DashboardTab
+              of={{ application: asset.name }}
+              hours={hours}
+              onHours={(to) => navigate({ search: { tab: 'dashboard', hours: to }, replace: true })}
+            />
+          </Tabs.Panel>
+        )}
         <Tabs.Panel value="history">
           <History list={list} asset={asset} />
         </Tabs.Panel>

@@ -1,28 +1,19 @@
 /** Who has a second factor, and a way to take it from who has lost it. */
-import { Box, Button, Collapse, Group, ScrollArea, Stack, Text } from '@mantine/core';
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { Box, Button, Collapse, Group, ScrollArea, Text } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
 import { useId, useState } from 'react';
 import { resetSecondFactor, secondFactorsQuery } from '../../api/session';
 import { useTexts } from '../../i18n';
 import { ProblemBox } from '../../parts/ProblemBox';
-import { useToast } from '../../parts/Toasts';
 import { useSession } from '../../session/session';
+import { UserActions } from './UserActions';
 
 export function SecondFactors() {
   const { t, time, count } = useTexts();
   const { user: me } = useSession();
-  const queries = useQueryClient();
-  const toast = useToast();
   const id = useId();
   const [open, setOpen] = useState(false);
   const factors = useQuery(secondFactorsQuery);
-  const reset = useMutation({
-    mutationFn: resetSecondFactor,
-    onSuccess: async (_, name) => {
-      toast(t('secondFactor.resetDone', { name }));
-      await queries.invalidateQueries({ queryKey: secondFactorsQuery.queryKey });
-    },
-  });
   if (factors.isError) return <ProblemBox error={factors.error} />;
   const users = factors.data ?? [];
   if (users.length === 0) return null;
@@ -46,28 +37,19 @@ export function SecondFactors() {
           mt="sm"
           viewportProps={{ tabIndex: 0, role: 'region', 'aria-label': t('secondFactor.title') }}
         >
-          <Stack gap="xs">
-            {users.map(({ user, since }) => (
-              <Group key={user} justify="space-between" gap="sm">
-                <Text size="sm">
-                  <b>{user}</b> – {t('secondFactor.since', { at: time(since) })}
-                </Text>
-                {user !== me && (
-                  <Button
-                    size="compact-sm"
-                    variant="default"
-                    onClick={() => reset.mutate(user)}
-                    loading={reset.isPending && reset.variables === user}
-                    aria-label={t('secondFactor.resetOf', { name: user })}
-                  >
-                    {t('secondFactor.reset')}
-                  </Button>
-                )}
-              </Group>
-            ))}
-          </Stack>
+          <UserActions
+            users={users.map(({ user, since }) => ({
+              user,
+              about: t('secondFactor.since', { at: time(since) }),
+            }))}
+            action={t('secondFactor.reset')}
+            actionOf={(name) => t('secondFactor.resetOf', { name })}
+            does={resetSecondFactor}
+            done={(name) => t('secondFactor.resetDone', { name })}
+            queryKey={secondFactorsQuery.queryKey}
+            except={me}
+          />
         </ScrollArea.Autosize>
-        {reset.isError && <ProblemBox error={reset.error} />}
       </Collapse>
     </Box>
   );

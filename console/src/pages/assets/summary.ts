@@ -1,6 +1,6 @@
 /** What a row of a list says about an asset, beside its name. */
-import type { Asset } from '../../api/assets';
-import { objects, text, texts } from '../apis/spec';
+import type { Asset, Spec } from '../../api/assets';
+import { isObject, objects, text, texts } from '../apis/spec';
 
 export interface Summary {
   text: string;
@@ -32,7 +32,10 @@ export function summaryOf(list: string, { spec }: Asset): Summary {
           .filter((type) => type !== undefined),
       };
     case 'plans':
-      return { text: text(spec.displayName) ?? about, tags: spec.approval === true ? ['approval'] : [] };
+      return {
+        text: text(spec.displayName) ?? about,
+        tags: [...limitsOf(spec), ...(spec.approval === true ? ['approval'] : [])],
+      };
     case 'subscriptions':
       return {
         text: [text(spec.application), text(spec.api)].filter(Boolean).join(' → '),
@@ -47,4 +50,15 @@ export function summaryOf(list: string, { spec }: Asset): Summary {
     default:
       return { text: about, tags: [text(spec.type)].filter((type) => type !== undefined) };
   }
+}
+
+/** As in `10 / 1s` and `10000 / 1 month`. */
+function limitsOf({ rate, quota }: Spec): string[] {
+  const found: string[] = [];
+  if (isObject(rate)) found.push(`${String(rate.requests)} / ${text(rate.window) ?? '1s'}`);
+  if (isObject(quota)) {
+    const units = typeof quota.units === 'number' ? quota.units : 1;
+    found.push(`${String(quota.requests)} / ${units} ${text(quota.per) ?? ''}`);
+  }
+  return found;
 }

@@ -1,14 +1,14 @@
 /** People and subscriptions that wait for somebody to decide. */
-import { Box, Button, Group, Modal, Skeleton, Stack, Text, Textarea, Title } from '@mantine/core';
+import { Box, Button, Group, Skeleton, Text, Textarea, Title } from '@mantine/core';
 import { IconInbox } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
 import { approvalsQuery, type Decision, decideSignUp, decideSubscription } from '../../api/portalAdmin';
-import { useTexts } from '../../i18n';
+import { Dialog, DialogEnd } from '../../parts/Dialog';
 import { Empty } from '../../parts/Empty';
 import { ProblemBox } from '../../parts/ProblemBox';
+import rows from '../../parts/rows.module.css';
 import { useToast } from '../../parts/Toasts';
-import rows from './rows.module.css';
 import { usePortalAdminTexts } from './texts';
 
 export function ApprovalsTab() {
@@ -93,7 +93,6 @@ interface WaitingProps {
 }
 
 function Waiting({ name, mayDecide = true, decide, children }: WaitingProps) {
-  const { t } = useTexts();
   const { p } = usePortalAdminTexts();
   const queries = useQueryClient();
   const toast = useToast();
@@ -135,13 +134,8 @@ function Waiting({ name, mayDecide = true, decide, children }: WaitingProps) {
           </Button>
         </Group>
       )}
-      <Modal
-        opened={rejecting}
-        onClose={() => setRejecting(false)}
-        title={p('approvals.rejectOne', { name })}
-        closeButtonProps={{ 'aria-label': t('close') }}
-      >
-        <Stack>
+      {rejecting && (
+        <Dialog title={p('approvals.rejectOne', { name })} onClose={() => setRejecting(false)}>
           <Textarea
             label={p('approvals.message')}
             description={p('approvals.messageHelp')}
@@ -150,23 +144,15 @@ function Waiting({ name, mayDecide = true, decide, children }: WaitingProps) {
             maxLength={900}
             data-autofocus
           />
-          {send.isError && <ProblemBox error={send.error} />}
-          <Group justify="flex-end">
-            <Button variant="default" onClick={() => setRejecting(false)}>
-              {t('back')}
-            </Button>
-            <Button
-              color="red"
-              onClick={() =>
-                send.mutate(said === '' ? { approve: false } : { approve: false, message: said })
-              }
-              loading={send.isPending}
-            >
-              {p('approvals.reject')}
-            </Button>
-          </Group>
-        </Stack>
-      </Modal>
+          <DialogEnd
+            action={p('approvals.reject')}
+            color="red"
+            running={send}
+            onAct={() => send.mutate(said === '' ? { approve: false } : { approve: false, message: said })}
+            onClose={() => setRejecting(false)}
+          />
+        </Dialog>
+      )}
     </li>
   );
 }

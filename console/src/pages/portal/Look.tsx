@@ -19,6 +19,7 @@ import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { type Asset, assetQuery, type Spec } from '../../api/assets';
 import { Problem } from '../../api/problem';
+import { dataUrlOf, PICTURES } from '../../parts/picture';
 import { ProblemBox } from '../../parts/ProblemBox';
 import { ReviewChange } from '../../parts/ReviewChange';
 import { isObject, text } from '../apis/spec';
@@ -27,7 +28,6 @@ import { LookPreview } from './LookPreview';
 import { usePortalAdminTexts } from './texts';
 
 const LARGEST = 256 * 1024;
-const KINDS = 'image/png,image/jpeg,image/webp,image/svg+xml';
 const TEXTS = ['headline', 'welcome', 'footer'] as const;
 
 export function LookTab() {
@@ -60,12 +60,11 @@ function LookForm({ base }: { base: Asset | null }) {
   const texts = isObject(spec.texts) ? spec.texts : {};
   const colors = isObject(spec.colors) ? spec.colors : {};
   const changed = JSON.stringify(spec) !== JSON.stringify(base?.spec ?? {});
-  const take = (file: File | null) => {
+  const take = async (file: File | null) => {
     setTooLarge(file !== null && file.size > LARGEST);
     if (file === null || file.size > LARGEST) return;
-    const reader = new FileReader();
-    reader.onload = () => setSpec((now) => withOne(now, 'logo', reader.result));
-    reader.readAsDataURL(file);
+    const logo = await dataUrlOf(file);
+    setSpec((now) => withOne(now, 'logo', logo));
   };
   return (
     <SimpleGrid cols={{ base: 1, lg: 2 }} spacing="xl">
@@ -99,7 +98,7 @@ function LookForm({ base }: { base: Asset | null }) {
             flex="1 1 180px"
             label={p('look.logo')}
             description={p('look.logoHelp')}
-            accept={KINDS}
+            accept={PICTURES}
             onChange={take}
             error={tooLarge ? p('look.logoTooLarge') : undefined}
           />

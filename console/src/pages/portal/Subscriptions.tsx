@@ -1,5 +1,5 @@
 /** All subscriptions, and keeping somebody out. */
-import { Anchor, Badge, Box, Button, Group, Skeleton, Text } from '@mantine/core';
+import { Anchor, Box, Button, Group, Skeleton, Text } from '@mantine/core';
 import { IconTicket } from '@tabler/icons-react';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
@@ -9,16 +9,10 @@ import { Empty } from '../../parts/Empty';
 import { useMayChange } from '../../parts/kinds';
 import { ProblemBox } from '../../parts/ProblemBox';
 import { ReviewChange } from '../../parts/ReviewChange';
+import rows from '../../parts/rows.module.css';
 import { text } from '../apis/spec';
-import rows from './rows.module.css';
+import { SubscriptionState, subscriptionState } from './SubscriptionState';
 import { usePortalAdminTexts } from './texts';
-
-const COLOURS = { active: 'green', pending: 'yellow', blocked: 'red', rejected: 'gray' };
-
-function stateOf(asset: Asset): keyof typeof COLOURS {
-  const state = text(asset.spec.state) ?? 'active';
-  return state in COLOURS ? (state as keyof typeof COLOURS) : 'active';
-}
 
 export function SubscriptionsTab() {
   const { p } = usePortalAdminTexts();
@@ -68,7 +62,7 @@ function Row({ asset, onChange }: { asset: Asset; onChange: (spec: Spec) => void
   const may = useMayChange('subscriptions');
   const { spec } = asset;
   const name = text(spec.application) ?? asset.name;
-  const state = stateOf(asset);
+  const state = subscriptionState(spec.state);
   const { state: _, ...rest } = spec;
   return (
     <li className={rows.row}>
@@ -86,9 +80,7 @@ function Row({ asset, onChange }: { asset: Asset; onChange: (spec: Spec) => void
           >
             {name} · {text(spec.api)}
           </Anchor>
-          <Badge variant="light" color={COLOURS[state]} tt="none">
-            {p(`state.${state}`)}
-          </Badge>
+          <SubscriptionState state={state} />
         </Group>
         <Text size="sm" c="dimmed">
           {text(spec.plan)} · {ago(asset.changedAt)}

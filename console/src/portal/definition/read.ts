@@ -41,6 +41,8 @@ export interface Endpoint {
   parameters: Parameter[];
   body: Body | undefined;
   answers: Answer[];
+  /** Alternatives, each with the names of the schemes that it asks for together. */
+  security: Json[];
 }
 
 export interface Definition {
@@ -133,6 +135,7 @@ function endpointsOf(document: Json): Endpoint[] {
         parameters: parametersOf(written),
         body: bodyOf(document, operation, written),
         answers: answersOf(document, operation),
+        security: list(operation.security ?? document.security).filter(isObject),
       });
     }
   }

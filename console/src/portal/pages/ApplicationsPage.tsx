@@ -1,9 +1,9 @@
 /** One's own applications. */
-import { Badge, Box, Button, Group, Modal, Skeleton, Stack, Text, Textarea, TextInput } from '@mantine/core';
+import { Badge, Box, Button, Group, Skeleton, Text, Textarea, TextInput } from '@mantine/core';
 import { IconApps, IconPlus } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { type FormEvent, useState } from 'react';
-import { useTexts } from '../../i18n';
+import { useState } from 'react';
+import { Dialog, DialogEnd } from '../../parts/Dialog';
 import { Empty } from '../../parts/Empty';
 import { ProblemBox } from '../../parts/ProblemBox';
 import { type Application, applicationsQuery, createApplication } from '../api/portal';
@@ -84,7 +84,6 @@ function Row({ application }: { application: Application }) {
 }
 
 function NewApplication({ onClose }: { onClose: () => void }) {
-  const { t } = useTexts();
   const { p } = usePortalTexts();
   const queries = useQueryClient();
   const go = useGo();
@@ -97,48 +96,27 @@ function NewApplication({ onClose }: { onClose: () => void }) {
       go({ to: applicationPath(made.name) });
     },
   });
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    create.mutate();
-  };
   return (
-    <Modal
-      opened
-      onClose={onClose}
-      title={p('applications.new')}
-      closeButtonProps={{ 'aria-label': t('close') }}
-    >
-      <form onSubmit={submit}>
-        <Stack>
-          <TextInput
-            label={p('application.name')}
-            description={p('application.nameHelp')}
-            value={name}
-            onChange={(event) => setName(event.currentTarget.value)}
-            maxLength={100}
-            required
-            withAsterisk={false}
-            data-autofocus
-          />
-          <Textarea
-            label={p('application.description')}
-            value={description}
-            onChange={(event) => setDescription(event.currentTarget.value)}
-            autosize
-            minRows={2}
-            maxLength={2_000}
-          />
-          {create.isError && <ProblemBox error={create.error} />}
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              {t('back')}
-            </Button>
-            <Button type="submit" loading={create.isPending}>
-              {p('applications.create')}
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+    <Dialog title={p('applications.new')} onClose={onClose} onSubmit={() => create.mutate()}>
+      <TextInput
+        label={p('application.name')}
+        description={p('application.nameHelp')}
+        value={name}
+        onChange={(event) => setName(event.currentTarget.value)}
+        maxLength={100}
+        required
+        withAsterisk={false}
+        data-autofocus
+      />
+      <Textarea
+        label={p('application.description')}
+        value={description}
+        onChange={(event) => setDescription(event.currentTarget.value)}
+        autosize
+        minRows={2}
+        maxLength={2_000}
+      />
+      <DialogEnd action={p('applications.create')} running={create} onClose={onClose} />
+    </Dialog>
   );
 }

@@ -1,8 +1,8 @@
 /** What one has allowed other programs, and taking it back. */
-import { Box, Button, Group, Modal, Paper, Skeleton, Stack, Text, Title } from '@mantine/core';
-import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query';
+import { Box, Button, Paper, Skeleton, Stack, Text, Title } from '@mantine/core';
+import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { useTexts } from '../../i18n';
+import { Confirm } from '../../parts/Dialog';
 import { ProblemBox } from '../../parts/ProblemBox';
 import { useToast } from '../../parts/Toasts';
 import { type Consent, consentsQuery, takeBack } from '../api/portal';
@@ -11,6 +11,8 @@ import rows from './application/rows.module.css';
 
 export function Consents() {
   const { p } = usePortalTexts();
+  const queries = useQueryClient();
+  const toast = useToast();
   const consents = useInfiniteQuery(consentsQuery);
   const [chosen, choose] = useState<Consent>();
   const all = consents.data?.pages.flatMap(({ items }) => items) ?? [];
@@ -38,7 +40,20 @@ export function Consents() {
           {p('consents.more')}
         </Button>
       )}
-      {chosen !== undefined && <TakeBack consent={chosen} onClose={() => choose(undefined)} />}
+      {chosen !== undefined && (
+        <Confirm
+          title={p('consents.takeBackOne', { name: chosen.name })}
+          action={p('consents.takeBack')}
+          does={() => takeBack(chosen.client)}
+          onDone={() => {
+            toast(p('consents.done', { name: chosen.name }));
+            return queries.invalidateQueries({ queryKey: consentsQuery.queryKey });
+          }}
+          onClose={() => choose(undefined)}
+        >
+          <Text>{p('consents.consequence', { name: chosen.name })}</Text>
+        </Confirm>
+      )}
     </Paper>
   );
 }
@@ -67,42 +82,5 @@ function Row({ consent, onEnd }: { consent: Consent; onEnd: () => void }) {
         {p('consents.takeBack')}
       </Button>
     </li>
-  );
-}
-
-function TakeBack({ consent, onClose }: { consent: Consent; onClose: () => void }) {
-  const { t } = useTexts();
-  const { p } = usePortalTexts();
-  const toast = useToast();
-  const queries = useQueryClient();
-  const { client, name } = consent;
-  const end = useMutation({
-    mutationFn: () => takeBack(client),
-    onSuccess: async () => {
-      toast(p('consents.done', { name }));
-      onClose();
-      await queries.invalidateQueries({ queryKey: consentsQuery.queryKey });
-    },
-  });
-  return (
-    <Modal
-      opened
-      onClose={onClose}
-      title={p('consents.takeBackOne', { name })}
-      closeButtonProps={{ 'aria-label': t('close') }}
-    >
-      <Stack>
-        <Text>{p('consents.consequence', { name })}</Text>
-        {end.isError && <ProblemBox error={end.error} />}
-        <Group justify="flex-end">
-          <Button variant="default" onClick={onClose}>
-            {t('close')}
-          </Button>
-          <Button color="red" loading={end.isPending} onClick={() => end.mutate()}>
-            {p('consents.takeBack')}
-          </Button>
-        </Group>
-      </Stack>
-    </Modal>
   );
 }

@@ -1,6 +1,7 @@
 /** Signing in: the same session as that of the console. */
 import { Anchor, Paper, Text } from '@mantine/core';
 import { useEffect } from 'react';
+import { ForgottenPassword } from '../../session/ForgottenPassword';
 import { LoginForm } from '../../session/LoginForm';
 import { ProviderLogins } from '../../session/ProviderLogins';
 import { usePortalTexts } from '../i18n';
@@ -29,6 +30,7 @@ export function LoginPage() {
       <Paper className="gw-panel" p="xl">
         <ProviderLogins />
         <LoginForm />
+        <ForgottenPassword />
       </Paper>
       {signUp !== 'off' && (
         <Text size="sm" ta="center" mt="lg">

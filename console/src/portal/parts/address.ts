@@ -17,3 +17,10 @@ export const KEY_PLACEHOLDER = 'YOUR_API_KEY';
 export function keyHeaders(api: ApiDetail, key: string = KEY_PLACEHOLDER): [string, string][] {
   return api.keyHeader == null ? [] : [[api.keyHeader, key]];
 }
+
+/** Stands for a token, in the same way. */
+export const TOKEN_PLACEHOLDER = 'YOUR_ACCESS_TOKEN';
+
+export function tokenHeaders(token: string = TOKEN_PLACEHOLDER): [string, string][] {
+  return [['Authorization', `Bearer ${token}`]];
+}

@@ -44,6 +44,8 @@ pub struct AuthorizationServer {
     pub decryption: DecryptionKeys,
     pub claims: ClaimNames,
     pub scope_mapping: Vec<model::authorization_server::ScopeMapping>,
+    /// What the internal server takes of what it signs.
+    pub assertions: Option<model::authorization_server::AssertionsDoc>,
     pub tls: UpstreamTls,
     pub keys: Arc<KeyState>,
     /// It is the one inside.
@@ -73,6 +75,11 @@ impl AuthorizationServer {
     /// Whether it verifies tokens with keys, and does not only answer questions about them.
     pub fn has_keys(&self) -> bool {
         !matches!(self.keys.source, KeySource::None)
+    }
+
+    /// Whether its tokens can be right for a call; without an audience none is.
+    pub fn is_for_calls(&self) -> bool {
+        self.any_audience || !self.audiences.is_empty()
     }
 
     /// The issuer that its tokens name, as far as that is known.

@@ -4,7 +4,7 @@ use std::{
     cell::OnceCell,
     collections::HashMap,
     hash::{BuildHasher, Hash, Hasher},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
 use foldhash::fast::{FixedState, RandomState};
@@ -20,8 +20,8 @@ use super::{
     sources::{At, Collector},
 };
 use crate::{
-    authorization_server::AuthorizationServers, journal::ApiNames, lifecycle::Standing, route::decode,
-    snapshot::CompiledApi, stats::ApiStats,
+    Snapshot, authorization_server::AuthorizationServers, journal::ApiNames, lifecycle::Standing,
+    route::decode, snapshot::CompiledApi, stats::ApiStats,
 };
 
 /// Everything that an API is compiled from.
@@ -47,7 +47,8 @@ pub(super) struct Job<'a> {
 pub(super) struct Shared {
     /// What every API is made from.
     every: u64,
-    /// The same, and what only some are made from: global policies and templates.
+    /// The same, and what only some are made from or compared with: global policies, templates, names of teams, groups
+    /// and plans, what the settings say that there is to choose from.
     pub(super) all: u64,
 }
 
@@ -62,59 +63,71 @@ impl Shared {
         every.hash(&mut hasher);
         serde_json::to_vec(&config.policies).unwrap_or_default().hash(&mut hasher);
         serde_json::to_vec(&config.policy_templates).unwrap_or_default().hash(&mut hasher);
+        serde_json::to_vec(&config.settings.apis).unwrap_or_default().hash(&mut hasher);
+        let teams = config.teams.iter().map(|team| &team.name);
+        let groups = config.groups.iter().map(|group| &group.name);
+        teams.collect::<Vec<_>>().hash(&mut hasher);
+        groups.collect::<Vec<_>>().hash(&mut hasher);
+        config.plans.iter().map(|plan| &plan.name).collect::<Vec<_>>().hash(&mut hasher);
         Self { every, all: hasher.finish() }
     }
 }
 
-/// What an API was like when it was looked at last. Only compiling looks at it.
-#[derive(Debug)]
-pub(crate) struct Seen {
+/// What the next compilation asks of each API first. It is not in the APIs, since walking through thousands of them would
+/// meet memory that no cache holds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mark {
+    /// Address of the document that it was compiled from, which the API holds on to.
+    doc: usize,
+    definition: Option<u64>,
     /// Of everything that some API is made from.
     shared: u64,
+    /// Which of the first 64 global policies apply to it.
+    pub(super) globals: u64,
     /// There was nothing to say about it.
     quiet: bool,
-    /// Places of the global policies that apply to it.
-    globals: Box<[usize]>,
+    /// Its policies name upstreams, or have something to do as time passes.
+    pub(super) has_more: bool,
 }
 
 /// The APIs of the snapshot before, in the order in which they are asked for: nearly always the one they were in.
 pub(super) struct Before<'a> {
     apis: &'a [Arc<CompiledApi>],
+    marks: &'a [Mark],
     next: usize,
     by_id: OnceCell<HashMap<&'a str, usize, RandomState>>,
 }
 
 impl<'a> Before<'a> {
-    pub(super) fn new(apis: &'a [Arc<CompiledApi>]) -> Self {
-        Self { apis, next: 0, by_id: OnceCell::new() }
+    pub(super) fn new(previous: Option<&'a Snapshot>) -> Self {
+        let (apis, marks) = previous.map_or((&[][..], &[][..]), |known| (&known.apis[..], &known.marks[..]));
+        Self { apis, marks, next: 0, by_id: OnceCell::new() }
     }
 
-    /// The API as it was compiled from this very document and everything else as it is now, with its place, when there is
-    /// nothing to say about it. Nobody has to read the document then. Places of global policies that apply to it are added.
+    /// The place of the API that was compiled from this very document and everything else as it is now, when there is nothing
+    /// to say about it. Nobody has to read the document then.
     pub(super) fn untouched(
         &mut self,
         doc: &Arc<ApiDoc>,
         definition: Option<u64>,
         shared: Shared,
-        globals: &mut [bool],
-    ) -> Option<(usize, &'a Arc<CompiledApi>)> {
+    ) -> Option<(usize, Mark)> {
+        let address = Arc::as_ptr(doc).addr();
         // One that was changed or deleted is passed by.
         let at = (self.next..self.next + 2)
-            .find(|at| self.apis.get(*at).is_some_and(|known| Arc::ptr_eq(&known.doc, doc)))?;
+            .find(|at| self.marks.get(*at).is_some_and(|mark| mark.doc == address))?;
         self.next = at + 1;
-        let known = &self.apis[at];
-        let seen = known.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.definition != definition || seen.shared != shared.all || !seen.quiet {
-            return None;
-        }
-        for global in &seen.globals {
-            globals[*global] = true;
-        }
-        Some((at, known))
+        let mark = self.marks[at];
+        (mark.definition == definition && mark.shared == shared.all && mark.quiet).then_some((at, mark))
     }
 
     /// One by its name and version.
     pub(super) fn find(&mut self, id: &str) -> Option<&'a Arc<CompiledApi>> {
+        // One that was changed is where it was, and nobody else has to be looked up by name.
+        if let Some(api) = self.apis.get(self.next).filter(|api| *api.names.id == *id) {
+            self.next += 1;
+            return Some(api);
+        }
         let by_id = self
             .by_id
             .get_or_init(|| self.apis.iter().enumerate().map(|(at, api)| (&*api.names.id, at)).collect());
@@ -259,22 +272,16 @@ impl<'a> Job<'a> {
         templates
     }
 
-    /// The API compiled, or taken over when it is what it was. `quiet` says that there was nothing to say about it so
-    /// far.
+    /// The API compiled, or taken over when it is what it was.
     pub(super) fn compile(
         &self,
         known: Option<&Arc<CompiledApi>>,
-        quiet: bool,
         problems: &mut Vec<(At, Diagnostic)>,
     ) -> Option<Arc<CompiledApi>> {
         let fingerprint = self.fingerprint();
         if let Some(known) = known.filter(|known| known.fingerprint == fingerprint) {
-            let seen = self.seen(&known.findings, quiet);
-            *known.seen.lock().unwrap_or_else(PoisonError::into_inner) = seen;
             return Some(Arc::clone(known));
         }
-        let definition = self.definition.map(|definition| definition.fingerprint);
-
         let mut own = Diagnostics::default();
         let operations = Operations::compile(self.doc, self.definition, &mut own);
         let paths = self.base_paths(&mut own);
@@ -318,8 +325,6 @@ impl<'a> Job<'a> {
                 operation_chains: Arc::clone(&operation_chains),
             }),
             doc: Arc::clone(self.doc),
-            definition,
-            seen: Mutex::new(self.seen(&findings, quiet)),
             base_path: base_path.into(),
             versionless_path: versionless_path.map(Into::into),
             chains: levels.chains.into(),
@@ -336,12 +341,21 @@ impl<'a> Job<'a> {
         }))
     }
 
-    fn seen(&self, findings: &Findings, quiet: bool) -> Seen {
-        let applies = self.globals.iter().zip(&findings.hits).filter(|(_, hit)| **hit);
-        Seen {
+    /// What the next compilation asks of it first. `quiet` says that there was nothing to say about it before it was compiled.
+    pub(super) fn mark(&self, api: &CompiledApi, quiet: bool) -> Mark {
+        let applies = self.globals.iter().zip(&api.findings.hits).filter(|(_, hit)| **hit);
+        let bits: Vec<Option<u64>> = applies
+            .map(|(global, _)| u32::try_from(global.index).ok().and_then(|at| 1_u64.checked_shl(at)))
+            .collect();
+        Mark {
+            // Where it was taken over, its own document may be another one with the same content.
+            doc: Arc::as_ptr(&api.doc).addr(),
+            definition: self.definition.map(|definition| definition.fingerprint),
             shared: self.shared.all,
-            quiet: quiet && findings.warnings.is_empty(),
-            globals: applies.map(|(global, _)| global.index).collect(),
+            globals: bits.iter().flatten().sum(),
+            // With one that has no bit it is looked at again each time.
+            quiet: quiet && api.findings.warnings.is_empty() && bits.iter().all(Option::is_some),
+            has_more: !api.policy_upstreams.is_empty() || !api.timed.is_empty(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use foldhash::fast::RandomState;
 use model::{ApplicationDoc, ConfigDoc, Diagnostic, Diagnostics};
 
-use super::{oauth_clients, signing_keys};
+use super::{known_apis::KnownApis, oauth_clients, signing_keys};
 use crate::{
     Snapshot, Timestamp,
     identifiers::{Identifiers, fingerprint_of},
@@ -17,13 +17,11 @@ use crate::{
 
 pub(super) fn compile(
     config: &ConfigDoc,
+    apis: &KnownApis<'_>,
     previous: Option<&Snapshot>,
     problems: &mut Diagnostics,
 ) -> Applications {
     let mut applications = Applications::default();
-    let api_names: std::collections::HashSet<&str> =
-        config.apis.iter().filter_map(|api| api.name.as_deref()).collect();
-    let all_named = config.apis.iter().all(|api| api.name.is_some());
     let mut names = std::collections::HashSet::new();
     oauth_clients::check(config, problems);
     for ((index, doc), position) in config.applications.iter().enumerate().zip(0_u32..) {
@@ -35,17 +33,7 @@ pub(super) fn compile(
             ));
         }
         for (place, api) in doc.apis.iter().enumerate() {
-            // Names that come from definitions are not known here; a typo among written ones is.
-            if all_named && !api_names.contains(api.as_str()) {
-                let mut problem = Diagnostic::error(
-                    format!("{path}.apis[{place}]"),
-                    format!("found `{api}`, which is no API"),
-                );
-                if let Some(near) = model::diagnostic::nearest(api, api_names.iter().copied()) {
-                    problem = problem.help(format!("did you mean `{near}`?"));
-                }
-                problems.push(problem);
-            }
+            problems.0.extend(apis.unknown(|| format!("{path}.apis[{place}]"), api));
         }
         for (place, key) in doc.api_keys.iter().enumerate() {
             let path = format!("{path}.apiKeys[{place}]");

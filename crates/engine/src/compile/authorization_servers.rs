@@ -17,7 +17,7 @@ use model::{
     upstream::{UpstreamProtocol, UpstreamTls},
 };
 
-use super::{Environment, upstreams::Upstreams};
+use super::{Environment, assertions, upstreams::Upstreams};
 use crate::{
     UpstreamName,
     authorization_server::{
@@ -61,6 +61,7 @@ pub(super) fn compile(
             None => job.compile(environment, fingerprint).map(Arc::new),
         };
         job.check_mapping();
+        job.check_assertions(server.as_deref());
         problems.0.extend(job.problems.0.into_iter().map(|problem| problem.under(&path)));
         let Some(server) = server else { continue };
         if let Some(upstream) = upstream {
@@ -172,6 +173,7 @@ impl Job<'_> {
             decryption,
             claims: provider::claims(doc.provider, &doc.claims),
             scope_mapping: doc.scope_mapping.clone(),
+            assertions: doc.assertions.clone(),
             tls: doc.tls.clone(),
             keys,
             local: None,
@@ -196,6 +198,7 @@ impl Job<'_> {
             ("introspection", doc.introspection.is_some()),
             ("decryption", !doc.decryption.is_empty()),
             ("algorithms", !doc.algorithms.is_empty()),
+            ("assertions", doc.assertions.is_some()),
         ];
         for (path, _) in elsewhere.into_iter().filter(|(_, is_there)| *is_there) {
             self.error(path, "the internal authorization server has it from `settings.authorizationServer`");
@@ -228,6 +231,7 @@ impl Job<'_> {
             decryption: DecryptionKeys::default(),
             claims: provider::claims(doc.provider, &doc.claims),
             scope_mapping: doc.scope_mapping.clone(),
+            assertions: None,
             tls: doc.tls.clone(),
             keys: Arc::clone(&local.keys),
             local: Some(local),
@@ -238,6 +242,8 @@ impl Job<'_> {
     fn check_limits(&mut self) {
         let doc = self.doc;
         match (doc.audiences.is_empty(), doc.any_audience) {
+            // Then its tokens are good for nothing else.
+            (true, false) if doc.assertions.is_some() => {}
             (true, false) => self.problems.push(
                 Diagnostic::error("audiences", "missing, so that tokens for anybody would be accepted")
                     .help("write what the tokens have in `aud`, or `anyAudience: true`"),
@@ -436,7 +442,20 @@ impl Job<'_> {
         value
     }
 
+    /// They depend on clients and settings, too.
+    fn check_assertions(&mut self, server: Option<&AuthorizationServer>) {
+        let Some(doc) = self.doc.assertions.as_ref().filter(|_| !self.doc.internal) else { return };
+        let has_keys = server.is_none_or(AuthorizationServer::has_keys);
+        let has_public =
+            server.is_none_or(|server| server.algorithms.iter().any(|algorithm| !algorithm.is_symmetric()));
+        let found = assertions::check(doc, self.config, has_keys, has_public);
+        self.problems.0.extend(found.into_iter().map(|problem| problem.under("assertions")));
+    }
+
     fn check_mapping(&mut self) {
+        if self.doc.scope_mapping.is_empty() {
+            return;
+        }
         let all_named = self.config.apis.iter().all(|api| api.name.is_some());
         for (index, ScopeMapping { scope, apis, .. }) in self.doc.scope_mapping.iter().enumerate() {
             let path = format!("scopeMapping[{index}]");

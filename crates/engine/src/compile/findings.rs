@@ -23,7 +23,7 @@ pub(super) struct Report {
     /// Of shared policies, with the APIs that they were found in.
     shared: Vec<(Diagnostic, Vec<String>)>,
     /// Whether each global policy applies somewhere.
-    pub hits: Vec<bool>,
+    hits: Vec<bool>,
 }
 
 impl Report {
@@ -64,6 +64,13 @@ impl Report {
             if let Some(known) = self.hits.get_mut(global.index) {
                 *known |= hit;
             }
+        }
+    }
+
+    /// The same for APIs that were taken over, with a bit for each of the first policies.
+    pub fn add_places(&mut self, bits: u64) {
+        for (place, hit) in self.hits.iter_mut().enumerate().take(64) {
+            *hit |= bits >> place & 1 == 1;
         }
     }
 

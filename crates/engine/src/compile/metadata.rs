@@ -1,7 +1,9 @@
 //! What APIs say about themselves, for people: the gateway does nothing with it, and looks whether it can be shown and
 //! found.
 
-use model::{ApiDoc, ConfigDoc, Diagnostic, Diagnostics, Picture, api::LARGEST_ICON, diagnostic::nearest};
+use model::{
+    ApiDoc, Diagnostic, Diagnostics, Picture, api::LARGEST_ICON, diagnostic::nearest, settings::ApiSettings,
+};
 
 /// Most custom properties of an API.
 const MOST_ATTRIBUTES: usize = 100;
@@ -10,8 +12,8 @@ const LONGEST_NAME: usize = 100;
 /// Longest value of one, in bytes.
 const LONGEST_VALUE: usize = 4 << 10;
 
-pub fn check(config: &ConfigDoc, problems: &mut Diagnostics) {
-    let settings = &config.settings.apis;
+/// What the settings say that there is to choose from.
+pub fn check_settings(settings: &ApiSettings, problems: &mut Diagnostics) {
     for (list, values) in [
         ("apiGroupingPossibleValues", &settings.api_grouping_possible_values),
         ("apiMaturityStatePossibleValues", &settings.api_maturity_state_possible_values),
@@ -25,27 +27,22 @@ pub fn check(config: &ConfigDoc, problems: &mut Diagnostics) {
             }
         }
     }
-    for (index, api) in config.apis.iter().enumerate() {
-        let mut found = Vec::new();
-        check_one(api, config, &mut found);
-        problems.0.extend(found.into_iter().map(|problem| problem.under(&format!("apis[{index}]"))));
-    }
 }
 
-fn check_one(api: &ApiDoc, config: &ConfigDoc, found: &mut Vec<Diagnostic>) {
-    let settings = &config.settings.apis;
+/// What one API says; paths are in its document.
+pub fn check(api: &ApiDoc, settings: &ApiSettings, found: &mut Diagnostics) {
     for (place, group) in api.groups.iter().enumerate() {
         let path = format!("groups[{place}]");
         if api.groups[..place].contains(group) {
             found.push(Diagnostic::error(path, format!("found `{group}` a second time")));
         } else {
             let known = &settings.api_grouping_possible_values;
-            found.extend(unknown(path, group, known, "apiGroupingPossibleValues"));
+            found.0.extend(unknown(path, group, known, "apiGroupingPossibleValues"));
         }
     }
     if let Some(maturity) = &api.maturity {
         let known = &settings.api_maturity_state_possible_values;
-        found.extend(unknown("maturity".to_owned(), maturity, known, "apiMaturityStatePossibleValues"));
+        found.0.extend(unknown("maturity".to_owned(), maturity, known, "apiMaturityStatePossibleValues"));
     }
     if api.icon.as_ref().is_some_and(|icon| Picture::parse(icon, LARGEST_ICON).is_none()) {
         let message = format!("expected {}", Picture::expected(LARGEST_ICON));
@@ -81,16 +78,13 @@ fn unknown(path: String, value: &str, known: &[String], setting: &str) -> Option
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
     fn problems(api: &str, settings: &str) -> String {
-        let mut config = ConfigDoc::default();
-        config.apis.push(Arc::new(serde_json::from_str(api).unwrap()));
-        config.settings = serde_json::from_str(settings).unwrap();
+        let settings: model::Settings = serde_json::from_str(settings).unwrap();
         let mut problems = Diagnostics::default();
-        check(&config, &mut problems);
+        check_settings(&settings.apis, &mut problems);
+        check(&serde_json::from_str(api).unwrap(), &settings.apis, &mut problems);
         problems.to_string()
     }
 
@@ -103,16 +97,16 @@ mod tests {
         let mine =
             r#"{"apis": {"apiGroupingPossibleValues": ["Mine"], "apiMaturityStatePossibleValues": []}}"#;
         for (api, settings, path, said) in [
-            (r#"{"groups": ["Serch"]}"#, "{}", "apis[0].groups[0]", "did you mean `Search`?"),
-            (r#"{"groups": ["Search", "Search"]}"#, "{}", "apis[0].groups[1]", "a second time"),
-            (r#"{"groups": ["Search"]}"#, mine, "apis[0].groups[0]", "expected one of Mine"),
-            (r#"{"maturity": "Alpha"}"#, "{}", "apis[0].maturity", "apiMaturityStatePossibleValues"),
-            (r#"{"maturity": "Beta"}"#, mine, "apis[0].maturity", "names none"),
-            (r#"{"icon": "data:text/html;base64,AAAA"}"#, "{}", "apis[0].icon", "expected `data:image/png"),
-            (&icon, "{}", "apis[0].icon", "at most 100 KiB"),
-            (&many, "{}", "apis[0].attributes", "at most 100"),
-            (&long, "{}", "apis[0].attributes.a", "at most 4096"),
-            (r#"{"attributes": {" a": "x"}}"#, "{}", "apis[0].attributes. a", "space"),
+            (r#"{"groups": ["Serch"]}"#, "{}", "groups[0]", "did you mean `Search`?"),
+            (r#"{"groups": ["Search", "Search"]}"#, "{}", "groups[1]", "a second time"),
+            (r#"{"groups": ["Search"]}"#, mine, "groups[0]", "expected one of Mine"),
+            (r#"{"maturity": "Alpha"}"#, "{}", "maturity", "apiMaturityStatePossibleValues"),
+            (r#"{"maturity": "Beta"}"#, mine, "maturity", "names none"),
+            (r#"{"icon": "data:text/html;base64,AAAA"}"#, "{}", "icon", "expected `data:image/png"),
+            (&icon, "{}", "icon", "at most 100 KiB"),
+            (&many, "{}", "attributes", "at most 100"),
+            (&long, "{}", "attributes.a", "at most 4096"),
+            (r#"{"attributes": {" a": "x"}}"#, "{}", "attributes. a", "space"),
             (
                 "{}",
                 r#"{"apis": {"apiGroupingPossibleValues": ["a,b"]}}"#,

@@ -7,10 +7,13 @@ use jose::KeySet;
 use model::{
     ConfigDoc, Diagnostic, Diagnostics,
     authorization_server::TokenAlgorithm,
+    client_registration::RegistrationSettings,
+    diagnostic::nearest,
     oauth_client::{
         AuthorizationServerSettings, ClientAuthentication, GrantType, OauthClientDoc, TokenFormat,
         TokenLifetime,
     },
+    redirect_uri::redirect_problem,
 };
 
 use super::applications::{parse_hash, parse_time};
@@ -19,6 +22,11 @@ pub(super) fn check(config: &ConfigDoc, problems: &mut Diagnostics) {
     let settings = config.settings.authorization_server.as_ref();
     if let Some(settings) = settings {
         check_settings(settings, config.settings.manager.enabled, problems);
+        if let Some(registration) = &settings.registration {
+            let found = of_registration(registration, &settings.grants, config);
+            let path = "settings.authorizationServer.registration";
+            problems.0.extend(found.into_iter().map(|problem| problem.under(path)));
+        }
     }
     let mut ids = HashSet::new();
     for (index, application) in config.applications.iter().enumerate() {
@@ -85,48 +93,60 @@ fn check_settings(settings: &AuthorizationServerSettings, has_manager: bool, pro
 
 /// In seconds.
 const HOUR: u64 = 3_600;
-/// Longest address that browsers are sent to.
-const LONGEST_URI: usize = 2_000;
 
-/// What is wrong with an address that browsers are sent to (RFC 6749, 3.1.2; RFC 8252, 7; RFC 9700, 4.1).
-fn redirect_problem(uri: &str) -> Option<&'static str> {
-    let Some((scheme, rest)) = uri.split_once(':') else { return Some("expected a URI with its scheme") };
-    if uri.len() > LONGEST_URI {
-        return Some("expected at most 2,000 characters");
-    }
-    if !uri
-        .bytes()
-        .all(|b| matches!(b, b'!' | b'$'..=b';' | b'=' | b'?'..=b'[' | b']' | b'_' | b'a'..=b'z' | b'~'))
-    {
-        return Some("expected a URI without `#`, spaces, quotes and other than ASCII letters");
-    }
-    if uri.contains('*') {
-        return Some("expected it to the letter, without wildcards");
-    }
-    match scheme {
-        "https" | "http" => {
-            let parsed =
-                uri.parse::<Uri>().ok().filter(|parsed| parsed.host().is_some_and(|host| !host.is_empty()));
-            let Some(parsed) = parsed else { return Some("expected a URL with a host") };
-            if parsed.authority().is_some_and(|authority| authority.as_str().contains('@')) {
-                return Some("expected no user in a URL");
-            }
-            let here = matches!(parsed.host(), Some("localhost" | "127.0.0.1" | "[::1]"));
-            (scheme == "http" && !here).then_some("expected https; http is for loopback")
-        }
-        _ => {
-            let own = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"+-.".contains(&b);
-            let is_own = scheme.contains('.')
-                && scheme.starts_with(|c: char| c.is_ascii_lowercase())
-                && scheme.bytes().all(own);
-            (!is_own || rest.is_empty())
-                .then_some("expected https, http on loopback, or a scheme of the client's own with a dot such as com.example.app")
+/// Everything that is wrong with what clients that register themselves may be.
+fn of_registration(
+    registration: &RegistrationSettings,
+    open: &[GrantType],
+    config: &ConfigDoc,
+) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for (place, grant) in registration.grants.iter().enumerate() {
+        let path = format!("grants[{place}]");
+        if matches!(grant, GrantType::Password | GrantType::JwtBearer) {
+            let problem =
+                format!("found `{}`, which is for clients that somebody here knows", grant.wire_name());
+            found
+                .push(Diagnostic::error(path, problem).help("make such a client in `oauthClients` yourself"));
+        } else if !open.contains(grant) {
+            let problem = format!("found `{}`, which is closed to all clients", grant.wire_name());
+            found.push(
+                Diagnostic::warning(path, problem).help("add it to `settings.authorizationServer.grants`"),
+            );
         }
     }
+    if registration.grants.is_empty() {
+        found.push(Diagnostic::error("grants", "found none, expected at least one"));
+    }
+    for (place, scope) in registration.scopes.iter().enumerate().filter(|(_, scope)| !is_scope(scope)) {
+        let problem = format!("found `{scope}`, which is no scope (RFC 6749, 3.3)");
+        found.push(Diagnostic::error(format!("scopes[{place}]"), problem));
+    }
+    let unknown = |path: String, name: &str, what: &str, near: Option<&str>| {
+        let problem = Diagnostic::warning(path, format!("found `{name}`, which is no {what}"));
+        match near {
+            Some(near) => problem.help(format!("did you mean `{near}`?")),
+            None => problem.help("nobody can register before there is one"),
+        }
+    };
+    let apis = || config.apis.iter().filter_map(|api| api.name.as_deref());
+    for (place, name) in registration.apis.iter().enumerate() {
+        if apis().all(|known| known != name) {
+            found.push(unknown(format!("apis[{place}]"), name, "API", nearest(name, apis())));
+        }
+    }
+    let plans = || config.plans.iter().map(|plan| plan.name.as_str());
+    if let Some(name) = registration.plan.as_deref().filter(|name| plans().all(|known| known != *name)) {
+        found.push(unknown("plan".to_owned(), name, "plan", nearest(name, plans())));
+    }
+    found
 }
 
-/// Ways to a token for clients that cannot prove who they are.
-const PUBLIC: [GrantType; 3] = [GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::DeviceCode];
+/// RFC 6749, 3.3.
+fn is_scope(text: &str) -> bool {
+    let fits = |b: u8| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+    !text.is_empty() && text.bytes().all(fits)
+}
 
 /// Everything that is wrong with a client.
 fn of_client(client: &OauthClientDoc, settings: Option<&AuthorizationServerSettings>) -> Vec<Diagnostic> {
@@ -174,11 +194,9 @@ fn of_client(client: &OauthClientDoc, settings: Option<&AuthorizationServerSetti
         error("redirectUris".into(), "missing, and the client sends users here to log in".into());
     }
     if client.authentication == ClientAuthentication::None {
-        for (place, grant) in
-            client.grant_types.iter().enumerate().filter(|(_, grant)| !PUBLIC.contains(grant))
-        {
+        for (place, grant) in client.grant_types.iter().enumerate().filter(|(_, grant)| grant.needs_proof()) {
             let problem = format!(
-                "found `{}`, which is for clients that prove who they are; expected authorizationCode, deviceCode or refreshToken",
+                "found `{}`, which is for clients that prove who they are; expected authorizationCode, deviceCode, jwtBearer or refreshToken",
                 grant.wire_name()
             );
             error(format!("grantTypes[{place}]"), problem);
@@ -188,10 +206,14 @@ fn of_client(client: &OauthClientDoc, settings: Option<&AuthorizationServerSetti
         }
     }
     for (place, scope) in client.scopes.iter().enumerate() {
-        let fits = |b: u8| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
-        if scope.is_empty() || !scope.bytes().all(fits) {
+        if !is_scope(scope) {
             error(format!("scopes[{place}]"), format!("found `{scope}`, which is no scope (RFC 6749, 3.3)"));
         }
+    }
+    if let Some(registration) = &client.registration
+        && parse_hash(&registration.token_hash).is_none()
+    {
+        error("registration.tokenHash".into(), "expected `sha256:` and 64 hexadecimal digits".into());
     }
     if let Some(settings) = settings {
         let lifetime = client.access_token_lifetime.unwrap_or(settings.access_token_lifetime);
@@ -205,44 +227,36 @@ fn of_client(client: &OauthClientDoc, settings: Option<&AuthorizationServerSetti
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
     #[test]
-    fn browsers_are_sent_to_addresses_that_cannot_be_mistaken() {
-        for good in [
-            "https://shop.example/back",
-            "https://shop.example:8443/back?a=b",
-            "http://localhost:3000/back",
-            "http://127.0.0.1/back",
-            "http://[::1]/back",
-            "com.example.app:/back",
+    fn what_clients_that_register_themselves_may_be_is_told_with_its_path_when_it_is_wrong() {
+        let config: ConfigDoc = serde_json::from_value(json!({
+            "apis": [{ "name": "Orders" }],
+            "plans": [{ "name": "gold" }],
+        }))
+        .expect("it is a configuration");
+        let open = [GrantType::AuthorizationCode, GrantType::RefreshToken];
+        let check = |registration: Value| {
+            let parsed = serde_json::from_value(registration).expect("it is read");
+            of_registration(&parsed, &open, &config)
+        };
+        assert_eq!(check(json!({ "apis": ["Orders"], "plan": "gold", "scopes": ["orders.read"] })), []);
+        for (registration, path, is_error) in [
+            (json!({ "grants": [] }), "grants", true),
+            (json!({ "grants": ["authorizationCode", "password"] }), "grants[1]", true),
+            (json!({ "grants": ["jwtBearer"] }), "grants[0]", true),
+            (json!({ "grants": ["deviceCode"] }), "grants[0]", false),
+            (json!({ "scopes": ["a", "b c"] }), "scopes[1]", true),
+            (json!({ "apis": ["orders"] }), "apis[0]", false),
+            (json!({ "plan": "silver" }), "plan", false),
         ] {
-            assert_eq!(redirect_problem(good), None, "{good}");
-        }
-        for wrong in [
-            "",
-            "shop",
-            "/back",
-            "https:///back",
-            "https://",
-            "http://shop.example/back",
-            "http://localhost.evil.example/back",
-            "https://shop.example/back#here",
-            "https://shop.example/a b",
-            "https://shop.example/\\evil.example",
-            "https://*.shop.example/back",
-            "https://user@shop.example/back",
-            "https://shop.example@evil.example/back",
-            "https://shop.example/\r\nx:y",
-            "https://sh\u{f6}p.example/back",
-            "javascript:alert(1)",
-            "data:text/html,x",
-            "file:///etc/passwd",
-            "HTTPS://shop.example/back",
-            "com.example.app:",
-            &format!("https://shop.example/{}", "a".repeat(2_000)),
-        ] {
-            assert!(redirect_problem(wrong).is_some(), "{wrong}");
+            let found = check(registration.clone());
+            let told: Vec<_> = found.iter().map(|one| (one.path.as_str(), one.is_error())).collect();
+            assert_eq!(told, [(path, is_error)], "{registration}: {found:?}");
+            assert!(found[0].help.is_some() || path == "grants" || path == "scopes[1]", "{found:?}");
         }
     }
 }

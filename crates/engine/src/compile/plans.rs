@@ -1,16 +1,14 @@
 //! Plans and subscriptions, and whether what they name is there.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use model::{
-    ConfigDoc, Diagnostic, Diagnostics, PlanDoc,
+    ApiDoc, ConfigDoc, Diagnostic, Diagnostics, PlanDoc,
     diagnostic::nearest,
     plan::{PlanPeriod, PlanQuota, PlanRate},
 };
 
+use super::known_apis::KnownApis;
 use crate::{
     keys::Applications,
     plans::{Plan, PlanLength, PlanWindow, Rate, Subscription, Subscriptions},
@@ -21,6 +19,7 @@ const DAY: u64 = 86_400 * SECOND;
 
 pub(super) fn compile(
     config: &ConfigDoc,
+    apis: &KnownApis<'_>,
     applications: &Applications,
     problems: &mut Diagnostics,
 ) -> Subscriptions {
@@ -37,22 +36,19 @@ pub(super) fn compile(
             }
         }
     }
-    let names: HashSet<&str> = config.plans.iter().map(|plan| plan.name.as_str()).collect();
-    for (index, api) in config.apis.iter().enumerate().filter(|(_, api)| !api.plans.is_empty()) {
-        for (place, plan) in api.plans.iter().enumerate().filter(|(_, plan)| !names.contains(plan.as_str())) {
-            problems.push(unknown(
-                format!("apis[{index}].plans[{place}]"),
-                "plan",
-                plan,
-                names.iter().copied(),
-            ));
-        }
-    }
-    subscriptions(config, applications, &plans, problems)
+    subscriptions(config, apis, applications, &plans, problems)
+}
+
+/// The plans of an API; paths are in its document.
+pub(super) fn check_api(api: &ApiDoc, plans: &[PlanDoc], problems: &mut Diagnostics) {
+    let known = || plans.iter().map(|plan| plan.name.as_str());
+    let strange = api.plans.iter().enumerate().filter(|(_, plan)| known().all(|name| name != plan.as_str()));
+    problems.0.extend(strange.map(|(place, plan)| unknown(format!("plans[{place}]"), "plan", plan, known())));
 }
 
 fn subscriptions(
     config: &ConfigDoc,
+    apis: &KnownApis<'_>,
     applications: &Applications,
     plans: &HashMap<&str, Arc<Plan>>,
     problems: &mut Diagnostics,
@@ -61,15 +57,10 @@ fn subscriptions(
     if config.subscriptions.is_empty() {
         return all;
     }
-    let apis: HashSet<&str> = config.apis.iter().filter_map(|api| api.name.as_deref()).collect();
-    // Names that come from definitions are not known here.
-    let all_named = config.apis.iter().all(|api| api.name.is_some());
     let known = || config.plans.iter().map(|plan| plan.name.as_str());
     for (index, doc) in config.subscriptions.iter().enumerate() {
         let path = format!("subscriptions[{index}]");
-        if all_named && !apis.contains(doc.api.as_str()) {
-            problems.push(unknown(format!("{path}.api"), "API", &doc.api, apis.iter().copied()));
-        }
+        problems.0.extend(apis.unknown(|| format!("{path}.api"), &doc.api));
         if let Some(wanted) = &doc.wanted_plan
             && known().all(|plan| plan != wanted)
         {

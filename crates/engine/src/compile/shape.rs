@@ -96,15 +96,22 @@ impl<'a> ApiShape<'a> {
     ) -> Result<Vec<Arc<AuthorizationServer>>, Diagnostic> {
         let Some(servers) = self.servers else { return Ok(Vec::new()) };
         if names.is_empty() {
-            return match servers.list.is_empty() {
-                false => Ok(servers.list.clone()),
+            let all: Vec<_> = servers.list.iter().filter(|server| server.is_for_calls()).cloned().collect();
+            return match all.is_empty() {
+                false => Ok(all),
                 true => Err(Diagnostic::error(path, "there are no authorization servers")
                     .help("say in `authorizationServers` whose tokens are accepted")),
             };
         }
         let find = |(index, name): (usize, &String)| {
-            servers.by_name(name).cloned().ok_or_else(|| {
-                let path = format!("{path}[{index}]");
+            let path = format!("{path}[{index}]");
+            let found = servers.by_name(name).cloned();
+            if found.as_ref().is_some_and(|server| !server.is_for_calls()) {
+                let problem = format!("found `{name}`, whose tokens are good for `assertions` only");
+                return Err(Diagnostic::error(path, problem)
+                    .help("write what its tokens for APIs have in `aud` as `audiences` of the server"));
+            }
+            found.ok_or_else(|| {
                 let problem =
                     Diagnostic::error(path, format!("found `{name}`, which is no authorization server"));
                 match nearest(name, servers.list.iter().map(|server| &*server.name)) {

@@ -17,8 +17,8 @@ impl Documents {
         config.apis = apis
             .iter()
             .map(|text| {
-                let read =
-                    || Arc::clone(&parse(&format!("apis: [{{{text}, upstream: 'http://u'}}]")).apis[0]);
+                let upstream = if text.contains("upstream") { "" } else { ", upstream: 'http://u'" };
+                let read = || Arc::clone(&parse(&format!("apis: [{{{text}{upstream}}}]")).apis[0]);
                 Arc::clone(self.0.entry((*text).to_owned()).or_insert_with(read))
             })
             .collect();
@@ -33,7 +33,8 @@ fn told(compiled: Result<(&Snapshot, Vec<String>), Vec<String>>) -> String {
         Err(problems) => return format!("refused: {problems:?}"),
     };
     let mut told = format!("{warnings:?}\n");
-    for path in ["/gateway/a", "/gateway/a/1", "/gateway/a/2", "/gateway/b", "/gateway/c", "/p", "/q", "/q/r"]
+    for path in
+        ["/gateway/a", "/gateway/a/1", "/gateway/a/2", "/gateway/b", "/gateway/c", "/p", "/p/z", "/q", "/q/r"]
     {
         for host in ["one.example", "two.example"] {
             let found = snapshot.index.find(host, path);
@@ -44,6 +45,10 @@ fn told(compiled: Result<(&Snapshot, Vec<String>), Vec<String>>) -> String {
     for (api, binding) in snapshot.apis.iter().zip(&snapshot.bindings) {
         let policies: Vec<&str> = api.names.policies.iter().map(|policy| &*policy.name).collect();
         let _ = writeln!(told, "{} {policies:?} {binding:?}", api.names.id);
+    }
+    for upstream in &snapshot.upstreams {
+        let endpoints: Vec<_> = upstream.endpoints.iter().map(|e| (e.id, &*e.url)).collect();
+        let _ = writeln!(told, "{} {endpoints:?}", upstream.name);
     }
     told
 }
@@ -57,7 +62,15 @@ const B_TELLS: &str = "name: b, operations: [{method: GET, path: /x}], policies:
 const C: &str = "name: c, hosts: [one.example]";
 const C_HOST: &str = "name: c, hosts: [two.example]";
 const P: &str = "name: p, basePath: /p, templates: [t]";
+const P_AT_Q: &str = "name: p, basePath: /q/r, templates: [t]";
 const Q: &str = "name: q, basePath: /q/r";
+const Q_BELOW_P: &str = "name: q, basePath: /p/z";
+const Q_AT_P: &str = "name: q, basePath: /p";
+const B_OWN: &str = "name: b, upstream: 'http://b', canary: {upstream: 'http://n', share: 10%}";
+const C_OWN: &str = "name: c, upstream: 'http://c'";
+const P_NAMED: &str = "name: p, basePath: /p, upstream: n";
+const Q_WITHOUT: &str = "name: q, basePath: /q/r, upstream: null";
+const Q_OF_TEAM: &str = "name: q, basePath: /q/r, teams: [x], plans: [y], portal: {groups: [z]}";
 
 const TEMPLATE: &str = "policyTemplates: [{name: t, policies: [{type: many}]}]";
 const GLOBAL: &str = "policyTemplates: [{name: t, policies: [{type: many}]}]
@@ -72,7 +85,16 @@ policies:
 
 #[test]
 fn it_is_what_would_be_made_from_nothing() {
-    let steps: [(&[&str], &str); 18] = [
+    let there = "policyTemplates: [{name: t, policies: [{type: many}]}]
+teams: [{name: x}]
+groups: [{name: z}]
+plans: [{name: y}]";
+    let gone = ["teams: [{name: x}]\n", "groups: [{name: z}]\n", "\nplans: [{name: y}]"]
+        .map(|part| there.replace(part, ""));
+    let named = "upstreams: [{name: n, endpoints: [{url: 'http://n'}]}]";
+    let others =
+        "upstreams: [{name: m, endpoints: [{url: 'http://b'}]}, {name: n, endpoints: [{url: 'http://x'}]}]";
+    let steps: [(&[&str], &str); 40] = [
         (&[A1, A2, B, C, P, Q], TEMPLATE),
         (&[A1, A2, B, C, P, Q], TEMPLATE),
         // One changes, one moves, one has other hosts.
@@ -97,6 +119,31 @@ fn it_is_what_would_be_made_from_nothing() {
         // What is refused leaves nothing behind.
         (&[A1, A2, "name: q, basePath: /gateway/a/1", C], GLOBAL_IN_ANOTHER_ORDER),
         (&[A1, A2, C, P, Q], TEMPLATE),
+        // Those with an address of their own move, one into the place of the other, and back.
+        (&[A1, A2, C, P, Q_BELOW_P], TEMPLATE),
+        (&[A1, A2, C, P_AT_Q, Q_BELOW_P], TEMPLATE),
+        (&[A1, A2, C, P_AT_Q, Q_AT_P], TEMPLATE),
+        (&[A1, A2, C, P, Q_AT_P], TEMPLATE),
+        (&[A1, A2, C, P, Q], TEMPLATE),
+        (&[A1, A2_MOVED, C, P, Q_BELOW_P], TEMPLATE),
+        // What an API names is there, and is gone while nobody touches the API.
+        (&[A1, C, P, Q_OF_TEAM], there),
+        (&[A1, C, P, Q_OF_TEAM], &gone[0]),
+        (&[A1, C, P, Q_OF_TEAM], &gone[1]),
+        (&[A1, C, P, Q_OF_TEAM], &gone[2]),
+        (&[A1, C, P, Q_OF_TEAM], there),
+        (&[A1, C, P, Q], there),
+        // Upstreams have other places when one before them comes or goes, and another meaning when one is named.
+        (&[A1, B_OWN, C_OWN, P_NAMED, Q_WITHOUT], named),
+        (&[A1, B_OWN, C_OWN, P_NAMED, Q_WITHOUT], named),
+        (&[A1, B_OWN, C, P_NAMED, Q_WITHOUT], named),
+        (&[B_OWN, C, P_NAMED, Q_WITHOUT], named),
+        (&[B_OWN, C_OWN, P_NAMED, Q_WITHOUT], others),
+        (&[A1, B_OWN, C_OWN, P_NAMED], others),
+        (&[A1, B_OWN, C_OWN, P_NAMED], ""),
+        (&[A1, C_OWN, B_OWN], ""),
+        (&[A1, B_OWN, C_OWN], ""),
+        (&[A1, B_OWN, C_OWN, Q], ""),
     ];
     let (mut documents, mut bench) = (Documents::default(), Bench::default());
     let mut different = std::collections::BTreeSet::new();
@@ -107,7 +154,7 @@ fn it_is_what_would_be_made_from_nothing() {
         assert_eq!(beside, alone, "step {step}");
         different.insert(alone);
     }
-    assert!(different.len() >= 15, "the steps have something to tell apart: {}", different.len());
+    assert!(different.len() >= 30, "the steps have something to tell apart: {}", different.len());
 }
 
 #[test]

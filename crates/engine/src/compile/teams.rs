@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
-use model::{ConfigDoc, Diagnostic, Diagnostics, diagnostic::nearest};
+use model::{ApiDoc, ConfigDoc, Diagnostic, Diagnostics, diagnostic::nearest};
 
-pub fn check(config: &ConfigDoc, problems: &mut Diagnostics) {
+/// The teams that there are; looks at what else names teams, but for APIs.
+pub fn check<'a>(config: &'a ConfigDoc, problems: &mut Diagnostics) -> HashSet<&'a str> {
     let mut known = HashSet::new();
     for (index, team) in config.teams.iter().enumerate() {
         if !known.insert(team.name.as_str()) {
@@ -13,22 +14,30 @@ pub fn check(config: &ConfigDoc, problems: &mut Diagnostics) {
         }
     }
     let mut named = |list: &str, index: usize, teams: &[String]| {
-        for (place, team) in teams.iter().enumerate().filter(|(_, team)| !known.contains(team.as_str())) {
-            let path = format!("{list}[{index}].teams[{place}]");
-            let problem = Diagnostic::error(path, format!("found `{team}`, which is no team"));
-            problems.push(match nearest(team, known.iter().copied()) {
-                Some(near) => problem.help(format!("did you mean `{near}`?")),
-                None => problem.help("add it to `teams`"),
-            });
-        }
+        problems.0.extend(unknown(teams, &known).map(|problem| problem.under(&format!("{list}[{index}]"))));
     };
-    for (index, api) in config.apis.iter().enumerate() {
-        named("apis", index, &api.teams);
-    }
     for (index, application) in config.applications.iter().enumerate() {
         named("applications", index, &application.teams);
     }
     for (index, rule) in config.team_rules.iter().enumerate() {
         named("teamRules", index, &rule.teams);
     }
+    known
+}
+
+/// The teams of an API; paths are in its document.
+pub fn check_api(api: &ApiDoc, known: &HashSet<&str>, problems: &mut Diagnostics) {
+    problems.0.extend(unknown(&api.teams, known));
+}
+
+fn unknown(teams: &[String], known: &HashSet<&str>) -> impl Iterator<Item = Diagnostic> {
+    let strange = teams.iter().enumerate().filter(|(_, team)| !known.contains(team.as_str()));
+    strange.map(|(place, team)| {
+        let problem =
+            Diagnostic::error(format!("teams[{place}]"), format!("found `{team}`, which is no team"));
+        match nearest(team, known.iter().copied()) {
+            Some(near) => problem.help(format!("did you mean `{near}`?")),
+            None => problem.help("add it to `teams`"),
+        }
+    })
 }

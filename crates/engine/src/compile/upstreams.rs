@@ -7,18 +7,35 @@ use http::Uri;
 use model::{Diagnostic, Diagnostics, EndpointDoc, UpstreamDoc, diagnostic::nearest};
 
 use super::Environment;
-use crate::upstream::{CompiledUpstream, Endpoint, EndpointState, UpstreamState};
+use crate::{
+    Snapshot,
+    snapshot::Binding,
+    upstream::{CompiledUpstream, Endpoint, EndpointState, UpstreamState},
+};
 
 pub(super) struct Upstreams<'a> {
     environment: &'a Environment<'a>,
+    previous: Option<&'a Snapshot>,
     list: Vec<Arc<CompiledUpstream>>,
     by_name: HashMap<String, u32, RandomState>,
+    /// So many are where they were in the snapshot before, from the first one on.
+    common: usize,
+    /// The one that was found last: APIs after one another often have the same.
+    last: Option<u32>,
     next_endpoint: u32,
 }
 
 impl<'a> Upstreams<'a> {
-    pub(super) fn new(environment: &'a Environment<'a>) -> Self {
-        Self { environment, list: Vec::new(), by_name: HashMap::default(), next_endpoint: 0 }
+    pub(super) fn new(environment: &'a Environment<'a>, previous: Option<&'a Snapshot>) -> Self {
+        Self {
+            environment,
+            previous,
+            list: Vec::new(),
+            by_name: HashMap::default(),
+            common: 0,
+            last: None,
+            next_endpoint: 0,
+        }
     }
 
     pub(super) fn finish(self) -> (Vec<Arc<CompiledUpstream>>, HashMap<String, u32, RandomState>) {
@@ -32,14 +49,61 @@ impl<'a> Upstreams<'a> {
         path: &dyn Fn() -> String,
         problems: &mut Diagnostics,
     ) -> Option<u32> {
+        let is_name = |position: &u32| *self.list[*position as usize].name == *name;
+        if let Some(position) = self.last.filter(is_name) {
+            return Some(position);
+        }
         if let Some(position) = self.by_name.get(name) {
+            self.last = Some(*position);
             return Some(*position);
         }
         if name.contains("://") {
-            return self.add(UpstreamDoc::for_url(name, name), &path(), problems);
+            let doc = UpstreamDoc::for_url(name, name);
+            return self.take_over(&doc).or_else(|| self.add(doc, &path(), problems));
         }
         problems.push(unknown(name, self.by_name.keys().map(String::as_str)).under(&path()));
         None
+    }
+
+    /// The upstreams of an API that nobody has touched, as long as they are where they were.
+    pub(super) fn stay(&mut self, binding: Binding) -> Option<Binding> {
+        // That there is none is told each time.
+        binding.upstream?;
+        for position in [binding.upstream, binding.canary, binding.mirror].into_iter().flatten() {
+            let place = position as usize;
+            if place < self.common {
+                continue;
+            }
+            // The next one that comes with an API.
+            let known = self.previous?.upstreams.get(place)?;
+            if place != self.list.len() || !known.name.contains("://") {
+                return None;
+            }
+            self.take_over(&UpstreamDoc::for_url(&*known.name, &*known.name))?;
+        }
+        Some(binding)
+    }
+
+    /// An upstream as it was, at the place that it had among the endpoints: many APIs name a URL of their own.
+    fn take_over(&mut self, doc: &UpstreamDoc) -> Option<u32> {
+        let previous = self.previous?;
+        let known = previous.upstreams.get(*previous.upstream_names.get(&doc.name)? as usize)?;
+        let stays = known.doc == *doc && known.endpoints.iter().map(|e| e.id).eq([self.next_endpoint]);
+        stays.then(|| {
+            self.next_endpoint += 1;
+            self.push(Arc::clone(known))
+        })?
+    }
+
+    fn push(&mut self, upstream: Arc<CompiledUpstream>) -> Option<u32> {
+        let position = u32::try_from(self.list.len()).ok()?;
+        let known = self.previous.and_then(|previous| previous.upstreams.get(self.list.len()));
+        if self.common == self.list.len() && known.is_some_and(|known| known.name == upstream.name) {
+            self.common += 1;
+        }
+        self.by_name.insert(upstream.doc.name.clone(), position);
+        self.list.push(upstream);
+        Some(position)
     }
 
     pub(super) fn add(&mut self, doc: UpstreamDoc, path: &str, problems: &mut Diagnostics) -> Option<u32> {
@@ -79,10 +143,7 @@ impl<'a> Upstreams<'a> {
         }
         let state: Arc<UpstreamState> =
             self.environment.registry.keep(format!("upstream:{}", doc.name), UpstreamState::default);
-        let position = u32::try_from(self.list.len()).ok()?;
-        self.by_name.insert(doc.name.clone(), position);
-        self.list.push(Arc::new(CompiledUpstream::new(doc, endpoints, state)));
-        Some(position)
+        self.push(Arc::new(CompiledUpstream::new(doc, endpoints, state)))
     }
 
     fn endpoint(&mut self, upstream: &UpstreamDoc, doc: &EndpointDoc) -> Result<Endpoint, Diagnostic> {

@@ -1,6 +1,6 @@
 //! From host and path to an API: hosts first, then the longest base path.
 
-use std::{cmp::Ordering, collections::HashMap};
+use std::{cmp::Ordering, collections::HashMap, sync::Arc};
 
 use foldhash::fast::RandomState;
 use model::settings::DefaultVersion;
@@ -66,34 +66,111 @@ impl Paths {
         &mut self.nodes[at]
     }
 
-    /// The API with the longest base path, and how many bytes of the decoded path it takes.
-    fn find(&self, path: &str) -> Option<(u32, usize)> {
+    /// The API with the longest base path, and how many bytes of the decoded path it takes. Those that have moved are not
+    /// here any more.
+    fn find(&self, path: &str, has_moved: impl Fn(u32) -> bool) -> Option<(u32, usize)> {
+        let here = |node: &Node| node.api.filter(|api| !has_moved(*api));
         let mut node = &self.nodes[0];
-        let mut found = node.api.map(|api| (api, 0));
+        let mut found = here(node).map(|api| (api, 0));
         let mut length = 0;
         for segment in path.split('/').skip(1) {
             let Some(next) = node.children.find(segment) else { break };
             node = &self.nodes[next as usize];
             length += 1 + segment.len();
-            if let Some(api) = node.api {
+            if let Some(api) = here(node) {
                 found = Some((api, length));
             }
         }
         found
     }
+
+    /// The API with exactly this base path.
+    fn at(&self, path: &str) -> Option<u32> {
+        let mut node = &self.nodes[0];
+        for segment in path.split('/').skip(1) {
+            node = &self.nodes[node.children.find(segment)? as usize];
+        }
+        node.api
+    }
 }
 
-/// All APIs of a snapshot, by host and base path.
+/// All APIs of a snapshot, by host and base path. Where only few are found elsewhere than in the snapshot before, both share
+/// the tables of all.
 #[derive(Debug, Default)]
 pub struct ApiIndex {
+    all: Arc<Tables>,
+    moved: Option<Box<Moved>>,
+}
+
+/// APIs that have moved since the tables of all were made. They are found here and nowhere else.
+#[derive(Debug)]
+struct Moved {
+    /// In ascending order.
+    apis: Vec<u32>,
+    tables: Tables,
+}
+
+/// More than these, and new tables of all pay off.
+const MOST_MOVED: usize = 64;
+
+#[derive(Debug, Default)]
+struct Tables {
     any_host: Paths,
     exact: HashMap<Box<str>, Paths, RandomState>,
     /// `*.example.com`, by what follows the first dot.
     wildcard: HashMap<Box<str>, Paths, RandomState>,
+    /// Some API would be found without its version at the base path of another one, were that one not there.
+    covers_versionless: bool,
 }
 
 impl ApiIndex {
     pub fn build(places: &[ApiPlace<'_>], default_version: DefaultVersion) -> Result<Self, Vec<IndexError>> {
+        Ok(Self { all: Arc::new(Tables::build(places, default_version)?), moved: None })
+    }
+
+    /// The same with some APIs at other places, which have no address without their version, nor had one. `None` where
+    /// that is not all that it takes: then everything is to be built anew.
+    pub fn with_moved<'a>(&self, apis: &[u32], place: impl Fn(u32) -> ApiPlace<'a>) -> Option<Self> {
+        let mut apis: Vec<u32> =
+            self.moved.iter().flat_map(|moved| &moved.apis).chain(apis).copied().collect();
+        apis.sort_unstable();
+        apis.dedup();
+        if apis.len() > MOST_MOVED || self.all.covers_versionless {
+            return None;
+        }
+        let places: Vec<ApiPlace<'a>> = apis.iter().map(|api| place(*api)).collect();
+        let is_taken = |place: &ApiPlace<'_>| {
+            let found = self.all.named(place.hosts).filter_map(|paths| paths.at(place.base_path));
+            found.into_iter().any(|other| apis.binary_search(&other).is_err())
+        };
+        if places.iter().any(|place| place.versionless.is_some() || is_taken(place)) {
+            return None;
+        }
+        let tables = Tables::build(&places, DefaultVersion::default()).ok()?;
+        Some(Self { all: Arc::clone(&self.all), moved: Some(Box::new(Moved { apis, tables })) })
+    }
+
+    /// The API for a host (lower case, without port) and a decoded path.
+    pub fn find(&self, host: &str, path: &str) -> Option<(u32, usize)> {
+        match &self.moved {
+            None => self.all.of_host(host).find_map(|paths| paths?.find(path, |_| false)),
+            Some(moved) => self.find_also_in(moved, host, path),
+        }
+    }
+
+    #[inline(never)]
+    fn find_also_in(&self, moved: &Moved, host: &str, path: &str) -> Option<(u32, usize)> {
+        let has_moved = |api: u32| moved.apis.binary_search(&api).is_ok();
+        self.all.of_host(host).zip(moved.tables.of_host(host)).find_map(|(all, own)| {
+            let stayed = all.and_then(|paths| paths.find(path, has_moved));
+            let own = own.and_then(|paths| paths.find(path, |_| false));
+            stayed.into_iter().chain(own).max_by_key(|(_, length)| *length)
+        })
+    }
+}
+
+impl Tables {
+    fn build(places: &[ApiPlace<'_>], default_version: DefaultVersion) -> Result<Self, Vec<IndexError>> {
         let mut index = Self::default();
         let mut errors = Vec::new();
         for place in places {
@@ -112,14 +189,22 @@ impl ApiIndex {
             let order = compare_versions(a.version, b.version);
             if default_version == DefaultVersion::Oldest { order } else { order.reverse() }
         });
+        // Of what is at a base path, and not of other versions, which come before it.
+        let is_base_path = |api: u32, path: &str| {
+            let at = places.binary_search_by_key(&api, |place| place.api);
+            at.is_ok_and(|at| places[at].base_path == path)
+        };
+        let mut covers_versionless = false;
         for (place, versionless) in versionless {
             for paths in index.paths(place.hosts) {
                 let node = paths.node(versionless.base_path);
-                if node.api.is_none() {
-                    node.api = Some(place.api);
+                match node.api {
+                    None => node.api = Some(place.api),
+                    Some(other) => covers_versionless |= is_base_path(other, versionless.base_path),
                 }
             }
         }
+        index.covers_versionless = covers_versionless;
         if errors.is_empty() { Ok(index) } else { Err(errors) }
     }
 
@@ -149,20 +234,25 @@ impl ApiIndex {
         exact.chain(wildcard).collect()
     }
 
-    /// The API for a host (lower case, without port) and a decoded path.
-    pub fn find(&self, host: &str, path: &str) -> Option<(u32, usize)> {
-        if !self.exact.is_empty()
-            && let Some(found) = self.exact.get(host).and_then(|paths| paths.find(path))
-        {
-            return Some(found);
-        }
-        if !self.wildcard.is_empty()
-            && let Some((_, rest)) = host.split_once('.')
-            && let Some(found) = self.wildcard.get(rest).and_then(|paths| paths.find(path))
-        {
-            return Some(found);
-        }
-        self.any_host.find(path)
+    /// Where to look for a host (lower case, without port), the most exact first.
+    fn of_host(&self, host: &str) -> impl Iterator<Item = Option<&Paths>> {
+        let exact = if self.exact.is_empty() { None } else { self.exact.get(host) };
+        let wildcard = if self.wildcard.is_empty() {
+            None
+        } else {
+            host.split_once('.').and_then(|(_, rest)| self.wildcard.get(rest))
+        };
+        [exact, wildcard, Some(&self.any_host)].into_iter()
+    }
+
+    /// Those of hosts as APIs name them.
+    fn named(&self, hosts: &[String]) -> impl Iterator<Item = &Paths> {
+        let any = hosts.is_empty().then_some(&self.any_host);
+        let named = hosts.iter().filter_map(|host| match host.strip_prefix("*.") {
+            Some(rest) => self.wildcard.get(&*rest.to_ascii_lowercase()),
+            None => self.exact.get(&*host.to_ascii_lowercase()),
+        });
+        any.into_iter().chain(named)
     }
 }
 
@@ -254,6 +344,68 @@ mod tests {
         assert_eq!(newest.find("h", "/gateway/Pets/1.9/7"), Some((0, 17)));
         let oldest = ApiIndex::build(&places, DefaultVersion::Oldest).unwrap();
         assert_eq!(oldest.find("h", "/gateway/Pets/7"), Some((0, 13)));
+    }
+
+    #[test]
+    fn apis_that_have_moved_are_found_where_they_are_and_nowhere_else() {
+        let host = ["a.example".to_owned()];
+        let before = [place(0, &[], "/a"), place(1, &[], "/a/b"), place(2, &host, "/c"), place(3, &[], "/c")];
+        let index = ApiIndex::build(&before, DefaultVersion::Newest).unwrap();
+        let changed = [
+            (1, place(1, &[], "/x"), vec![("h", "/a/b/1", Some((0, 2))), ("h", "/x/1", Some((1, 2)))]),
+            (2, place(2, &[], "/a/z"), vec![("a.example", "/c", Some((3, 2))), ("h", "/a/z", Some((2, 4)))]),
+            (
+                0,
+                place(0, &host, "/x"),
+                vec![("h", "/a/q", None), ("a.example", "/x", Some((0, 2))), ("h", "/x", Some((1, 2)))],
+            ),
+            (1, place(1, &[], "/a/b"), vec![("h", "/x", None), ("h", "/a/b", Some((1, 4)))]),
+        ];
+        let (mut now, mut index) = (before.to_vec(), index);
+        for (moved, place, expect) in changed {
+            now[moved as usize] = place;
+            index =
+                index.with_moved(&[moved], |api| now[api as usize].clone()).expect("nothing is in the way");
+            let anew = ApiIndex::build(&now, DefaultVersion::Newest).unwrap();
+            for (host, path, expect) in expect {
+                assert_eq!(index.find(host, path), expect, "{host} {path}");
+            }
+            for host in ["h", "a.example"] {
+                for path in ["/", "/a", "/a/b", "/a/b/c", "/a/z", "/x", "/x/y", "/c", "/q"] {
+                    assert_eq!(index.find(host, path), anew.find(host, path), "{host} {path}");
+                }
+            }
+        }
+        // What is not a matter of these APIs alone is built anew, and told by that.
+        for (moved, place) in [
+            (0, place(0, &[], "/c")),
+            (
+                3,
+                ApiPlace {
+                    versionless: Some(Versionless { base_path: "/v", version: "1" }),
+                    ..place(3, &[], "/v/1")
+                },
+            ),
+        ] {
+            let mut now = now.clone();
+            now[moved as usize] = place;
+            assert!(index.with_moved(&[moved], |api| now[api as usize].clone()).is_none());
+        }
+        let many: Vec<u32> = (0..65).collect();
+        let paths: Vec<String> = many.iter().map(|n| format!("/m{n}")).collect();
+        assert!(ApiIndex::default().with_moved(&many, |api| place(api, &[], &paths[api as usize])).is_none());
+    }
+
+    #[test]
+    fn where_an_address_without_version_is_covered_nothing_moves_alone() {
+        let paths = ["/gateway/Pets/1.0", "/gateway/Pets"];
+        let versionless = Versionless { base_path: paths[1], version: "1.0" };
+        let places =
+            [ApiPlace { versionless: Some(versionless), ..place(0, &[], paths[0]) }, place(1, &[], paths[1])];
+        let index = ApiIndex::build(&places, DefaultVersion::Newest).unwrap();
+        assert_eq!(index.find("h", "/gateway/Pets/7"), Some((1, 13)));
+        let moved = |_| place(1, &[], "/elsewhere");
+        assert!(index.with_moved(&[1], moved).is_none(), "the first one is found there now");
     }
 
     #[test]

@@ -14,19 +14,15 @@ use model::{
     destination::{Severity, WebhookDestination, WebhookHeader, WebhookMethod},
     secret::ResolvedSecrets,
 };
-use tokio::{
-    sync::mpsc,
-    task::JoinSet,
-    time::{sleep, timeout},
-};
+use tokio::{task::JoinSet, time::timeout};
 
-use super::{Deliveries, Delivery};
+use super::{
+    Deliveries,
+    patience::{Failed, Patience, Queue},
+};
 use crate::client;
 
-const MOST_RETRIES: u32 = 20;
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(300);
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
-const LONGEST_QUEUE: u32 = 100_000;
 
 /// A webhook, checked.
 #[derive(Clone, PartialEq)]
@@ -38,9 +34,7 @@ pub(super) struct Plan {
     escape: Escape,
     payload: Option<AlertText>,
     timeout: Duration,
-    retries: u32,
-    retry_after: Duration,
-    queue: usize,
+    patience: Patience,
 }
 
 impl Plan {
@@ -57,21 +51,11 @@ impl Plan {
         let headers = doc.headers.iter().enumerate().map(|(index, doc)| {
             header(doc, secrets).map_err(|problem| problem.under(&format!("headers[{index}]")))
         });
-        let limit = |path, found: String, expected: &str| {
-            Diagnostic::error(path, format!("found {found}, expected {expected}"))
-        };
         if doc.timeout.get().is_zero() || doc.timeout.get() > LONGEST_TIMEOUT {
-            return Err(limit("timeout", doc.timeout.to_string(), "1ms to 5m"));
+            let message = format!("found {}, expected 1ms to 5m", doc.timeout);
+            return Err(Diagnostic::error("timeout", message));
         }
-        if doc.retries > MOST_RETRIES {
-            return Err(limit("retries", doc.retries.to_string(), "at most 20"));
-        }
-        if doc.retry_after.get().is_zero() || doc.retry_after.get() > LONGEST_WAIT {
-            return Err(limit("retryAfter", doc.retry_after.to_string(), "1ms to 1m"));
-        }
-        if doc.queue.get() > LONGEST_QUEUE {
-            return Err(limit("queue", doc.queue.to_string(), "at most 100000"));
-        }
+        let patience = Patience::new(doc.retries, doc.retry_after, doc.queue)?;
         Ok(Self {
             method: match doc.method {
                 WebhookMethod::Post => Method::POST,
@@ -83,16 +67,14 @@ impl Plan {
             escape,
             payload,
             timeout: doc.timeout.get(),
-            retries: doc.retries,
-            retry_after: doc.retry_after.get(),
-            queue: doc.queue.get() as usize,
+            patience,
         })
     }
 
     /// Begins to deliver, one alert after the other.
-    pub fn start(&self, name: &str, counts: Arc<Deliveries>, tasks: &mut JoinSet<()>) -> Sender {
-        let (queue, mut received) = mpsc::channel::<Arc<Alert>>(self.queue);
-        let (plan, name, counted) = (self.clone(), name.to_owned(), Arc::clone(&counts));
+    pub fn start(&self, name: &str, counts: Arc<Deliveries>, tasks: &mut JoinSet<()>) -> Queue {
+        let (queue, mut received) = self.patience.queue(Arc::clone(&counts));
+        let (plan, name, counted) = (self.clone(), name.to_owned(), counts);
         tasks.spawn(async move {
             while let Some(alert) = received.recv().await {
                 match plan.deliver(&alert).await {
@@ -105,7 +87,7 @@ impl Plan {
                 };
             }
         });
-        Sender { queue, counts }
+        queue
     }
 
     async fn deliver(&self, alert: &Alert) -> Result<(), String> {
@@ -113,28 +95,21 @@ impl Plan {
             Some(text) => text.render(alert, self.escape).into(),
             None => serde_json::to_vec(alert).unwrap_or_default().into(),
         };
-        let mut wait = self.retry_after;
-        for left in (0..=self.retries).rev() {
-            let error = match timeout(self.timeout, client::send(self.request(body.clone()))).await {
-                Ok(Ok(response)) if response.status().is_success() => return Ok(()),
-                Ok(Ok(response)) => {
-                    let status = response.status();
-                    let error = format!("the other side answered {status}");
-                    if !is_passing(status) {
-                        return Err(error);
-                    }
-                    error
-                }
-                Ok(Err(error)) => error.to_string(),
-                Err(_) => format!("no answer within {} ms", self.timeout.as_millis()),
-            };
-            if left == 0 {
-                return Err(error);
+        self.patience.try_until(|| self.once(body.clone())).await
+    }
+
+    async fn once(&self, body: Bytes) -> Result<(), Failed> {
+        let passing = |why: String| Err(Failed { why, passing: true });
+        match timeout(self.timeout, client::send(self.request(body))).await {
+            Ok(Ok(response)) if response.status().is_success() => Ok(()),
+            Ok(Ok(response)) => {
+                let status = response.status();
+                let why = format!("the other side answered {status}");
+                Err(Failed { why, passing: is_passing(status) })
             }
-            sleep(wait).await;
-            wait = wait.saturating_mul(2).min(LONGEST_WAIT);
+            Ok(Err(error)) => passing(error.to_string()),
+            Err(_) => passing(format!("no answer within {} ms", self.timeout.as_millis())),
         }
-        Ok(())
     }
 
     fn request(&self, body: Bytes) -> Request<Full<Bytes>> {
@@ -255,20 +230,6 @@ fn header(doc: &WebhookHeader, secrets: &ResolvedSecrets) -> Result<(HeaderName,
         .map_err(|_| Diagnostic::error(path, "has characters that no header can carry"))?;
     value.set_sensitive(doc.secret.is_some());
     Ok((name, value))
-}
-
-/// Puts alerts into the queue of a webhook.
-pub(super) struct Sender {
-    queue: mpsc::Sender<Arc<Alert>>,
-    counts: Arc<Deliveries>,
-}
-
-impl Delivery for Sender {
-    fn take(&self, alert: &Arc<Alert>) {
-        if self.queue.try_send(Arc::clone(alert)).is_err() {
-            self.counts.dropped.fetch_add(1, Relaxed);
-        }
-    }
 }
 
 #[cfg(test)]

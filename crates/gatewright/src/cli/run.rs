@@ -45,7 +45,8 @@ pub async fn serve(options: StartOptions) -> ExitCode {
         print(format_args!("admin API on {scheme}://{admin}/api/v1"));
     }
     if let Some(address) = gateway.authorization_server() {
-        print(format_args!("authorization server on http://{address}"));
+        let scheme = if gateway.authorization_server_has_tls() { "https" } else { "http" };
+        print(format_args!("authorization server on {scheme}://{address}"));
     }
     if let Some(password) = gateway.first_password() {
         print(format_args!("user Administrator has the password {password}"));

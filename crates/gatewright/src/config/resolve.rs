@@ -31,7 +31,8 @@ pub(super) fn paths(config: &mut ConfigDoc, apis: impl IntoIterator<Item = usize
         }
     }
     let own = config.listeners.iter_mut().filter_map(|l| l.tls.as_mut());
-    for tls in own.chain(config.settings.manager.tls.as_mut()) {
+    let local = config.settings.authorization_server.as_mut().and_then(|server| server.tls.as_mut());
+    for tls in own.chain(config.settings.manager.tls.as_mut()).chain(local) {
         tls.client_ca_file.iter_mut().for_each(absolute);
         for certificate in &mut tls.certificates {
             absolute(&mut certificate.certificate_file);
@@ -54,6 +55,7 @@ pub(super) fn paths(config: &mut ConfigDoc, apis: impl IntoIterator<Item = usize
     config.keystores.iter_mut().flat_map(|store| &mut store.file).for_each(absolute);
     config.truststores.iter_mut().flat_map(|store| &mut store.file).for_each(absolute);
     config.settings.manager.ldap.iter_mut().flat_map(|ldap| &mut ldap.ca_file).for_each(absolute);
+    config.settings.mail.iter_mut().flat_map(|mail| &mut mail.ca_file).for_each(absolute);
     let providers = config.settings.manager.open_id_connect.iter_mut();
     providers.flat_map(|provider| &mut provider.ca_file).for_each(absolute);
     config.settings.data_directory.iter_mut().for_each(absolute);
@@ -222,6 +224,12 @@ pub(super) fn secrets(
         match read(secret) {
             Ok(value) => *secret = secret.resolved(value),
             Err(problem) => problems.push(Diagnostic::error("settings.manager.ldap.bindPassword", problem)),
+        }
+    }
+    if let Some(secret) = config.settings.mail.as_mut().and_then(|mail| mail.password.as_mut()) {
+        match read(secret) {
+            Ok(value) => *secret = secret.resolved(value),
+            Err(problem) => problems.push(Diagnostic::error("settings.mail.password", problem)),
         }
     }
     for (index, provider) in config.settings.manager.open_id_connect.iter_mut().enumerate() {

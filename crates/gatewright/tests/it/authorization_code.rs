@@ -12,6 +12,7 @@ use testkit::{
 use crate::manager::{expect, managed};
 
 mod other_ways;
+mod registered;
 mod second_factor;
 
 const SECRET: &str = "a-long-random-secret-of-the-shop-0123456789";

@@ -57,6 +57,9 @@ async fn every_route_asks_who_it_is() {
     let expected = [
         "GET /openapi.json",
         "POST /session",
+        "GET /passwordReset",
+        "POST /passwordReset",
+        "PUT /passwordReset",
         "GET /login/oidc",
         "GET /login/oidc/x",
         "GET /login/oidc/x/callback",
@@ -91,7 +94,8 @@ async fn every_route_that_needs_a_privilege_asks_for_it() {
             assert_eq!(code(&response, 403), "forbidden", "{method} {path}: {}", response.text());
         } else {
             // Whose password it is and what a revision brings back is looked at before that is decided.
-            let depends = ["/password", "/restore", "/signUp"].iter().any(|end| path.ends_with(end));
+            let depends =
+                ["/password", "/passwordReset", "/restore", "/signUp"].iter().any(|end| path.ends_with(end));
             let status = response.status();
             assert!(status != 403 || depends, "{method} {path}: {}", response.text());
         }

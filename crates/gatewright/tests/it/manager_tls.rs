@@ -1,6 +1,7 @@
-//! The admin API over TLS: its certificate is replaced without a restart, and the command line trusts whom it is told to.
+//! The admin API and the authorization server over TLS: their certificates are replaced without a restart, and the command
+//! line trusts whom it is told to.
 
-use std::process::Command;
+use std::{net::SocketAddr, process::Command};
 
 use testkit::{
     Authority, Client, Config, Gateway, Identity, Protocol, Request, Response, eventually, json,
@@ -9,7 +10,7 @@ use testkit::{
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::manager::expect;
+use crate::manager::{expect, managed};
 
 fn config(identity: &Identity) -> Config {
     let certificates = json!([{ "certificateFile": "admin.pem", "keyFile": "admin.key" }]);
@@ -24,7 +25,10 @@ fn config(identity: &Identity) -> Config {
 
 /// Asks over TLS; the certificate that was shown, and the answer.
 async fn ask(gateway: &Gateway, authority: &Authority, asked: Request) -> (Vec<u8>, Response) {
-    let address = gateway.inner().admin().expect("there is a manager");
+    ask_at(gateway.inner().admin().expect("there is a manager"), authority, asked).await
+}
+
+async fn ask_at(address: SocketAddr, authority: &Authority, asked: Request) -> (Vec<u8>, Response) {
     let stream = TcpStream::connect(address).await.expect("the admin API listens");
     let name = "localhost".try_into().expect("a name");
     let connector = TlsConnector::from(authority.client(&["http/1.1"], None));
@@ -103,4 +107,51 @@ async fn the_command_line_speaks_tls_to_whom_it_trusts() {
     assert!(login.status.success(), "{login:?}");
     let groups = run(&["get", "groups"], None).await;
     assert!(String::from_utf8_lossy(&groups.stdout).contains("Administrators"), "{groups:?}");
+}
+
+/// The authorization server with a pair of files of its own.
+fn issuing(identity: &Identity) -> Config {
+    let certificates = json!([{ "certificateFile": "id.pem", "keyFile": "id.key" }]);
+    managed()
+        .setting(
+            "authorizationServer",
+            json!({
+                "issuer": "https://localhost",
+                "address": "127.0.0.1:0",
+                "signingAlgorithm": "ES256",
+                "tls": { "certificates": certificates },
+            }),
+        )
+        .file("id.pem", &*identity.certificate)
+        .file("id.key", &*identity.key)
+}
+
+#[tokio::test]
+async fn the_authorization_server_speaks_tls_and_takes_up_a_replaced_certificate() {
+    let authority = Authority::new();
+    let (first, second) = (authority.issue(&["localhost"]), authority.issue(&["localhost"]));
+    let gateway = Gateway::serving(issuing(&first)).await;
+    let address = gateway.inner().authorization_server().expect("it is served");
+    let keys = || request("GET", "/jwks");
+    let (shown, answer) = ask_at(address, &authority, keys()).await;
+    assert!(expect(&answer, 200)["keys"].is_array());
+    assert_eq!(shown, first.der().to_vec());
+
+    // Half of a pair is no certificate: what was there goes on counting until both are.
+    gateway.write_file("id.pem", &second.certificate);
+    assert_eq!(ask_at(address, &authority, keys()).await.0, first.der().to_vec());
+    gateway.write_file("id.key", &second.key);
+    eventually("the certificate is replaced", async || {
+        ask_at(address, &authority, keys()).await.0 == second.der().to_vec()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_wrong_certificate_of_the_authorization_server_is_told_before_anything_is_served() {
+    let authority = Authority::new();
+    let (one, other) = (authority.issue(&["localhost"]), authority.issue(&["localhost"]));
+    let mixed = issuing(&one).file("id.key", &*other.key);
+    let problems = Gateway::start(mixed).await.err().expect("it does not start").to_string();
+    assert!(problems.contains("settings.authorizationServer.tls.certificates[0].keyFile"), "{problems}");
 }

@@ -208,6 +208,27 @@ async fn an_operation_is_monitored_for_itself() {
 }
 
 #[tokio::test]
+async fn only_what_the_condition_is_about_counts() {
+    let status = Arc::new(AtomicU16::new(200));
+    let upstream = answering(&status).await;
+    let mut policy = monitor(&[rule("requestCount", "greater", 1)]);
+    policy["when"] = json!({ "all": [
+        { "variable": "${response.statusCode}", "operator": "range", "value": "500-599" },
+        { "not": { "variable": "${request.headers.X-Probe}", "operator": "exists" } },
+    ] });
+    let gw = Gateway::serving(api("/a", &upstream).policy("monitorPerformance", policy)).await;
+    for (code, probe) in [(200, false), (500, false), (500, true), (404, false), (302, false)] {
+        status.store(code, Relaxed);
+        let request = get("/a");
+        gw.send(if probe { request.header("x-probe", "1") } else { request }).await;
+    }
+    assert_eq!(alerts(&gw).await, [""; 0]);
+    status.store(503, Relaxed);
+    gw.get("/a").await;
+    alerted(&gw, &["requestCount > 1 was 2"]).await;
+}
+
+#[tokio::test]
 async fn counts_stay_through_a_reload_until_the_policy_changes() {
     let upstream = Upstream::text("ok").start().await;
     let config = |value: u32, more: &str| {
@@ -258,6 +279,20 @@ async fn what_cannot_work_is_refused_with_its_path() {
             Config::from(policy(monitor(&[one.clone(), rule("faultCount", "less", 1.5)]))),
             "apis[0].policies[0].config.rules[1].value",
             "whole number",
+        ),
+        (
+            Config::from(policy(json!({ "rules": [one], "interval": { "unit": "day" }, "when": {
+                "variable": "${response.payload}", "operator": "contains", "value": "x",
+            } }))),
+            "apis[0].policies[0].config.when",
+            "about a body",
+        ),
+        (
+            Config::from(policy(
+                json!({ "rules": [one], "interval": { "unit": "day" }, "when": { "cel": "1 +" } }),
+            )),
+            "apis[0].policies[0].config.when.cel",
+            "",
         ),
         (Config::from(policy(monitor(&[]))), "apis[0].policies[0].config.rules", ""),
         (

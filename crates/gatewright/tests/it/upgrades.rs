@@ -103,6 +103,11 @@ async fn keeps_what_is_beside_assets(url: &StoreUrl, level: usize) {
         let consent = store.oauth().consent("id-u1", "shop-client").await.expect("reads");
         assert_eq!(consent.expect("is there").scope, "read");
     }
+    if level >= 11 {
+        let hash = "the hash of an initial access token";
+        assert!(store.oauth().use_initial_token(hash, THEN).await.expect("writes"), "one use is left");
+        assert!(!store.oauth().use_initial_token(hash, THEN).await.expect("writes"));
+    }
     let found = store.second_factors().await.expect("reads");
     if level >= 10 {
         assert_eq!((found[0].user.as_str(), found[0].recovery_codes), ("ann", 1));
@@ -217,8 +222,13 @@ async fn migrations_that_others_have_run_are_as_they_were() {
         "7aa78c84183c5b85809192c8bcb3af6eb116ecca6fa4a6479dde6ab557db255e",
         "fc6c30251762a52e360ef3f1f6ba53b3197d0649dcd4796de04b0deb8815911f",
         "420400cad9b4714cc0bf7e39f8b7cf2840b9ebff11bfb9f9d8015a7fd1807a13",
+        "034721a9b0377005611672c8f9f473a07c6ef83237743cdfff26afb4a23fa946",
+        "83e5bf6206248cc6dde46a0f50ff62522784da442d2ad6212fcba38f2b7fe4de",
+        "bf0ee972f63adfe2901154ae18eb2d8f116da6e14037f504c357624809fcfa43",
+        "1a688e926529b72effc2d0cfc7727a21d834125485fba09f044376580c4ac858",
     ];
     let migrations = migrations().await;
+    assert_eq!(migrations.migrations.len(), known.len(), "a migration that is new is written down here");
     for (migration, known) in migrations.migrations.iter().zip(known) {
         assert_eq!(
             sum(migration.sql.as_str()),

@@ -44,6 +44,7 @@ impl Consenting<'_> {
             client: self.client.shown_name(),
             user: &self.login.person.name,
             scopes: &scopes,
+            is_unknown: self.client.is_unknown(),
             target: self.target.map(origin),
             action: self.action,
             csrf: &csrf(&self.login.cookie),

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use model::oauth_client::GrantType;
 
 use super::{
-    AUTHORIZE, DEVICE_AUTHORIZATION, INTROSPECT, JWKS, LOGOUT, PAR, REVOKE, Server, TOKEN, USERINFO,
+    AUTHORIZE, DEVICE_AUTHORIZATION, INTROSPECT, JWKS, LOGOUT, PAR, REGISTER, REVOKE, Server, TOKEN, USERINFO,
 };
 use crate::id_token::SCOPES;
 
@@ -60,6 +60,9 @@ pub async fn metadata(State(server): Server) -> Json<Value> {
     }
     if settings.grants.contains(&GrantType::DeviceCode) {
         document["device_authorization_endpoint"] = json!(url(DEVICE_AUTHORIZATION));
+    }
+    if settings.registration.is_some() {
+        document["registration_endpoint"] = json!(url(REGISTER));
     }
     for endpoint in ["token", "revocation", "introspection"] {
         // A public client proves nothing, and may ask about nothing.

@@ -10,6 +10,7 @@ mod logout;
 mod metadata;
 mod par;
 mod proof;
+mod register;
 mod revoke;
 mod sign_in;
 mod token;
@@ -48,10 +49,11 @@ const USERINFO: &str = "/userinfo";
 const PAR: &str = "/par";
 const DEVICE_AUTHORIZATION: &str = "/device_authorization";
 const DEVICE: &str = "/device";
-const TOKEN: &str = "/token";
+pub const TOKEN: &str = "/token";
 const INTROSPECT: &str = "/introspect";
 const REVOKE: &str = "/revoke";
 const JWKS: &str = "/jwks";
+pub const REGISTER: &str = "/register";
 
 /// Everything that the server answers. It is served with `ConnectInfo`.
 pub fn router(server: Arc<AuthorizationServer>) -> Router {
@@ -72,6 +74,12 @@ pub fn router(server: Arc<AuthorizationServer>) -> Router {
         .route(&format!("/.well-known/oauth-authorization-server{path}"), get(metadata::metadata));
     if !path.is_empty() {
         programs = programs.route(&below("/.well-known/oauth-authorization-server"), get(metadata::metadata));
+    }
+    if server.settings().registration.is_some() {
+        let of_client = get(register::read).put(register::change).delete(register::remove);
+        programs = programs
+            .route(&below(REGISTER), post(register::register))
+            .route(&below(&format!("{REGISTER}/{{id}}")), of_client);
     }
     // People see these.
     let pages = Router::new()

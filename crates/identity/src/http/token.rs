@@ -56,6 +56,7 @@ async fn answer(
         GrantType::RefreshToken => refresh(server, &client, &form, key).await?,
         GrantType::DeviceCode => server.poll(&client, &form, key).await?,
         GrantType::TokenExchange => server.exchange(&client, &form, key).await?,
+        GrantType::JwtBearer => server.assert(&client, &form, key).await?,
     };
     Ok(not_stored(Json(issued).into_response()))
 }

@@ -58,6 +58,8 @@ pub struct ConsentPage<'a> {
     pub client: &'a str,
     pub user: &'a str,
     pub scopes: &'a [ShownScope],
+    /// Nobody here knows who the client is.
+    pub is_unknown: bool,
     /// Where the browser goes, as people read it.
     pub target: Option<&'a str>,
     pub action: &'a str,

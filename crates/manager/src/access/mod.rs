@@ -5,6 +5,7 @@ pub(crate) mod directory;
 mod failures;
 pub(crate) mod password;
 pub(crate) mod provider;
+pub(crate) mod reset;
 pub(crate) mod second_factor;
 pub(crate) mod session;
 
@@ -51,8 +52,8 @@ impl Who {
         &self.rights.privileges
     }
 
-    /// Somebody who is being signed up, and may do nothing yet.
-    pub(crate) fn signing_up(user: String, address: IpAddr) -> Self {
+    /// Somebody who has proved nothing and may do nothing yet, such as who is being signed up.
+    pub(crate) fn nobody_yet(user: String, address: IpAddr) -> Self {
         let rights = Rights { portal_only: true, ..Rights::default() };
         Self {
             user,

@@ -17,6 +17,7 @@ mod fields;
 mod gateway;
 mod history;
 mod icon;
+mod initial_tokens;
 mod keys;
 mod lifecycle;
 mod list;
@@ -26,6 +27,7 @@ mod oauth;
 mod oidc;
 mod once;
 mod openapi;
+mod password_reset;
 mod portal;
 mod route;
 mod second_factor;
@@ -62,6 +64,7 @@ const LARGEST: usize = 64 << 20;
 pub(crate) const ROUTES: &[&[Route]] = &[
     OWN,
     session::ROUTES,
+    password_reset::ROUTES,
     second_factor::ROUTES,
     oidc::ROUTES,
     tokens::ROUTES,
@@ -76,6 +79,7 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     client_secrets::ROUTES,
     analytics::ROUTES,
     oauth::ROUTES,
+    initial_tokens::ROUTES,
     definition::ROUTES,
     api_applications::ROUTES,
     icon::ROUTES,

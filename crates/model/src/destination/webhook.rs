@@ -82,15 +82,15 @@ fn default_timeout() -> Duration {
     Duration::from_secs(10)
 }
 
-const fn default_retries() -> u32 {
+pub(super) const fn default_retries() -> u32 {
     3
 }
 
-fn default_retry_after() -> Duration {
+pub(super) fn default_retry_after() -> Duration {
     Duration::from_secs(1)
 }
 
-fn default_queue() -> NonZeroU32 {
+pub(super) fn default_queue() -> NonZeroU32 {
     const DEFAULT: NonZeroU32 = NonZeroU32::new(1_000).expect("it is not zero");
     DEFAULT
 }

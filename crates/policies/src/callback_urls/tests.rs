@@ -121,7 +121,7 @@ fn what_may_not_be_called_back_or_cannot_be_read_is_refused() {
         (&usual, "http://a.example", refused(scheme)),
         (&usual, "https://gw.example/orders", refused("it leads to the gateway itself")),
         (&usual, "https://GW.example:8443", refused("it leads to the gateway itself")),
-        (&usual, "https://user@a.example", refused("its host is not a name or an IPv4 address")),
+        (&usual, "https://user@a.example", refused("its host is not a name or an address")),
         (&usual, "https://a.example/#x", refused("it has a fragment")),
         (&usual, "https://a.example/\\r\\nX: y", refused("it has a character that no URL has")),
         (&usual, "ftp://a.example", refused("it does not begin with http:// or https://")),

@@ -1,7 +1,7 @@
 //! Monitor SLA: what was agreed with applications, measured for each of them.
 
 use engine::{CompileCx, Compiled, FailMode, Policy, Reason, Stage};
-use model::{Diagnostic, destination::Severity};
+use model::{ConditionDoc, Diagnostic, destination::Severity};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,10 @@ pub struct MonitorSla {
     /// Names of the applications. Default: all, each counted apart.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     applications: Vec<String>,
+    /// Which requests count, by what is known of them when they have ended: `${response.statusCode}`, headers, claims, but
+    /// no bodies. Default: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    when: Option<ConditionDoc>,
     /// What has to hold for an alert, all of it.
     #[schemars(length(min = 1))]
     rules: Vec<MonitorRule>,
@@ -48,7 +52,7 @@ impl Policy for MonitorSla {
     const REPEATABLE: bool = true;
     const NEEDS_APPLICATION: bool = true;
     const ON_FAILURE: FailMode = FailMode::Open;
-    const POSTURE: &'static str = "It goes by the application that another policy identified, and looks at nothing that the client wrote. Alerts that come faster than they can be taken are dropped and counted.";
+    const POSTURE: &'static str = "It goes by the application that another policy identified, and looks at nothing that the client wrote, unless `when` does. Alerts that come faster than they can be taken are dropped and counted.";
     const REASONS: &'static [&'static Reason] = &[];
     const EXAMPLE: &'static str = "applications: [shop]\nrules:\n  - {metric: availability, operator: less, value: 99.9}\ninterval: {unit: calendarMonth}\nseverity: error\nmessage: \"${application} had ${value} % of ${api}\"\n";
 
@@ -62,6 +66,7 @@ impl Policy for MonitorSla {
         }
         let spec = WatchSpec {
             rules: self.rules,
+            when: self.when,
             interval: self.interval,
             frequency: self.frequency,
             severity: self.severity,

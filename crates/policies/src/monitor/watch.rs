@@ -7,10 +7,10 @@ use engine::{
     Timed, Timestamp,
     alert::AlertSource,
     journal::Measures,
-    language::Escape,
+    language::{Condition, Escape},
     reason::{self, Origin},
 };
-use model::{Diagnostic, destination::Severity};
+use model::{ConditionDoc, Diagnostic, destination::Severity};
 
 use super::{
     MonitorFrequency,
@@ -22,6 +22,7 @@ use crate::shared_map::SharedMap;
 
 /// What the policies have in common.
 pub struct WatchSpec {
+    pub when: Option<ConditionDoc>,
     pub rules: Vec<MonitorRule>,
     pub interval: MonitorInterval,
     pub frequency: MonitorFrequency,
@@ -82,6 +83,8 @@ impl Meters {
 pub struct Watch {
     meters: Arc<Meters>,
     apart: Apart,
+    /// Which requests count.
+    when: Option<Condition>,
     rules: Box<[MonitorRule]>,
     /// Every rule can be looked at with each request.
     at_once: bool,
@@ -107,6 +110,7 @@ impl Watch {
         for (index, rule) in spec.rules.iter().enumerate() {
             rule.check().map_err(|problem| problem.under(&format!("rules[{index}]")))?;
         }
+        let when = spec.when.as_ref().map(|when| condition(when, cx)).transpose()?;
         let span = spec.interval.compile().map_err(|problem| problem.under("interval"))?;
         let message = spec.message.as_deref().map(AlertText::compile_message).transpose();
         let message = message.map_err(|problem| problem.under("message"))?;
@@ -118,6 +122,7 @@ impl Watch {
         let watch = Arc::new(Self {
             meters,
             apart,
+            when,
             at_once: spec.rules.iter().all(MonitorRule::holds_at_once),
             rules: spec.rules.into(),
             frequency: spec.frequency,
@@ -239,7 +244,7 @@ impl Filter for Watching {
     }
 
     fn ended(&self, exchange: &Exchange, measures: &Measures) {
-        if exchange.dry_run {
+        if exchange.dry_run || self.0.when.as_ref().is_some_and(|when| !when.holds(exchange)) {
             return;
         }
         let took = measures.ended.since(exchange.started);
@@ -255,6 +260,19 @@ impl Filter for Watching {
     fn needs(&self) -> Needs {
         Needs::END
     }
+}
+
+/// A condition about requests that have ended, whose bodies are gone.
+fn condition(doc: &ConditionDoc, cx: &mut CompileCx<'_>) -> Result<Condition, Diagnostic> {
+    let condition = Condition::compile(doc, cx.language()).map_err(|problem| problem.under("when"))?;
+    let needs = condition.needs();
+    if needs.request_body || needs.response_body || needs.error_body {
+        let problem =
+            "found a condition about a body, expected one about what is left when a request has ended";
+        return Err(Diagnostic::error("when", problem)
+            .help("put what the body says into a custom variable or a header before, and ask for that"));
+    }
+    Ok(condition)
 }
 
 fn outcome(exchange: &Exchange) -> Outcome {

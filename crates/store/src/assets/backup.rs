@@ -170,6 +170,21 @@ const TABLES: &[Table] = &[
         name: "oauth_consent",
         columns: &[("user_id", Text), ("client", Text), ("scope", Text), ("granted_at", Number)],
     },
+    Table {
+        name: "oauth_initial_token",
+        columns: &[
+            ("id", Text),
+            ("hash", Text),
+            ("name", Text),
+            ("author", Text),
+            ("created_at", Number),
+            ("expires_at", Number),
+            ("most_uses", Number),
+            ("uses", Number),
+            ("used_at", Number),
+            ("document", Text),
+        ],
+    },
 ];
 
 /// What is of the moment: it is in no backup, and gone when one is restored.

@@ -12,7 +12,7 @@ use sqlx::{
 use crate::StoreError;
 
 /// Statements that bring the tables up to date, oldest first. What was released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 10] = [
+const MIGRATIONS: [(i64, &str, &str); 11] = [
     (1, "assets", include_str!("../../migrations/0001_assets.sql")),
     (2, "access", include_str!("../../migrations/0002_access.sql")),
     (3, "nodes", include_str!("../../migrations/0003_nodes.sql")),
@@ -23,6 +23,7 @@ const MIGRATIONS: [(i64, &str, &str); 10] = [
     (8, "consents", include_str!("../../migrations/0008_consents.sql")),
     (9, "logins", include_str!("../../migrations/0009_logins.sql")),
     (10, "second_factors", include_str!("../../migrations/0010_second_factors.sql")),
+    (11, "initial_tokens", include_str!("../../migrations/0011_initial_tokens.sql")),
 ];
 
 /// Connections of one node to PostgreSQL.

@@ -32,7 +32,7 @@ pub use data_key::DataKey;
 pub use database::StoreUrl;
 pub(crate) use database::is_away;
 pub use node::Node;
-pub use oauth::{Consent, OauthKey, OauthStore, OauthToken, Passing, TokenFilter, TokenOwner};
+pub use oauth::{Consent, InitialToken, OauthKey, OauthStore, OauthToken, Passing, TokenFilter, TokenOwner};
 pub use portal::{Comment, Rating, SignUpRow};
 pub use request_key::{Answered, Begun, RequestKey};
 pub use second_factor::{SecondFactor, SetUp};

@@ -1,4 +1,4 @@
-/** Calls an operation through the gateway with one's own key, and shows the same call in six languages. */
+/** Calls an operation through the gateway with one's own key or token, and shows the same call in six languages. */
 import {
   Alert,
   Anchor,
@@ -18,17 +18,20 @@ import { IconPlayerPlay } from '@tabler/icons-react';
 import { useMutation } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { useTexts } from '../../../i18n';
+import { CommandLine } from '../../../parts/CommandLine';
 import { ProblemBox } from '../../../parts/ProblemBox';
+import { quoted } from '../../../parts/shell';
 import { type ApiDetail, type Tried, tryApi } from '../../api/portal';
 import { callOf, key, missing } from '../../definition/call';
 import type { Definition, Endpoint } from '../../definition/read';
 import { suggested } from '../../definition/suggested';
+import { type Tokens, tokensOf } from '../../definition/tokens';
 import { usePortalTexts } from '../../i18n';
 import { apiPath, Link } from '../../links';
-import { baseUrl, keyHeaders } from '../../parts/address';
+import { baseUrl, keyHeaders, tokenHeaders } from '../../parts/address';
 import { Samples } from '../../parts/Samples';
 import { useLook, useUser } from '../../visitor';
-import { keptKey, keepKey } from './keptKey';
+import { keep, kept, type Kept } from './kept';
 import classes from './Reference.module.css';
 
 interface Props {
@@ -42,12 +45,20 @@ export function Caller({ api, definition, endpoint }: Props) {
   const look = useLook();
   const user = useUser();
   const [filled, setFilled] = useState(() => suggested(definition, endpoint));
-  const [apiKey, setApiKey] = useState(() => keptKey(api.title));
+  const ofKey: Kept = { what: 'key', user, api: api.title };
+  const ofToken: Kept = { what: 'token', user, api: api.title };
+  const [apiKey, setApiKey] = useState(() => kept(ofKey));
+  const [token, setToken] = useState(() => kept(ofToken));
+  const tokens = tokensOf(definition, endpoint);
   const call = callOf(endpoint, filled);
   const gaps = missing(endpoint, filled);
   const send = useMutation({
     mutationFn: () => {
-      const headers = [...(apiKey.trim() === '' ? [] : keyHeaders(api, apiKey.trim())), ...call.headers];
+      const headers = [
+        ...(apiKey.trim() === '' ? [] : keyHeaders(api, apiKey.trim())),
+        ...(tokens === undefined || token.trim() === '' ? [] : tokenHeaders(token.trim())),
+        ...call.headers,
+      ];
       const { method, path, body } = call;
       const request = { api: api.name, method, path, headers: Object.fromEntries(headers) };
       return tryApi(body === undefined ? request : { ...request, body });
@@ -60,8 +71,8 @@ export function Caller({ api, definition, endpoint }: Props) {
   const sample = {
     ...call,
     url: baseUrl(look, api) + call.path,
-    // The key itself does not stand in samples: they are copied to places where it does not belong.
-    headers: [...keyHeaders(api), ...call.headers],
+    // Key and token do not stand in samples: they are copied to places where neither belongs.
+    headers: [...keyHeaders(api), ...(tokens === undefined ? [] : tokenHeaders()), ...call.headers],
   };
   return (
     <Stack gap="xl">
@@ -90,10 +101,13 @@ export function Caller({ api, definition, endpoint }: Props) {
                   {p('try.about')}
                 </Text>
                 {api.keyHeader != null && (
-                  <KeyField
-                    api={api}
-                    value={apiKey}
-                    onChange={(value) => setApiKey(keepKey(api.title, value))}
+                  <KeyField api={api} value={apiKey} onChange={(value) => setApiKey(keep(ofKey, value))} />
+                )}
+                {tokens !== undefined && (
+                  <TokenField
+                    tokens={tokens}
+                    value={token}
+                    onChange={(value) => setToken(keep(ofToken, value))}
                   />
                 )}
                 {endpoint.parameters
@@ -145,7 +159,7 @@ export function Caller({ api, definition, endpoint }: Props) {
                   </Text>
                 </Group>
                 {send.isError && <ProblemBox error={send.error} />}
-                {send.isSuccess && <Result tried={send.data} api={api} />}
+                {send.isSuccess && <Result tried={send.data} api={api} takesTokens={tokens !== undefined} />}
               </Stack>
             </form>
           )}
@@ -186,7 +200,53 @@ function KeyField({
   );
 }
 
-function Result({ tried, api }: { tried: Tried; api: ApiDetail }) {
+interface TokenProps {
+  tokens: Tokens;
+  value: string;
+  onChange: (token: string) => void;
+}
+
+/**
+ * A token is fetched by its owner, not by the page: the Content-Security-Policy of the portal lets it talk to nobody
+ * but the portal, and a secret of a client has no place in it.
+ */
+function TokenField({ tokens: { url, scopes }, value, onChange }: TokenProps) {
+  const { t } = useTexts();
+  const { p } = usePortalTexts();
+  const scope = scopes.length === 0 ? '' : ` -d ${quoted(`scope=${scopes.join(' ')}`)}`;
+  return (
+    <Stack gap="xs">
+      <PasswordInput
+        label={p('try.token')}
+        description={p('try.tokenHelp')}
+        placeholder="Authorization: Bearer"
+        autoComplete="off"
+        value={value}
+        onChange={(event) => onChange(event.currentTarget.value)}
+        visibilityToggleButtonProps={{ 'aria-label': t('password.show') }}
+      />
+      {url !== undefined && (
+        <>
+          <Text size="sm" c="dimmed">
+            {p('try.tokenHow')}
+          </Text>
+          <CommandLine
+            label={p('try.tokenHow')}
+            text={`curl -u YOUR_CLIENT_ID -d grant_type=client_credentials${scope} ${quoted(url)}`}
+          />
+        </>
+      )}
+    </Stack>
+  );
+}
+
+interface ResultProps {
+  tried: Tried;
+  api: ApiDetail;
+  takesTokens: boolean;
+}
+
+function Result({ tried, api, takesTokens }: ResultProps) {
   const { p, number } = usePortalTexts();
   const [opened, setOpened] = useState(false);
   const good = tried.status < 400;
@@ -203,7 +263,7 @@ function Result({ tried, api }: { tried: Tried; api: ApiDetail }) {
           {p('try.headers')}
         </Button>
       </Group>
-      {(tried.status === 401 || tried.status === 403) && <Hint api={api} />}
+      {(tried.status === 401 || tried.status === 403) && <Hint api={api} takesTokens={takesTokens} />}
       <Collapse expanded={opened}>
         <pre className={classes.answer} tabIndex={0} style={{ marginBottom: 10 }}>
           {tried.headers.map(([name, value]) => `${name}: ${value}`).join('\n')}
@@ -221,12 +281,17 @@ function Result({ tried, api }: { tried: Tried; api: ApiDetail }) {
   );
 }
 
-function Hint({ api }: { api: ApiDetail }) {
+function Hint({ api, takesTokens }: Omit<ResultProps, 'tried'>) {
   const { p } = usePortalTexts();
-  if (api.keyHeader == null && api.plans.length === 0) return null;
+  const hints = [
+    ...(takesTokens ? [p('try.hint.token')] : []),
+    ...(api.keyHeader == null ? [] : [p('try.hint.key')]),
+    ...(api.plans.length === 0 ? [] : [p('try.hint.plan')]),
+  ];
+  if (hints.length === 0) return null;
   return (
     <Alert variant="light" color="yellow" mb="xs">
-      {p(api.plans.length > 0 ? 'try.hint.plan' : 'try.hint.key')}
+      {hints.join(' ')}
     </Alert>
   );
 }

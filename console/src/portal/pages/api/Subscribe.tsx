@@ -1,20 +1,10 @@
 /** Subscribes an application to an API: one that is there, or a new one. */
-import {
-  Alert,
-  Button,
-  Group,
-  Modal,
-  Select,
-  Skeleton,
-  Stack,
-  Text,
-  Textarea,
-  TextInput,
-} from '@mantine/core';
+import { Alert, Button, Group, Select, Skeleton, Stack, Text, Textarea, TextInput } from '@mantine/core';
 import { IconCircleCheck, IconHourglass } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { useTexts } from '../../../i18n';
+import { Dialog, DialogEnd } from '../../../parts/Dialog';
 import { ProblemBox } from '../../../parts/ProblemBox';
 import { type ApiDetail, applicationsQuery, createApplication, type Plan, subscribe } from '../../api/portal';
 import { usePortalTexts } from '../../i18n';
@@ -29,17 +19,10 @@ interface Props {
 const NEW = '';
 
 export function Subscribe({ api, plan, onClose }: Props) {
-  const { t } = useTexts();
   const { p } = usePortalTexts();
   const applications = useQuery(applicationsQuery);
   return (
-    <Modal
-      opened
-      onClose={onClose}
-      size="lg"
-      title={p('subscribe.title', { api: api.title, plan: plan.title })}
-      closeButtonProps={{ 'aria-label': t('close') }}
-    >
+    <Dialog onClose={onClose} size="lg" title={p('subscribe.title', { api: api.title, plan: plan.title })}>
       {applications.isPending && <Skeleton height={160} />}
       {applications.isError && <ProblemBox error={applications.error} />}
       {applications.isSuccess && (
@@ -52,7 +35,7 @@ export function Subscribe({ api, plan, onClose }: Props) {
             .map(({ name }) => name)}
         />
       )}
-    </Modal>
+    </Dialog>
   );
 }
 
@@ -148,15 +131,11 @@ function Form({ api, plan, onClose, names }: Props & { names: string[] }) {
             {p('plans.approval')}
           </Text>
         )}
-        {send.isError && <ProblemBox error={send.error} />}
-        <Group justify="flex-end">
-          <Button variant="default" onClick={onClose}>
-            {t('back')}
-          </Button>
-          <Button type="submit" loading={send.isPending}>
-            {p(plan.approval ? 'plans.ask' : 'plans.subscribe')}
-          </Button>
-        </Group>
+        <DialogEnd
+          action={p(plan.approval ? 'plans.ask' : 'plans.subscribe')}
+          running={send}
+          onClose={onClose}
+        />
       </Stack>
     </form>
   );

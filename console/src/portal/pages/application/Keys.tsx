@@ -1,11 +1,10 @@
 /** API keys of an application: told once, exchanged with an overlap, taken away. */
-import { Alert, Badge, Box, Button, Group, Modal, Select, Stack, Text, Title } from '@mantine/core';
+import { Alert, Badge, Box, Button, Group, Select, Text, Title } from '@mantine/core';
 import { IconAlertCircle, IconKey, IconPlus, IconRefresh, IconTrash } from '@tabler/icons-react';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { useTexts } from '../../../i18n';
 import { CommandLine } from '../../../parts/CommandLine';
-import { ProblemBox } from '../../../parts/ProblemBox';
+import { Confirm, Dialog, DialogEnd } from '../../../parts/Dialog';
 import { useToast } from '../../../parts/Toasts';
 import { type Application, createKey, deleteKey, type Key, type MadeKey } from '../../api/portal';
 import { usePortalTexts } from '../../i18n';
@@ -17,6 +16,8 @@ type Doing = { what: 'create' } | { what: 'rotate' | 'revoke'; key: Key };
 
 export function Keys({ application }: { application: Application }) {
   const { p } = usePortalTexts();
+  const queries = useQueryClient();
+  const toast = useToast();
   const [doing, setDoing] = useState<Doing | null>(null);
   const { keys } = application;
   const live = keys.filter((key) => !key.expired).length;
@@ -69,7 +70,18 @@ export function Keys({ application }: { application: Application }) {
         <NewKey application={application} replaces={doing.key} onClose={() => setDoing(null)} />
       )}
       {doing?.what === 'revoke' && (
-        <Revoke application={application} of={doing.key} onClose={() => setDoing(null)} />
+        <Confirm
+          title={p('keys.revokeOne', { key: short(doing.key) })}
+          action={p('keys.revoke')}
+          does={() => deleteKey(application.name, doing.key.id ?? '')}
+          onDone={() => {
+            toast(p('keys.revoked'));
+            return queries.invalidateQueries({ queryKey: ['portal', 'applications'] });
+          }}
+          onClose={() => setDoing(null)}
+        >
+          <Text>{p('keys.revokeText')}</Text>
+        </Confirm>
       )}
     </section>
   );
@@ -152,7 +164,6 @@ interface NewProps {
 }
 
 function NewKey({ application, replaces, onClose }: NewProps) {
-  const { t } = useTexts();
   const { p } = usePortalTexts();
   const queries = useQueryClient();
   const [lasts, setLasts] = useState<string>('');
@@ -167,19 +178,17 @@ function NewKey({ application, replaces, onClose }: NewProps) {
   });
   const title = p(replaces === undefined ? 'keys.create' : 'keys.rotate');
   return (
-    <Modal
-      opened
+    <Dialog
       onClose={onClose}
       title={title}
       size="lg"
-      closeButtonProps={{ 'aria-label': t('close') }}
       closeOnClickOutside={!create.isSuccess}
       closeOnEscape={!create.isSuccess}
     >
       {create.isSuccess ? (
         <Told made={create.data} onClose={onClose} />
       ) : (
-        <Stack>
+        <>
           {replaces !== undefined && (
             <Select
               label={p('keys.overlap')}
@@ -200,25 +209,17 @@ function NewKey({ application, replaces, onClose }: NewProps) {
               label: p(`keys.lasts.${value === '' ? 'ever' : value}`),
             }))}
           />
-          {create.isError && <ProblemBox error={create.error} />}
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              {t('back')}
-            </Button>
-            <Button onClick={() => create.mutate()} loading={create.isPending}>
-              {title}
-            </Button>
-          </Group>
-        </Stack>
+          <DialogEnd action={title} running={create} onAct={() => create.mutate()} onClose={onClose} />
+        </>
       )}
-    </Modal>
+    </Dialog>
   );
 }
 
 function Told({ made, onClose }: { made: MadeKey; onClose: () => void }) {
   const { p } = usePortalTexts();
   return (
-    <Stack>
+    <>
       <Alert variant="light" color="yellow" icon={<IconAlertCircle size={19} />} title={p('keys.once')}>
         {p('keys.onceText')}
       </Alert>
@@ -226,50 +227,6 @@ function Told({ made, onClose }: { made: MadeKey; onClose: () => void }) {
       <Group justify="flex-end">
         <Button onClick={onClose}>{p('keys.kept')}</Button>
       </Group>
-    </Stack>
-  );
-}
-
-function Revoke({
-  application,
-  of: key,
-  onClose,
-}: {
-  application: Application;
-  of: Key;
-  onClose: () => void;
-}) {
-  const { t } = useTexts();
-  const { p } = usePortalTexts();
-  const queries = useQueryClient();
-  const toast = useToast();
-  const revoke = useMutation({
-    mutationFn: () => deleteKey(application.name, key.id ?? ''),
-    onSuccess: async () => {
-      toast(p('keys.revoked'));
-      onClose();
-      await queries.invalidateQueries({ queryKey: ['portal', 'applications'] });
-    },
-  });
-  return (
-    <Modal
-      opened
-      onClose={onClose}
-      title={p('keys.revokeOne', { key: short(key) })}
-      closeButtonProps={{ 'aria-label': t('close') }}
-    >
-      <Stack>
-        <Text>{p('keys.revokeText')}</Text>
-        {revoke.isError && <ProblemBox error={revoke.error} />}
-        <Group justify="flex-end">
-          <Button variant="default" onClick={onClose}>
-            {t('back')}
-          </Button>
-          <Button color="red" onClick={() => revoke.mutate()} loading={revoke.isPending}>
-            {p('keys.revoke')}
-          </Button>
-        </Group>
-      </Stack>
-    </Modal>
+    </>
   );
 }

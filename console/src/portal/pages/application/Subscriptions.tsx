@@ -1,22 +1,9 @@
 /** What an application may call, by which plan; changed and given up by its owner. */
-import {
-  Anchor,
-  Box,
-  Button,
-  Group,
-  Modal,
-  Select,
-  Skeleton,
-  Stack,
-  Text,
-  Textarea,
-  Title,
-} from '@mantine/core';
+import { Anchor, Box, Button, Group, Select, Skeleton, Text, Textarea, Title } from '@mantine/core';
 import { IconTicket } from '@tabler/icons-react';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { useTexts } from '../../../i18n';
-import { ProblemBox } from '../../../parts/ProblemBox';
+import { Confirm, Dialog, DialogEnd } from '../../../parts/Dialog';
 import { useToast } from '../../../parts/Toasts';
 import {
   type Application,
@@ -34,6 +21,8 @@ import rows from './rows.module.css';
 
 export function Subscriptions({ application }: { application: Application }) {
   const { p } = usePortalTexts();
+  const queries = useQueryClient();
+  const toast = useToast();
   const [changing, setChanging] = useState<Subscription | null>(null);
   const [ending, setEnding] = useState<Subscription | null>(null);
   const { subscriptions } = application;
@@ -75,7 +64,20 @@ export function Subscriptions({ application }: { application: Application }) {
         </ul>
       )}
       {changing !== null && <ChangePlan subscription={changing} onClose={() => setChanging(null)} />}
-      {ending !== null && <Unsubscribe subscription={ending} onClose={() => setEnding(null)} />}
+      {ending !== null && (
+        <Confirm
+          title={p('subscriptions.endOne', { api: ending.api })}
+          action={p('subscriptions.end')}
+          does={() => unsubscribe(ending.name)}
+          onDone={() => {
+            toast(p('subscriptions.ended'));
+            return queries.invalidateQueries({ queryKey: ['portal', 'applications'] });
+          }}
+          onClose={() => setEnding(null)}
+        >
+          <Text>{p('subscriptions.endText', { api: ending.api })}</Text>
+        </Confirm>
+      )}
     </section>
   );
 }
@@ -144,7 +146,6 @@ function Row({ subscription, onChange, onEnd }: RowProps) {
 }
 
 function ChangePlan({ subscription, onClose }: { subscription: Subscription; onClose: () => void }) {
-  const { t } = useTexts();
   const texts = usePortalTexts();
   const { p } = texts;
   const queries = useQueryClient();
@@ -166,16 +167,11 @@ function ChangePlan({ subscription, onClose }: { subscription: Subscription; onC
     },
   });
   return (
-    <Modal
-      opened
-      onClose={onClose}
-      title={p('subscriptions.changeOne', { api: subscription.api })}
-      closeButtonProps={{ 'aria-label': t('close') }}
-    >
+    <Dialog onClose={onClose} title={p('subscriptions.changeOne', { api: subscription.api })}>
       {api.isPending ? (
         <Skeleton height={120} />
       ) : (
-        <Stack>
+        <>
           <Select
             label={p('subscriptions.plan')}
             value={chosen}
@@ -199,57 +195,15 @@ function ChangePlan({ subscription, onClose }: { subscription: Subscription; onC
               />
             </>
           )}
-          {change.isError && <ProblemBox error={change.error} />}
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              {t('back')}
-            </Button>
-            <Button
-              onClick={() => change.mutate()}
-              loading={change.isPending}
-              disabled={chosen === subscription.plan}
-            >
-              {p('subscriptions.change')}
-            </Button>
-          </Group>
-        </Stack>
+          <DialogEnd
+            action={p('subscriptions.change')}
+            running={change}
+            onAct={() => change.mutate()}
+            onClose={onClose}
+            disabled={chosen === subscription.plan}
+          />
+        </>
       )}
-    </Modal>
-  );
-}
-
-function Unsubscribe({ subscription, onClose }: { subscription: Subscription; onClose: () => void }) {
-  const { t } = useTexts();
-  const { p } = usePortalTexts();
-  const queries = useQueryClient();
-  const toast = useToast();
-  const end = useMutation({
-    mutationFn: () => unsubscribe(subscription.name),
-    onSuccess: async () => {
-      toast(p('subscriptions.ended'));
-      onClose();
-      await queries.invalidateQueries({ queryKey: ['portal', 'applications'] });
-    },
-  });
-  return (
-    <Modal
-      opened
-      onClose={onClose}
-      title={p('subscriptions.endOne', { api: subscription.api })}
-      closeButtonProps={{ 'aria-label': t('close') }}
-    >
-      <Stack>
-        <Text>{p('subscriptions.endText', { api: subscription.api })}</Text>
-        {end.isError && <ProblemBox error={end.error} />}
-        <Group justify="flex-end">
-          <Button variant="default" onClick={onClose}>
-            {t('back')}
-          </Button>
-          <Button color="red" onClick={() => end.mutate()} loading={end.isPending}>
-            {p('subscriptions.end')}
-          </Button>
-        </Group>
-      </Stack>
-    </Modal>
+    </Dialog>
   );
 }

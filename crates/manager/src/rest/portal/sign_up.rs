@@ -96,7 +96,7 @@ async fn ask(
             // Somebody else may wait under this name, which is not told either.
             let _ = manager.store.put_sign_up(&row, MOST_WAITING).await?;
         } else {
-            let who = Who::signing_up(row.user.clone(), from.ip());
+            let who = Who::nobody_yet(row.user.clone(), from.ip());
             match make(&manager, &who, true, &row, &doc).await {
                 Ok(()) | Err(ChangeError::Exists { .. }) => {}
                 Err(error) => return Err(error.into()),

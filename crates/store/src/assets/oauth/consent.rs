@@ -97,4 +97,20 @@ impl OauthStore {
             deleted.rows_affected() > 0
         })
     }
+
+    /// Forgets what anybody allows a client that is gone, and codes that stand for it.
+    pub async fn forget_client(&self, client: &str) -> Result<(), StoreError> {
+        let forgotten = self.forget_client_now(client).await;
+        forgotten.map_err(|cause| self.database.failed("delete consents in", cause))
+    }
+
+    async fn forget_client_now(&self, client: &str) -> Result<(), sqlx::Error> {
+        in_transaction!(&self.database, |transaction| {
+            for statement in
+                ["DELETE FROM oauth_pending WHERE client = $1", "DELETE FROM oauth_consent WHERE client = $1"]
+            {
+                query(statement).bind(client).execute(&mut *transaction).await?;
+            }
+        })
+    }
 }

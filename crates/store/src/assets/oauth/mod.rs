@@ -1,6 +1,7 @@
 //! What the internal authorization server keeps: tokens, keys that sign them, and what is good for once. Whatever a client or a browser has is here as a hash only.
 
 mod consent;
+mod initial_token;
 mod pending;
 mod token;
 
@@ -8,6 +9,7 @@ use sqlx::{query, query_as};
 use tokio::sync::watch;
 
 pub use consent::Consent;
+pub use initial_token::InitialToken;
 pub use pending::Passing;
 pub use token::{OauthToken, TokenFilter, TokenOwner};
 

@@ -1,4 +1,5 @@
-//! TLS for the admin API: certificates that are read again when their files change, and connections served over it.
+//! TLS for what is served beside the gateway's listeners, the admin API and the authorization server: certificates that
+//! are read again when their files change, and connections served over it.
 
 use std::{
     fs, io,
@@ -35,16 +36,21 @@ const STRICT: HeaderValue = HeaderValue::from_static("max-age=31536000");
 type Stamp = Option<(SystemTime, u64)>;
 
 /// Certificates, as their files have them.
-pub(crate) struct AdminTls {
+pub(crate) struct ServedTls {
+    /// What is served with them, for people.
+    of: &'static str,
+    /// Where the settings name them.
+    path: &'static str,
     doc: TlsDoc,
     read: Mutex<(Vec<Stamp>, Arc<ServerConfig>)>,
 }
 
-impl AdminTls {
-    pub(crate) fn read(doc: TlsDoc) -> Result<Self, Diagnostic> {
+impl ServedTls {
+    /// Reads them for `of`; problems are told with `path`.
+    pub(crate) fn read(of: &'static str, path: &'static str, doc: TlsDoc) -> Result<Self, Diagnostic> {
         let stamps = stamps(&doc);
-        let config = proxy::tls::http1_server(&doc)?;
-        Ok(Self { doc, read: Mutex::new((stamps, config)) })
+        let config = proxy::tls::http1_server(&doc).map_err(|problem| problem.under(path))?;
+        Ok(Self { of, path, doc, read: Mutex::new((stamps, config)) })
     }
 
     /// What connections are accepted with. Files that changed are read again; while they are wrong, what was read
@@ -56,12 +62,12 @@ impl AdminTls {
             read.0 = stamps;
             match proxy::tls::http1_server(&self.doc) {
                 Ok(config) => {
-                    tracing::info!("the certificate of the admin API was replaced");
+                    tracing::info!("the certificate of {} was replaced", self.of);
                     read.1 = config;
                 }
                 Err(problem) => {
-                    let problem = problem.under("settings.manager.tls");
-                    tracing::error!("the certificate of the admin API stays what it was: {problem}");
+                    let problem = problem.under(self.path);
+                    tracing::error!("the certificate of {} stays what it was: {problem}", self.of);
                 }
             }
         }
@@ -80,13 +86,14 @@ fn stamps(doc: &TlsDoc) -> Vec<Stamp> {
         .collect()
 }
 
-/// Serves the admin API over TLS, until it is dropped.
-pub(crate) async fn serve(listener: TcpListener, tls: AdminTls, router: Router) {
+/// Serves over TLS, until it is dropped.
+pub(crate) async fn serve(listener: TcpListener, tls: ServedTls, router: Router) {
+    let of = tls.of;
     loop {
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
-                tracing::warn!(%error, "the admin API could not accept a connection");
+                tracing::warn!(%error, "{of} could not accept a connection");
                 sleep(AGAIN).await;
                 continue;
             }
@@ -94,7 +101,7 @@ pub(crate) async fn serve(listener: TcpListener, tls: AdminTls, router: Router) 
         let (config, router) = (tls.config(), router.clone());
         tokio::spawn(async move {
             if let Err(error) = connection(stream, peer, config, router).await {
-                tracing::debug!(%peer, %error, "a connection to the admin API ended");
+                tracing::debug!(%peer, %error, "a connection to {of} ended");
             }
         });
     }
