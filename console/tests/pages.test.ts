@@ -125,9 +125,10 @@ test('ten thousand APIs scroll, and few of them are drawn', async () => {
   await page.getByRole('link', { name: /Service 00000/ }).waitFor();
   for (let screens = 0; screens < 20; screens += 1) {
     const before = await page.evaluate(() => window.scrollY);
-    await page.evaluate(() => window.scrollBy(0, 4_000));
-    // Something is drawn at the new place.
+    // Scrolled again until it moves, since at the end of what is loaded it moves only when more has come; then something is
+    // drawn at the new place.
     await page.waitForFunction((from) => {
+      if (window.scrollY <= from) window.scrollBy(0, 4_000);
       const rows = [...document.querySelectorAll('[role=listitem]')];
       return window.scrollY > from && rows.some((row) => row.getBoundingClientRect().top > 0);
     }, before);
