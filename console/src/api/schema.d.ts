@@ -3136,6 +3136,18 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * @description Whether something is served.
+         * @enum {string}
+         */
+        Access: "allow" | "deny";
+        /** @description Which APIs a listener serves. */
+        AccessMode: {
+            /** @description What holds for APIs that are not in `except`. */
+            default: components["schemas"]["Access"];
+            /** @description APIs for which it is the other way round: `Orders` for all versions, `Orders:2.0` for one. */
+            except?: string[];
+        };
         /** @description What can be done with an API. */
         ActionView: {
             action: components["schemas"]["LifecycleAction"];
@@ -4562,6 +4574,16 @@ export interface components {
             /** @description Ask about tokens that were verified here, too, so that revoked ones are noticed. */
             always?: boolean;
         };
+        /** @description Which clients a listener serves. */
+        IpAccess: {
+            /** @description What holds for addresses that are not in `except`. */
+            default: components["schemas"]["Access"];
+            /**
+             * @description Addresses, networks and ranges for which it is the other way round: `10.0.0.7`, `10.0.0.0/8`,
+             *     `10.0.0.1-10.0.0.9`; the same for IPv6.
+             */
+            except?: components["schemas"]["IpRange"][];
+        };
         /**
          * @description An address, a network or a range of addresses.
          * @example 10.0.0.7
@@ -4820,6 +4842,10 @@ export interface components {
             proxyProtocol?: boolean;
             /** @description Peers whose `X-Forwarded-*`, `Forwarded` and PROXY protocol headers are believed. */
             trustedProxies?: string[];
+            /** @description Which APIs are served here. Default: all of them. */
+            accessMode?: components["schemas"]["AccessMode"] | null;
+            /** @description Which clients are served here, by their address. Default: all of them. */
+            ipAccess?: components["schemas"]["IpAccess"] | null;
         };
         /** @description How an endpoint is chosen for a request. */
         LoadBalancing: "roundRobin" | "leastRequests" | "consistentHash";
@@ -5323,6 +5349,8 @@ export interface components {
             stopOnQuotaReach?: boolean;
             /** @description Subscriptions that consumers ask for in the portal wait until somebody approves them. */
             approval?: boolean;
+            /** @description Names of the teams that manage it, when `settings.manager.enableTeamWork` is on. Default: everybody's. */
+            teams?: string[];
         };
         /**
          * @description A unit of the calendar. Weeks begin with Monday.

@@ -12,6 +12,7 @@ mod findings;
 mod gate;
 mod known_apis;
 mod levels;
+mod listeners;
 mod metadata;
 mod oauth_clients;
 mod operations;
@@ -51,6 +52,7 @@ use crate::{
     authorization_server::AuthorizationServer,
     journal::Catalog,
     language::LanguageCx,
+    listener_access::ListenerAccess,
     route::{ApiIndex, ApiPlace, Versionless},
     snapshot::{Binding, CompiledApi},
     state::{State, StateRegistry},
@@ -301,11 +303,11 @@ pub fn compile(
     let mut problems = Diagnostics::default();
     let config = &input.config;
 
-    check_listeners(config, &mut problems);
+    let known_apis = KnownApis::new(config);
+    listeners::check(config, &known_apis, &mut problems);
     aliases::check(&config.aliases, &mut problems);
     destinations::check(&config.destinations, &mut problems);
     let faults = settings::compile(&config.settings, aliases::language(&config.aliases), &mut problems);
-    let known_apis = KnownApis::new(config);
     let applications = applications::compile(config, &known_apis, previous, &mut problems);
     let subscriptions = plans::compile(config, &known_apis, &applications, &mut problems);
     let teams = teams::check(config, &mut problems);
@@ -430,6 +432,7 @@ pub fn compile(
         settings: config.settings.clone(),
         faults,
         listeners: config.listeners.clone(),
+        listener_access: ListenerAccess::compile(&config.listeners),
         apis,
         bindings,
         marks,
@@ -483,31 +486,6 @@ fn index(
         }
         std::mem::take(problems)
     })
-}
-
-fn check_listeners(config: &ConfigDoc, problems: &mut Diagnostics) {
-    for (index, listener) in config.listeners.iter().enumerate() {
-        let path = format!("listeners[{index}]");
-        let earlier = &config.listeners[..index];
-        if earlier.iter().any(|other| other.name == listener.name) {
-            problems.push(Diagnostic::error(
-                format!("{path}.name"),
-                format!("found `{}` a second time, expected a name of its own", listener.name),
-            ));
-        }
-        if listener.address.port() != 0 && earlier.iter().any(|other| other.address == listener.address) {
-            problems.push(Diagnostic::error(
-                format!("{path}.address"),
-                format!("found {} a second time; two listeners cannot share an address", listener.address),
-            ));
-        }
-        if listener.proxy_protocol && listener.trusted_proxies.is_empty() {
-            problems.push(
-                Diagnostic::error(format!("{path}.trustedProxies"), "missing, but `proxyProtocol` is on")
-                    .help("name the networks of the load balancers, such as 10.0.0.0/8; anybody else could invent a client address"),
-            );
-        }
-    }
 }
 
 /// Finds the upstreams that an API names.

@@ -20,6 +20,7 @@ pub mod journal;
 pub mod keys;
 pub mod language;
 pub mod lifecycle;
+pub mod listener_access;
 pub mod log;
 pub mod log_mask;
 pub mod payload;

@@ -129,6 +129,7 @@ reasons! {
     NO_SUCH_OPERATION = new("no_such_operation", NOT_FOUND, "The API has no operation with this path.");
     METHOD_NOT_ALLOWED = new("method_not_allowed", METHOD_NOT_ALLOWED, "The operation does not exist with this method.");
     ADDRESS_LOCKED = new("address_locked", FORBIDDEN, "Too many requests from this address failed to authenticate.");
+    ADDRESS_DENIED = new("address_denied", FORBIDDEN, "Clients at this address are not served here.");
     BAD_PATH = new("bad_path", BAD_REQUEST, "The path is not valid: it has dot segments, or an encoding that is broken or hides a control character.");
     BAD_REQUEST = new("bad_request", BAD_REQUEST, "The request is not valid HTTP.");
     BAD_HOST = new("bad_host", BAD_REQUEST, "The request needs exactly one valid Host.");

@@ -16,6 +16,7 @@ use crate::{
     journal::{ApiNames, Catalog, Measures, OperationNames},
     keys::Applications,
     lifecycle::Standing,
+    listener_access::ListenerAccess,
     log::LogSpec,
     plans::Subscriptions,
     route::{ApiIndex, OperationMatch, OperationTrie, UrlAliases},
@@ -31,6 +32,7 @@ pub struct Snapshot {
     /// What `settings.faults` says.
     pub faults: Faults,
     pub listeners: Vec<ListenerDoc>,
+    pub listener_access: ListenerAccess,
     pub apis: Vec<Arc<CompiledApi>>,
     /// What is behind each API, by the API's position.
     pub bindings: Vec<Binding>,

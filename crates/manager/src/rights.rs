@@ -1,8 +1,8 @@
-//! Who may do what, and who sees what: groups and teams give functional privileges, and with teams at work APIs and
-//! applications are there for the teams that they are assigned to.
+//! Who may do what, and who sees what: groups and teams give functional privileges, and with teams at work APIs,
+//! applications and plans are there for the teams that they are assigned to.
 
 use model::{
-    ApiDoc, ApplicationDoc, TeamDoc, TeamRuleDoc, UserDoc,
+    ApiDoc, ApplicationDoc, PlanDoc, TeamDoc, TeamRuleDoc, UserDoc,
     privilege::Privilege,
     team::{TeamAsset, TeamSubject},
 };
@@ -135,7 +135,7 @@ fn all<'a, T: 'static>(assets: &'a Assets, kind_name: &str) -> impl Iterator<Ite
 }
 
 /// The teams that an asset names, and what rules go by; `None` for what belongs to no team.
-fn subject(held: &Held) -> Option<(&[String], TeamSubject<'_>)> {
+fn subject<'a>(held: &'a Held) -> Option<(&'a [String], TeamSubject<'a>)> {
     let typed = &*held.parsed.typed;
     if let Some(api) = typed.downcast_ref::<ApiDoc>() {
         let subject = TeamSubject {
@@ -146,14 +146,17 @@ fn subject(held: &Held) -> Option<(&[String], TeamSubject<'_>)> {
         };
         return Some((&api.teams, subject));
     }
-    let application = typed.downcast_ref::<ApplicationDoc>()?;
-    let subject = TeamSubject {
-        kind: TeamAsset::Application,
-        name: &application.name,
-        description: application.description.as_deref().unwrap_or_default(),
+    let untagged = |kind, name, description: &'a Option<String>| TeamSubject {
+        kind,
+        name,
+        description: description.as_deref().unwrap_or_default(),
         tags: None,
     };
-    Some((&application.teams, subject))
+    if let Some(plan) = typed.downcast_ref::<PlanDoc>() {
+        return Some((&plan.teams, untagged(TeamAsset::Plan, &plan.name, &plan.description)));
+    }
+    let application = typed.downcast_ref::<ApplicationDoc>()?;
+    Some((&application.teams, untagged(TeamAsset::Application, &application.name, &application.description)))
 }
 
 /// The teams that an asset names.

@@ -36,7 +36,7 @@ pub struct ConfigDoc {
     /// What users have in common.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<GroupDoc>,
-    /// Users who manage the same APIs and applications. Only the manager looks at them.
+    /// Users who manage the same APIs, applications and plans. Only the manager looks at them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub teams: Vec<TeamDoc>,
     /// What assigns assets to teams by what they are like.

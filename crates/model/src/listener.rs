@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::KeyRef;
+use crate::{IpRange, KeyRef};
 
 /// An address that clients connect to. HTTP/1.1 and HTTP/2 are both served, with and without TLS.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -27,6 +27,43 @@ pub struct ListenerDoc {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<String>")]
     pub trusted_proxies: Vec<IpNet>,
+    /// Which APIs are served here. Default: all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_mode: Option<AccessMode>,
+    /// Which clients are served here, by their address. Default: all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip_access: Option<IpAccess>,
+}
+
+/// Which APIs a listener serves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AccessMode {
+    /// What holds for APIs that are not in `except`.
+    pub default: Access,
+    /// APIs for which it is the other way round: `Orders` for all versions, `Orders:2.0` for one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub except: Vec<String>,
+}
+
+/// Which clients a listener serves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct IpAccess {
+    /// What holds for addresses that are not in `except`.
+    pub default: Access,
+    /// Addresses, networks and ranges for which it is the other way round: `10.0.0.7`, `10.0.0.0/8`,
+    /// `10.0.0.1-10.0.0.9`; the same for IPv6.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub except: Vec<IpRange>,
+}
+
+/// Whether something is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Access {
+    Allow,
+    Deny,
 }
 
 /// TLS on a listener.

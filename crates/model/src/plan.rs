@@ -32,6 +32,9 @@ pub struct PlanDoc {
     /// Subscriptions that consumers ask for in the portal wait until somebody approves them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub approval: bool,
+    /// Names of the teams that manage it, when `settings.manager.enableTeamWork` is on. Default: everybody's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub teams: Vec<String>,
 }
 
 /// How fast requests may come.

@@ -105,7 +105,7 @@ pub struct ManagerSettings {
     /// a private address, where they may not have them from otherwise.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub references: Vec<String>,
-    /// Show APIs and applications only to the teams that they are assigned to. With `false` everybody who may log in
+    /// Show APIs, applications and plans only to the teams that they are assigned to. With `false` everybody who may log in
     /// sees all of them.
     pub enable_team_work: bool,
     /// Keep in the audit log what assets were like before and after each change. Secrets are no part of that.

@@ -1,4 +1,4 @@
-//! Teams: users who manage the same APIs and applications, and what they may do.
+//! Teams: users who manage the same APIs, applications and plans, and what they may do.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -94,6 +94,7 @@ pub struct TeamRuleDoc {
 pub enum TeamAsset {
     Api,
     Application,
+    Plan,
 }
 
 /// How conditions go together.
@@ -129,7 +130,7 @@ pub struct TeamCondition {
 pub enum TeamAttribute {
     Name,
     Description,
-    /// One of the tags of an API. Applications have none: for them the condition counts for nothing.
+    /// One of the tags of an API. Applications and plans have none: for them the condition counts for nothing.
     Tags,
 }
 

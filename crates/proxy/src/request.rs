@@ -213,6 +213,10 @@ async fn decide(
     {
         return Err(Rejection::new(&reason::ADDRESS_LOCKED));
     }
+    let limits = snapshot.listener_access.of(listener);
+    if let Some(limits) = limits {
+        limits.check_address(exchange.client.ip)?;
+    }
     check(exchange, asked)?;
     if let Some(callbacks) = &snapshot.callbacks {
         if callbacks.is_called(&exchange.uri) {
@@ -226,6 +230,10 @@ async fn decide(
     }
     let found = route(exchange, &snapshot)?;
     let api = &snapshot.apis[found.api as usize];
+    if let Some(limits) = limits {
+        // Not even how the API says that something is wrong tells that it is there.
+        limits.check_api(&api.names).inspect_err(|_| exchange.api = None)?;
+    }
     if let Some(standing) = &api.standing {
         standing.admit(exchange)?;
     }

@@ -19,6 +19,9 @@ pub fn check<'a>(config: &'a ConfigDoc, problems: &mut Diagnostics) -> HashSet<&
     for (index, application) in config.applications.iter().enumerate() {
         named("applications", index, &application.teams);
     }
+    for (index, plan) in config.plans.iter().enumerate() {
+        named("plans", index, &plan.teams);
+    }
     for (index, rule) in config.team_rules.iter().enumerate() {
         named("teamRules", index, &rule.teams);
     }

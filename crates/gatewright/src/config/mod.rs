@@ -157,5 +157,7 @@ pub fn default_listener() -> ListenerDoc {
         tls: None,
         proxy_protocol: false,
         trusted_proxies: Vec::new(),
+        access_mode: None,
+        ip_access: None,
     }
 }

@@ -38,6 +38,7 @@ mod identity;
 mod interim;
 mod keys;
 mod limits;
+mod listener_access;
 mod logging;
 mod mail;
 mod manager;

@@ -1,4 +1,4 @@
-//! Teams: with team work on, APIs and applications are there for the teams that they are assigned to.
+//! Teams: with team work on, APIs, applications and plans are there for the teams that they are assigned to.
 
 use testkit::{Admin, Gateway, Upstream, Value, json, json_request, request};
 
@@ -97,6 +97,30 @@ async fn assets_are_assigned_to_other_teams_by_those_who_may() {
     assert_eq!(code(&admin.delete("/teams/blue").await, 422), "invalid");
     let unknown = expect(&admin.post("/apis", &api("x", &["bleu"])).await, 422);
     assert!(unknown["errors"][0]["help"].to_string().contains("did you mean `blue`?"), "{unknown}");
+}
+
+#[tokio::test]
+async fn plans_belong_to_teams_and_are_assigned_by_rules_and_in_bulk() {
+    let (_gateway, admin, users) = two_teams().await;
+    let (ann, bob) = (&users[0], &users[1]);
+    for (name, teams) in [("gold", &["red"][..]), ("silver", &[])] {
+        expect(&admin.post("/plans", &json!({ "name": name, "teams": teams })).await, 201);
+    }
+    assert_eq!((names(ann, "plans").await.len(), names(bob, "plans").await), (2, vec!["silver".to_owned()]));
+    assert_eq!(code(&bob.get("/plans/gold").await, 404), "not_found");
+    let unknown = expect(&admin.post("/plans", &json!({ "name": "x", "teams": ["bleu"] })).await, 422);
+    assert_eq!(unknown["errors"][0]["path"], "teams[0]", "{unknown}");
+    // A rule about APIs leaves plans alone; one about plans assigns them.
+    let rule = |name: &str, of: &str| json!({ "name": name, "assetTypes": [of], "teams": ["blue"] });
+    expect(&admin.post("/teamRules", &rule("apis", "api")).await, 201);
+    assert!(!names(bob, "plans").await.contains(&"gold".to_owned()));
+    expect(&admin.post("/teamRules", &rule("plans", "plan")).await, 201);
+    assert!(names(bob, "plans").await.contains(&"gold".to_owned()));
+    expect(&admin.delete("/teamRules/plans").await, 200);
+    let bulk =
+        json!({ "list": "plans", "names": ["gold"], "action": { "type": "setTeams", "teams": ["blue"] } });
+    expect(&admin.post("/bulk", &bulk).await, 200);
+    assert_eq!((names(ann, "plans").await, names(bob, "plans").await.len()), (vec!["silver".to_owned()], 2));
 }
 
 #[tokio::test]
