@@ -26,10 +26,7 @@ use std::{
     sync::Arc,
 };
 
-use model::{
-    Diagnostic, Operation,
-    source::{Dialect, Sources},
-};
+use model::{ApiDefinition, Diagnostic, source::Dialect};
 
 pub use document::Document;
 pub use error::ImportError;
@@ -46,22 +43,15 @@ use report::Report;
 #[derive(Debug, Clone)]
 pub struct Definition {
     pub format: Format,
-    pub title: String,
-    pub version: String,
+    /// What requests are governed by.
+    pub api: Arc<ApiDefinition>,
     pub description: Option<String>,
-    /// Absolute or relative URLs, their variables filled in with the defaults.
-    pub servers: Vec<String>,
-    pub operations: Arc<[Operation]>,
     pub security_schemes: Vec<SecurityScheme>,
     pub tags: Vec<Tag>,
     /// Everything that was skipped or is odd, with its path in the document.
     pub warnings: Vec<Diagnostic>,
     /// The main document and all that it refers to, byte for byte; the main one first.
     pub documents: Vec<Document>,
-    /// The same documents, to look up what operations point to.
-    pub sources: Arc<Sources>,
-    /// Of all documents: changes when any byte of them does.
-    pub fingerprint: u64,
 }
 
 /// A group of operations.
@@ -123,17 +113,19 @@ pub fn import(location: &str, bytes: &[u8], loader: &dyn Loader) -> Result<Defin
     }
     Ok(Definition {
         format,
-        title,
-        version,
+        api: Arc::new(ApiDefinition {
+            title,
+            version,
+            servers,
+            operations: operations.into(),
+            sources: Arc::new(sources),
+            fingerprint: hasher.finish(),
+        }),
         description,
-        servers,
-        operations: operations.into(),
         security_schemes,
         tags,
         warnings: report.into_warnings(),
         documents,
-        sources: Arc::new(sources),
-        fingerprint: hasher.finish(),
     })
 }
 

@@ -31,8 +31,8 @@ fn paths(paths: &str) -> Definition {
 fn only(text: &str) -> Operation {
     let definition = paths(text);
     assert_eq!(warnings(&definition), [""; 0], "{text}");
-    assert_eq!(definition.operations.len(), 1, "{text}");
-    definition.operations[0].clone()
+    assert_eq!(definition.api.operations.len(), 1, "{text}");
+    definition.api.operations[0].clone()
 }
 
 fn warnings(definition: &Definition) -> Vec<String> {
@@ -41,7 +41,7 @@ fn warnings(definition: &Definition) -> Vec<String> {
 
 /// `METHOD /path name` of each operation.
 fn names(definition: &Definition) -> Vec<String> {
-    definition.operations.iter().map(|o| format!("{} {} {}", o.method, o.path, o.name)).collect()
+    definition.api.operations.iter().map(|o| format!("{} {} {}", o.method, o.path, o.name)).collect()
 }
 
 /// `in name` of each parameter, `!` where it is required, and its schema.

@@ -34,8 +34,8 @@ mod url_aliases;
 use std::sync::Arc;
 
 use model::{
-    ApiDoc, ConfigDoc, Diagnostic, Diagnostics, KeyEntry, KeyRef, Operation, Secret, settings::ContentTypes,
-    source::Sources,
+    ApiDefinition, ApiDoc, ConfigDoc, Diagnostic, Diagnostics, KeyEntry, KeyRef, Secret,
+    settings::ContentTypes,
 };
 
 pub use shape::ApiShape;
@@ -57,19 +57,6 @@ use crate::{
     snapshot::{Binding, CompiledApi},
     state::{State, StateRegistry},
 };
-
-/// What an API's definition says, as far as the gateway needs it.
-#[derive(Debug, Clone, Default)]
-pub struct ApiDefinition {
-    pub title: String,
-    pub version: String,
-    pub servers: Vec<String>,
-    pub operations: Arc<[Operation]>,
-    /// Where the addresses of the operations lead.
-    pub sources: Option<Arc<Sources>>,
-    /// Changes when anything in the definition changes.
-    pub fingerprint: u64,
-}
 
 /// A configuration with everything loaded that it refers to.
 #[derive(Debug, Clone, Default)]

@@ -2,11 +2,11 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, OnceLock, atomic::AtomicBool},
 };
 
 use definition::Definition;
-use model::Diagnostics;
+use model::{ApiDoc, Diagnostics};
 use store::assets::{Asset, AssetVersion, Head};
 
 use crate::{
@@ -36,6 +36,9 @@ pub struct Held {
     pub looked_at: AtomicBool,
     /// It is known to refer to no secret, and to nothing outside of the store.
     pub stands_alone: AtomicBool,
+    /// The definition that it has in the store, once somebody has asked for it: what a document's hash stands for never
+    /// changes.
+    pub(crate) definition: OnceLock<Arc<Definition>>,
 }
 
 impl Held {
@@ -126,6 +129,7 @@ impl Assets {
             sealed: version.sealed,
             looked_at: AtomicBool::new(false),
             stands_alone: AtomicBool::new(false),
+            definition: OnceLock::new(),
         });
         Ok(())
     }
@@ -149,9 +153,14 @@ impl Assets {
         }
     }
 
-    /// A definition that is kept in the store, by what the API says about it.
-    pub fn definition(&self, location: &str) -> Option<&Arc<Definition>> {
-        self.definitions.get(location.strip_prefix(DOCUMENT)?)
+    /// The definition of an API that is kept in the store.
+    pub fn definition<'a>(&'a self, api: &'a Held) -> Option<&'a Arc<Definition>> {
+        if let Some(known) = api.definition.get() {
+            return Some(known);
+        }
+        let location = api.parsed.typed.downcast_ref::<ApiDoc>()?.definition.as_deref()?;
+        let kept = self.definitions.get(location.strip_prefix(DOCUMENT)?)?;
+        Some(api.definition.get_or_init(|| Arc::clone(kept)))
     }
 
     /// An asset by its name, or by its id.

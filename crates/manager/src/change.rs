@@ -1,6 +1,6 @@
 //! Changes of assets: what is asked for, and what comes of it.
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::sync::{Arc, OnceLock, atomic::AtomicBool};
 
 use model::{ClearText, Diagnostic, Diagnostics};
 use serde_json::Value;
@@ -249,6 +249,7 @@ pub(crate) fn work_out_one(
         sealed,
         looked_at: AtomicBool::new(false),
         stands_alone: AtomicBool::new(false),
+        definition: OnceLock::new(),
     });
     Ok(Done { kind, name, action: Some(action), event })
 }

@@ -3,6 +3,7 @@
 
 pub mod alias;
 pub mod api;
+pub mod api_definition;
 pub mod application;
 pub mod applies_to;
 pub mod authorization_server;
@@ -44,6 +45,7 @@ pub mod yaml;
 
 pub use alias::AliasDoc;
 pub use api::{ApiDoc, Canary, Mirror, Operation, OperationDoc};
+pub use api_definition::ApiDefinition;
 pub use application::{ApiKeyDoc, ApplicationDoc, IdentifiersDoc, SigningKeyDoc};
 pub use applies_to::AppliesTo;
 pub use authorization_server::AuthorizationServerDoc;

@@ -5,7 +5,7 @@ use std::{rc::Rc, sync::Arc};
 use definition::NoLoader;
 use engine::{
     Client, Clock, Exchange, Outcome, Payload, Rejection, RequestId, Snapshot, SnapshotRef, Step, Verdict,
-    compile::{ApiDefinition, Environment, Input, compile},
+    compile::{Environment, Input, compile},
     route::OperationMatch,
     state::StateRegistry,
 };
@@ -57,17 +57,8 @@ fn try_serve_changed(
     let api = model::yaml::parse(&api).unwrap().value;
     let mut config: model::ConfigDoc = serde_json::from_value(serde_json::json!({ "apis": [api] })).unwrap();
     change(&mut config);
-    let read = |definition: &str| {
-        let imported = definition::import("api.yaml", definition.as_bytes(), &NoLoader).unwrap();
-        Arc::new(ApiDefinition {
-            title: imported.title,
-            version: imported.version,
-            servers: imported.servers,
-            operations: imported.operations,
-            sources: Some(imported.sources),
-            fingerprint: 1,
-        })
-    };
+    let read =
+        |definition: &str| definition::import("api.yaml", definition.as_bytes(), &NoLoader).unwrap().api;
     let definitions = vec![(!definition.is_empty()).then(|| read(definition))];
     let registry = StateRegistry::default();
     let environment = Environment {

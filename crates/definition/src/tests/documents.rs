@@ -51,15 +51,15 @@ fn references_into_other_documents_are_followed() {
     assert_eq!(warnings(&definition), [""; 0]);
     assert_eq!(names(&definition), ["GET /a a", "GET /b GET /b"]);
     assert_eq!(
-        parameters(&definition.operations[0]),
+        parameters(&definition.api.operations[0]),
         ["query back #/components/schemas/Local"],
         "a way back leads to the main document"
     );
     assert_eq!(
-        parameters(&definition.operations[1]),
+        parameters(&definition.api.operations[1]),
         ["query limit common.yaml#/components/parameters/Limit/schema"]
     );
-    assert_eq!(bodies(&definition.operations[1].responses[0].bodies), ["a/b schemas/pet one.json#/Pet"]);
+    assert_eq!(bodies(&definition.api.operations[1].responses[0].bodies), ["a/b schemas/pet one.json#/Pet"]);
 }
 
 #[test]

@@ -33,7 +33,7 @@ fn recursive_schemas_are_no_problem() {
 components: {{schemas: {{T: {{properties: {{child: {{$ref: '#/components/schemas/T'}}}}}}}}}}"
     ));
     assert_eq!(warnings(&definition), [""; 0]);
-    assert_eq!(parameters(&definition.operations[0]), ["query p #/components/schemas/T"]);
+    assert_eq!(parameters(&definition.api.operations[0]), ["query p #/components/schemas/T"]);
 }
 
 #[test]
@@ -85,9 +85,9 @@ fn references_do_not_multiply_without_end() {
         writeln!(text, "  /{number}: {{$ref: '#/components/pathItems/P'}}").expect("to a string");
     }
     let definition = read(&text);
-    let count = definition.operations.len();
+    let count = definition.api.operations.len();
     assert!((10..900).contains(&count), "of 1000 operations {count} were given");
-    assert!(definition.operations.iter().all(|operation| operation.parameters.len() == 100));
+    assert!(definition.api.operations.iter().all(|operation| operation.parameters.len() == 100));
     assert!(warnings(&definition).iter().any(|w| w.contains("more operations than fit")));
 }
 
@@ -154,8 +154,8 @@ fn a_large_definition_is_imported_whole() {
     );
     let definition = read(&text);
     assert_eq!(warnings(&definition), [""; 0]);
-    assert_eq!(definition.operations.len(), 5_000);
-    for (index, operation) in definition.operations.iter().enumerate() {
+    assert_eq!(definition.api.operations.len(), 5_000);
+    for (index, operation) in definition.api.operations.iter().enumerate() {
         let number = index / 2;
         assert_eq!(operation.path, format!("/groups/{{group}}/items{number}/{{item}}"));
         assert_eq!(operation.name, format!("{}{number}", operation.method.to_lowercase()));

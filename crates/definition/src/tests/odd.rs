@@ -38,7 +38,7 @@ fn odd_paths_are_mended_or_left_out() {
 #[test]
 fn templates_side_by_side_or_twice_are_warned_of() {
     let definition = paths("'/{a}{b}': {get: {parameters: [{name: a, in: path}, {name: b, in: path}]}}");
-    assert_eq!(definition.operations[0].path, "/{a}{b}");
+    assert_eq!(definition.api.operations[0].path, "/{a}{b}");
     assert_eq!(
         warnings(&definition),
         ["paths./{a}{b}: two templates side by side: where one ends and the other starts is not clear"]
@@ -71,7 +71,7 @@ fn of_paths_for_the_same_requests_the_first_counts() {
 #[test]
 fn path_parameters_are_those_of_the_template() {
     let definition = paths("'/a/{x}': {get: {parameters: [{name: y, in: path, schema: {}}]}}");
-    assert_eq!(parameters(&definition.operations[0]), ["path x! -"]);
+    assert_eq!(parameters(&definition.api.operations[0]), ["path x! -"]);
     assert_eq!(
         warnings(&definition),
         [
@@ -122,7 +122,7 @@ fn names_of_operations_are_made_unique() {
 #[test]
 fn tags_that_are_no_text() {
     let definition = paths("/a: {get: {tags: [1, true, null, {name: x}, ok]}, put: {tags: text}}");
-    assert_eq!(definition.operations[0].tags, ["1", "true", "ok"]);
+    assert_eq!(definition.api.operations[0].tags, ["1", "true", "ok"]);
     let tags = "paths./a.get.tags";
     assert_eq!(
         warnings(&definition),
@@ -161,7 +161,7 @@ fn odd_parts_of_an_operation_are_left_out() {
       '2xx': text
       DEFAULT: {content: []}",
     );
-    let operation = &definition.operations[0];
+    let operation = &definition.api.operations[0];
     assert_eq!(parameters(operation), ["query 5 -"]);
     let statuses: Vec<_> = operation.responses.iter().map(|r| r.status.as_str()).collect();
     assert_eq!(statuses, ["200", "2XX", "default"]);
@@ -212,11 +212,15 @@ fn what_is_missing_gets_a_default() {
     ];
     for (info, (title, version), expect) in table {
         let definition = read(&format!("openapi: 3.0.0\n{info}paths: {{}}\n"));
-        assert_eq!((definition.title.as_str(), definition.version.as_str()), (title, version), "{info}");
+        assert_eq!(
+            (definition.api.title.as_str(), definition.api.version.as_str()),
+            (title, version),
+            "{info}"
+        );
         assert_eq!(warnings(&definition), expect, "{info}");
     }
     let json = read("{\"openapi\": 3.0, \"info\": {\"title\": \"T\", \"version\": 1.10}, \"paths\": {}}");
-    assert_eq!(json.version, "1.10");
+    assert_eq!(json.api.version, "1.10");
 }
 
 #[test]

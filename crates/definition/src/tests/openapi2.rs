@@ -33,7 +33,7 @@ definitions:
 "
     ));
     assert_eq!(warnings(&definition), [""; 0]);
-    let [post, put] = &definition.operations[..] else { panic!("two operations expected") };
+    let [post, put] = &definition.api.operations[..] else { panic!("two operations expected") };
     assert_eq!(
         parameters(post),
         ["query limit #/parameters/Limit", "path id! #/paths/~1a~1{id}/parameters/0"],
@@ -76,7 +76,7 @@ fn form_fields_are_parameters_and_a_body() {
         let definition = read(&format!(
             "{HEAD}paths: {{/a: {{post: {{{consumes}parameters: [{{name: f, in: formData, required: true, {kind}}}]}}}}}}"
         ));
-        let operation = &definition.operations[0];
+        let operation = &definition.api.operations[0];
         assert_eq!(parameters(operation), ["form f! #/paths/~1a/post/parameters/0"]);
         assert_eq!(bodies(&operation.request_bodies), [body], "{consumes} {kind}");
         assert!(operation.request_body_required);
@@ -104,7 +104,7 @@ fn servers_are_made_of_schemes_host_and_base_path() {
     ];
     for (text, servers, expect) in table {
         let definition = read(&format!("{HEAD}{text}\npaths: {{}}\n"));
-        assert_eq!(definition.servers, servers, "{text}");
+        assert_eq!(definition.api.servers, servers, "{text}");
         assert_eq!(warnings(&definition), expect, "{text}");
     }
 }
@@ -114,7 +114,7 @@ fn a_definition_fetched_by_http_is_served_by_http() {
     let text = format!("{HEAD}host: a.b\npaths: {{}}\n");
     let definition =
         crate::import("http://a.b/swagger.json", text.as_bytes(), &crate::NoLoader).expect("it is read");
-    assert_eq!(definition.servers, ["http://a.b"]);
+    assert_eq!(definition.api.servers, ["http://a.b"]);
 }
 
 #[test]
@@ -136,7 +136,7 @@ paths:
 "
     ));
     assert_eq!(definition.security_schemes.len(), 2);
-    let operation = &definition.operations[0];
+    let operation = &definition.api.operations[0];
     assert_eq!(operation.security.as_ref().map(Vec::len), Some(1));
     assert_eq!(bodies(&operation.request_bodies), ["text/plain -"], "of two bodies the first counts");
     let at = "paths./a.post.parameters";
@@ -166,13 +166,13 @@ fn lists_examples_and_headers_are_found() {
             "swagger: '2.0'\ninfo: {{title: T, version: '1'}}\npaths:\n  /:\n    get:\n      parameters: [{{name: p, {parameter}, \
              type: array}}]\n      responses:\n        '200': {{headers: {{X-A: {{type: integer}}}}, examples: {{a/b: {{x: 7}}}}}}\n"
         ));
-        let operation = &definition.operations[0];
+        let operation = &definition.api.operations[0];
         assert_eq!(
             (operation.parameters[0].style, operation.parameters[0].explode),
             (style, explode),
             "{parameter}"
         );
-        let (documents, response) = (definition.sources.read(), &operation.responses[0]);
+        let (documents, response) = (definition.api.sources.read(), &operation.responses[0]);
         let example = response.bodies[0].example.as_deref().unwrap();
         assert_eq!(documents.at(example).unwrap().value["x"], 7);
         assert_eq!(

@@ -67,7 +67,7 @@ fn every_method_is_imported() {
     let text: String = methods.iter().map(|method| format!("  {method}: {{}}\n")).collect();
     let definition = paths(&format!("/a:\n{text}  additionalOperations:\n    COPY: {{}}\n    'a b': {{}}\n"));
     let expect: Vec<_> = methods.iter().map(|m| m.to_uppercase()).chain(["COPY".to_owned()]).collect();
-    let found: Vec<_> = definition.operations.iter().map(|o| o.method.clone()).collect();
+    let found: Vec<_> = definition.api.operations.iter().map(|o| o.method.clone()).collect();
     assert_eq!(found, expect);
     assert_eq!(names(&definition)[0], "GET /a GET /a");
     assert_eq!(
@@ -132,14 +132,14 @@ components:
     );
     assert_eq!(warnings(&definition), [""; 0]);
     assert_eq!(names(&definition), ["GET /a a", "GET /b~c/{x} GET /b~c/{x}", "POST /b~c/{x} POST /b~c/{x}"]);
-    let get = &definition.operations[1];
+    let get = &definition.api.operations[1];
     assert_eq!(
         parameters(get),
         ["query p #/components/schemas/100%", "path x! #/components/schemas/Pet"],
         "chains end at what is no reference any more"
     );
     assert_eq!(bodies(&get.responses[0].bodies), ["a/b #/components/schemas/Pet"]);
-    let post = &definition.operations[2];
+    let post = &definition.api.operations[2];
     assert!(post.request_body_required);
     assert_eq!(
         bodies(&post.request_bodies),
@@ -193,7 +193,7 @@ components:
         Some(vec![]),
         Some(inherited),
     ];
-    for (operation, expect) in definition.operations.iter().zip(expect) {
+    for (operation, expect) in definition.api.operations.iter().zip(expect) {
         assert_eq!(operation.security, expect, "{}", operation.path);
     }
 }
@@ -215,7 +215,7 @@ fn malformed_security_never_opens_an_operation() {
              paths: {{/a: {{get: {{security: {security}}}}}}}\n\
              components: {{securitySchemes: {{key: {{type: http, scheme: Bearer}}}}}}"
         ));
-        let found = definition.operations[0].security.as_ref().map(Vec::len);
+        let found = definition.api.operations[0].security.as_ref().map(Vec::len);
         assert_eq!(found, expect, "{security}");
         if security != "[{key: null}]" {
             assert_eq!(definition.warnings.len(), 1, "{security}: {:?}", warnings(&definition));
@@ -294,7 +294,7 @@ fn servers_have_their_variables_filled_in() {
         let definition = read(&format!(
             "openapi: 3.0.0\ninfo: {{title: T, version: '1'}}\npaths: {{}}\nservers: {servers}"
         ));
-        assert_eq!(definition.servers, expect, "{servers}");
+        assert_eq!(definition.api.servers, expect, "{servers}");
         assert_eq!(definition.warnings.len(), odd, "{servers}: {:?}", warnings(&definition));
     }
 }
@@ -320,7 +320,7 @@ paths: {}
 webhooks: {a: {}}
 ",
     );
-    assert_eq!((definition.title.as_str(), definition.version.as_str()), ("Pets", "1.10"));
+    assert_eq!((definition.api.title.as_str(), definition.api.version.as_str()), ("Pets", "1.10"));
     assert_eq!(definition.description.as_deref(), Some("All about pets"));
     let tag = |name: &str, description: Option<&str>| Tag {
         name: name.to_owned(),
@@ -352,11 +352,11 @@ fn parameters_say_how_they_are_written() {
         ("in: query, content: {text/csv: {schema: {}}}", Opaque, true),
     ] {
         let text = format!("/{{p}}:\n  get:\n    parameters: [{{name: p, {parameter}}}]\n");
-        let found = &paths(&text).operations[0].parameters[0];
+        let found = &paths(&text).api.operations[0].parameters[0];
         assert_eq!((found.style, found.explode), (style, explode), "{parameter}");
     }
     let odd = paths("/:\n  get:\n    parameters: [{name: p, in: query, style: loud}]\n");
-    assert_eq!(odd.operations[0].parameters[0].style, ParameterStyle::Form);
+    assert_eq!(odd.api.operations[0].parameters[0].style, ParameterStyle::Form);
     assert!(warnings(&odd)[0].contains("style"), "{:?}", odd.warnings);
 }
 
@@ -368,8 +368,8 @@ fn examples_and_headers_of_responses_are_found() {
          a/b: {example: {x: 7}}\n            c/d: {examples: {one: {$ref: '#/components/examples/One'}}}\n            \
          e/f: {schema: {}}\ncomponents: {examples: {One: {value: 8}}}\n",
     );
-    let response = &definition.operations[0].responses[0];
-    let documents = definition.sources.read();
+    let response = &definition.api.operations[0].responses[0];
+    let documents = definition.api.sources.read();
     let examples = response
         .bodies
         .iter()
@@ -404,7 +404,7 @@ components:
 ",
     );
     assert_eq!(
-        definition.operations[0].callbacks,
+        definition.api.operations[0].callbacks,
         ["{$request.body#/callbackUrl}/done", "$request.query.failed"]
     );
     let told = warnings(&definition);

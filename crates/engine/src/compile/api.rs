@@ -9,11 +9,12 @@ use std::{
 
 use foldhash::fast::{FixedState, RandomState};
 use model::{
-    ApiDoc, ConfigDoc, Diagnostic, Diagnostics, GlobalPolicyDoc, PolicyTemplateDoc, diagnostic::nearest,
+    ApiDefinition, ApiDoc, ConfigDoc, Diagnostic, Diagnostics, GlobalPolicyDoc, PolicyTemplateDoc,
+    diagnostic::nearest,
 };
 
 use super::{
-    ApiDefinition, ApiShape, Environment, Findings,
+    ApiShape, Environment, Findings,
     levels::Resolver,
     operations::Operations,
     selection::{self, ApiFacts},
@@ -288,7 +289,7 @@ impl<'a> Job<'a> {
         let standing = Standing::compile(&self.doc.lifecycle, &mut own);
         let mut found: Vec<(At, Diagnostic)> = own.0.into_iter().map(|problem| (At::Api, problem)).collect();
         let facts = self.facts();
-        let sources = self.definition.and_then(|d| d.sources.as_deref());
+        let sources = self.definition.map(|d| &*d.sources);
         let shape = ApiShape::new(&operations.all, sources, self.config)
             .called(&self.name, operations.scopes(self.doc))
             .with_authorization_servers(self.servers);

@@ -2,9 +2,9 @@
 
 use std::{borrow::Cow, collections::HashMap};
 
-use model::{ApiDoc, Diagnostic, Diagnostics, Operation, diagnostic::nearest};
+use model::{ApiDefinition, ApiDoc, Diagnostic, Diagnostics, Operation, diagnostic::nearest};
 
-use super::{ApiDefinition, selection::OperationFacts};
+use super::selection::OperationFacts;
 use crate::{
     journal::OperationNames,
     route::{OperationTrie, Template},

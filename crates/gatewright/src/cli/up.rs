@@ -40,7 +40,7 @@ impl Up {
             Ok(definition) => definition,
             Err(error) => return fail(error),
         };
-        let upstream = self.upstream.clone().or_else(|| server_of(&definition.servers, &self.source));
+        let upstream = self.upstream.clone().or_else(|| server_of(&definition.api.servers, &self.source));
         let api = ApiDoc { definition: Some(self.source.clone()), upstream, ..ApiDoc::default() };
         let mut config = ConfigDoc { apis: vec![Arc::new(api)], ..ConfigDoc::default() };
         let listen = self.listen.unwrap_or_else(|| free_or_any(default_listener().address));
@@ -60,7 +60,7 @@ impl Up {
             Ok(gateway) => gateway,
             Err(error) => return run::fail_to_start(&error),
         };
-        welcome(&gateway, &definition.operations, definition.warnings.len());
+        welcome(&gateway, &definition.api.operations, definition.warnings.len());
         run::until_stopped(gateway).await
     }
 }

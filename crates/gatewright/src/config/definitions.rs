@@ -6,32 +6,31 @@ use std::{
 };
 
 use definition::{Definition, FileLoader, NoLoader};
-use engine::compile::ApiDefinition;
-use manager::Assets;
 use model::{ConfigDoc, Diagnostic, Diagnostics, Settings};
 
 use super::references;
 use crate::client;
 
 /// Loads all definitions; the second value names the files they were read from. The APIs that come first are the node's
-/// own; the others are assets.
+/// own; the others are assets, and have these definitions in the store.
 pub(super) async fn load(
     config: &ConfigDoc,
     own: usize,
-    assets: Option<&Assets>,
+    kept: Vec<Option<Arc<Definition>>>,
     problems: &mut Diagnostics,
 ) -> (Vec<Option<Arc<Definition>>>, Vec<PathBuf>) {
     let mut definitions = Vec::with_capacity(config.apis.len());
     let mut files = Vec::new();
-    for (index, api) in config.apis.iter().enumerate() {
+    let kept = std::iter::repeat_n(None, own).chain(kept);
+    for ((index, api), kept) in config.apis.iter().enumerate().zip(kept) {
+        if kept.is_some() {
+            definitions.push(kept);
+            continue;
+        }
         let Some(location) = &api.definition else {
             definitions.push(None);
             continue;
         };
-        if let Some(kept) = assets.and_then(|assets| assets.definition(location)) {
-            definitions.push(Some(Arc::clone(kept)));
-            continue;
-        }
         let read = if index < own {
             read(location).await
         } else {
@@ -85,16 +84,4 @@ pub async fn read(location: &str) -> Result<Definition, String> {
             .map_err(|error| format!("{name}: {error}"))
     });
     imported.await.map_err(|error| format!("{location}: the import failed: {error}"))?
-}
-
-/// What the engine needs of a definition.
-pub(super) fn for_engine(definition: &Definition) -> ApiDefinition {
-    ApiDefinition {
-        title: definition.title.clone(),
-        version: definition.version.clone(),
-        servers: definition.servers.clone(),
-        operations: Arc::clone(&definition.operations),
-        sources: Some(Arc::clone(&definition.sources)),
-        fingerprint: definition.fingerprint,
-    }
 }

@@ -87,8 +87,9 @@ async fn load_whole(
     let own = config.apis.len();
     // Of thousands of APIs in the store hardly any has to be read again.
     let mut referring: Vec<usize> = (0..own).collect();
+    let mut kept = Vec::new();
     if let Some(assets) = assets {
-        add(assets, &mut config, &mut referring);
+        kept = add(assets, &mut config, &mut referring);
         origins.go_on(Arc::clone(assets));
     }
     let assets = assets.map(|assets| &**assets);
@@ -99,21 +100,22 @@ async fn load_whole(
     if config.listeners.is_empty() {
         config.listeners.push(default_listener());
     }
-    let (definitions, mut found) = definitions::load(&config, own, assets, &mut problems).await;
+    let (definitions, mut found) = definitions::load(&config, own, kept, &mut problems).await;
     files.append(&mut found);
     files.extend(resolve::certificate_files(&config));
     let problems = Diagnostics(problems.0.into_iter().map(|p| origins.locate(p)).collect());
     if problems.has_errors() {
         return Err(problems);
     }
-    let compiled =
-        definitions.iter().map(|d| d.as_ref().map(|d| Arc::new(definitions::for_engine(d)))).collect();
-    let input = Input { config, definitions: compiled };
+    let governing = definitions.iter().map(|definition| Some(Arc::clone(&definition.as_ref()?.api)));
+    let input = Input { config, definitions: governing.collect() };
     Ok(Loaded { input, definitions: definitions.into(), warnings: problems.0, files, origins })
 }
 
-/// Adds assets, kind by kind, by name. Places of APIs that may refer to something are added to `referring`.
-fn add(assets: &Assets, config: &mut ConfigDoc, referring: &mut Vec<usize>) {
+/// Adds assets, kind by kind, by name. Places of APIs that may refer to something are added to `referring`; returned are the
+/// definitions that APIs have in the store, in the order of the APIs.
+fn add(assets: &Assets, config: &mut ConfigDoc, referring: &mut Vec<usize>) -> Vec<Option<Arc<Definition>>> {
+    let mut definitions = Vec::new();
     for held in assets.all() {
         let typed = &held.parsed.typed;
         if typed.downcast_ref::<ApiDoc>().is_some_and(|api| !api.is_served()) {
@@ -124,10 +126,12 @@ fn add(assets: &Assets, config: &mut ConfigDoc, referring: &mut Vec<usize>) {
             if !held.stands_alone.load(Relaxed) {
                 referring.push(config.apis.len() - 1);
             }
+            definitions.push(assets.definition(held).cloned());
         } else if let Some(shared) = typed.downcast_ref::<SharedSettingsDoc>() {
             shared.apply_to(&mut config.settings);
         }
     }
+    definitions
 }
 
 /// Reads documents without loading what they refer to. Paths in them are absolute.

@@ -160,7 +160,7 @@ fn any_document_can_be_imported_or_refused() {
                 );
                 // Whatever was imported can be compiled into routes or is reported, never more.
                 let mut trie = OperationTrie::default();
-                for (operation, position) in definition.operations.iter().zip(0_u32..) {
+                for (operation, position) in definition.api.operations.iter().zip(0_u32..) {
                     if let Ok(template) = Template::parse(&operation.path) {
                         trie.insert(&template, &operation.method, position);
                     }

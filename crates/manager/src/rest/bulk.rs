@@ -12,8 +12,8 @@ use super::{
     answer::Problem,
     assets::find_kind,
     extract::{Bytes, Query},
-    list::Search,
     route::{Right, Route, post},
+    search::Search,
 };
 use crate::{Assets, ChangeError, Changed, Condition, Edit, Held, Kind, Manager, Who, Write};
 

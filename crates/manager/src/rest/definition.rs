@@ -25,7 +25,8 @@ use super::{
     route::{Content, Right, Route, get as get_, post, put as put_},
 };
 use crate::{
-    Assets, ChangeError, Changed, Condition, DOCUMENT, Edit, Manager, Privilege, Who, Write, definitions,
+    Assets, ChangeError, Changed, Condition, DOCUMENT, Edit, Held, Manager, Privilege, Who, Write,
+    definitions,
 };
 
 /// Before anything is kept.
@@ -104,8 +105,8 @@ async fn import(
 ) -> Result<Response, Problem> {
     let kind = find_kind("apis")?;
     let imported = definitions::import("the body", body.to_vec()).await.map_err(ChangeError::Invalid)?;
-    let name = wanted.name.unwrap_or_else(|| imported.title.clone());
-    let version = wanted.version.unwrap_or_else(|| imported.version.clone());
+    let name = wanted.name.unwrap_or_else(|| imported.api.title.clone());
+    let version = wanted.version.unwrap_or_else(|| imported.api.version.clone());
     let location = keep(&manager, &body).await?;
     let mut spec = json!({ "name": name, "version": version, "definition": location });
     for (key, value) in [("upstream", wanted.upstream), ("basePath", wanted.base_path)] {
@@ -148,7 +149,8 @@ async fn keep_document(
 ) -> Result<Json<KeptDocument>, Problem> {
     let imported = definitions::import("the body", body.to_vec()).await.map_err(ChangeError::Invalid)?;
     let definition = keep(&manager, &body).await?;
-    Ok(Json(KeptDocument { definition, title: imported.title, version: imported.version }))
+    let (title, version) = (imported.api.title.clone(), imported.api.version.clone());
+    Ok(Json(KeptDocument { definition, title, version }))
 }
 
 async fn keep(manager: &Manager, content: &[u8]) -> Result<String, Problem> {
@@ -162,7 +164,7 @@ fn answer(status: StatusCode, imported: &definition::Definition, changed: Change
         return Json(json!({ "revision": changed.revision })).into_response();
     };
     let mut body = asset(&held);
-    body["operations"] = imported.operations.len().into();
+    body["operations"] = imported.api.operations.len().into();
     let warnings: Vec<Value> = imported
         .warnings
         .iter()
@@ -186,7 +188,7 @@ async fn get(
     let held = find(&assets, &who, kind, &name)?;
     let doc = held.parsed.typed.downcast_ref::<ApiDoc>();
     let location = doc.and_then(|doc| doc.definition.as_deref());
-    doc.and_then(|doc| original(&assets, doc)).ok_or_else(|| {
+    original(&assets, held).ok_or_else(|| {
         not_found(match location {
             Some(url) => format!("the definition of `{name}` is at {url}"),
             None => format!("`{name}` has no definition"),
@@ -195,8 +197,8 @@ async fn get(
 }
 
 /// The definition of an API as it was uploaded, when it is kept here.
-pub(super) fn original(assets: &Assets, doc: &ApiDoc) -> Option<Response> {
-    let document = assets.definition(doc.definition.as_deref()?)?.documents.first()?;
+pub(super) fn original(assets: &Assets, api: &Held) -> Option<Response> {
+    let document = assets.definition(api)?.documents.first()?;
     let is_json = document.bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
     let content_type = if is_json { "application/json" } else { "application/yaml" };
     let mut response = Body::from(document.bytes.to_vec()).into_response();

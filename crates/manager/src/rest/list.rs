@@ -14,6 +14,7 @@ use super::{
     extract::{Path, Query},
     fields::Fields,
     route::{Content, Right, Route, get},
+    search::Search,
 };
 use crate::{Held, Manager, Who};
 
@@ -71,42 +72,20 @@ struct Cursor {
 }
 
 impl Sort {
-    fn cursor(self, held: &Held) -> Cursor {
-        let at = match self {
+    /// What comes before the name.
+    fn at(self, held: &Held) -> u64 {
+        match self {
             Self::Name | Self::NameDown => 0,
             Self::Changed | Self::ChangedDown => held.changed_at,
             Self::Created | Self::CreatedDown => held.created_at,
-        };
-        Cursor { sort: self, at, name: held.parsed.name.clone() }
-    }
-
-    fn compare(self, a: &Cursor, b: &Cursor) -> Ordering {
-        let order = a.at.cmp(&b.at).then_with(|| a.name.cmp(&b.name));
-        match self {
-            Self::Name | Self::Changed | Self::Created => order,
-            Self::NameDown | Self::ChangedDown | Self::CreatedDown => order.reverse(),
         }
     }
-}
 
-/// Which assets are wanted.
-pub(super) struct Search<'a> {
-    words: Vec<String>,
-    filters: Vec<(&'a str, &'a str)>,
-}
-
-impl<'a> Search<'a> {
-    /// Words that all have to be somewhere, and values that keys of the document have to have.
-    pub(super) fn new(words: Option<&str>, filter: Option<&'a str>) -> Result<Self, String> {
-        Ok(Self {
-            words: words.into_iter().flat_map(str::split_whitespace).map(str::to_lowercase).collect(),
-            filters: filter.map(parse_filters).transpose()?.unwrap_or_default(),
-        })
-    }
-
-    pub(super) fn finds(&self, held: &Held) -> bool {
-        self.filters.iter().all(|(key, value)| has(&held.parsed.document, key, value))
-            && contains(held, &self.words)
+    fn compare(self, a: (u64, &str), b: (u64, &str)) -> Ordering {
+        match self {
+            Self::Name | Self::Changed | Self::Created => a.cmp(&b),
+            Self::NameDown | Self::ChangedDown | Self::CreatedDown => b.cmp(&a),
+        }
     }
 }
 
@@ -127,26 +106,37 @@ async fn list(
         wanted.fields.as_deref().map(|fields| Fields::parse(fields, kind)).transpose().map_err(bad)?;
     let search = Search::new(wanted.q.as_deref(), wanted.filter.as_deref()).map_err(bad)?;
     let assets = manager.assets();
-    let mut found: Vec<_> = assets
+    let mut found: Vec<(u64, &Held)> = assets
         .list(kind)
         .filter(|held| search.finds(held))
         .filter(|held| who.sees(&assets, held))
-        .map(|held| (wanted.sort.cursor(held), held))
+        .map(|held| (wanted.sort.at(held), &**held))
         .collect();
     let total = found.len();
-    found.sort_by(|(a, _), (b, _)| wanted.sort.compare(a, b));
+    // They come by name already, which is what most ask for.
+    if wanted.sort != Sort::Name {
+        found.sort_by(|a, b| wanted.sort.compare(key(a), key(b)));
+    }
     let begin = after.map_or(0, |after| {
-        found.partition_point(|(cursor, _)| wanted.sort.compare(cursor, &after) != Ordering::Greater)
+        let after = (after.at, after.name.as_str());
+        found.partition_point(|held| wanted.sort.compare(key(held), after) != Ordering::Greater)
     });
     let page = &found[begin..found.len().min(begin + limit)];
-    let next =
-        page.last().filter(|_| begin + page.len() < found.len()).map(|(cursor, _)| write_cursor(cursor));
+    let last = page.last().filter(|_| begin + page.len() < found.len());
+    let next = last.map(|(at, held)| {
+        write_cursor(&Cursor { sort: wanted.sort, at: *at, name: held.parsed.name.clone() })
+    });
     let view = |held: &Held| match &fields {
         Some(fields) => fields.select(asset(held)),
         None => asset(held),
     };
     let items: Vec<Value> = page.iter().map(|(_, held)| view(held)).collect();
     Ok(Json(json!({ "items": items, "total": total, "next": next, "revision": assets.revision })))
+}
+
+/// What an asset is sorted by.
+fn key<'a>((at, held): &(u64, &'a Held)) -> (u64, &'a str) {
+    (*at, &held.parsed.name)
 }
 
 fn parse_cursor(text: &str) -> Result<Cursor, String> {
@@ -158,39 +148,4 @@ fn parse_cursor(text: &str) -> Result<Cursor, String> {
 
 fn write_cursor(cursor: &Cursor) -> String {
     Base64UrlUnpadded::encode_string(&serde_json::to_vec(cursor).unwrap_or_default())
-}
-
-fn parse_filters(text: &str) -> Result<Vec<(&str, &str)>, String> {
-    text.split(',')
-        .map(|part| part.split_once('=').ok_or_else(|| format!("found filter `{part}`, expected key=value")))
-        .collect()
-}
-
-/// Whether the value at a path of keys is this text, or a list that has it.
-fn has(document: &Value, path: &str, wanted: &str) -> bool {
-    let is = |value: &Value| match value {
-        Value::String(text) => text == wanted,
-        Value::Bool(value) => wanted.parse() == Ok(*value),
-        Value::Number(number) => wanted.parse::<serde_json::Number>().is_ok_and(|wanted| wanted == *number),
-        Value::Null | Value::Object(_) | Value::Array(_) => false,
-    };
-    match path.split('.').try_fold(document, |value, key| value.get(key)) {
-        Some(Value::Array(list)) => list.iter().any(is),
-        Some(value) => is(value),
-        None => false,
-    }
-}
-
-/// Whether all words are somewhere in the asset.
-fn contains(held: &Held, words: &[String]) -> bool {
-    if words.is_empty() {
-        return true;
-    }
-    let name = held.parsed.name.to_lowercase();
-    let mut rest = words.iter().filter(|word| !name.contains(*word)).peekable();
-    if rest.peek().is_none() {
-        return true;
-    }
-    let text = held.parsed.document.to_string().to_lowercase();
-    rest.all(|word| text.contains(word))
 }

@@ -30,6 +30,7 @@ mod openapi;
 mod password_reset;
 mod portal;
 mod route;
+mod search;
 mod second_factor;
 mod session;
 mod sets;

@@ -365,7 +365,7 @@ async fn show(
         versions: versions.collect(),
         documents: documents(&assets, doc).map(document_view).collect(),
         changes: portal.changes,
-        has_definition: doc.definition.as_deref().is_some_and(|place| assets.definition(place).is_some()),
+        has_definition: assets.definition(held).is_some(),
     }))
 }
 
@@ -453,8 +453,7 @@ async fn definition(
 ) -> Result<Response, Problem> {
     let assets = manager.assets();
     let held = find_api(&assets, who.as_ref(), &name)?;
-    let Some(doc) = api_of(held) else { return Err(not_found("API", &name)) };
-    original(&assets, doc).ok_or_else(|| {
+    original(&assets, held).ok_or_else(|| {
         // Where it is instead is for those who manage the API.
         Problem::new(StatusCode::NOT_FOUND, "not_found", format!("`{name}` has no definition here"))
     })
