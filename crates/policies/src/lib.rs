@@ -28,9 +28,11 @@ mod multipart;
 mod open_policy_agent;
 mod outbound_authentication;
 mod rate_limit;
+mod rego;
 mod required_scopes;
 mod result_cache;
 mod routing;
+mod rules;
 mod schema;
 mod schemas;
 mod script;
@@ -60,6 +62,7 @@ pub static POLICIES: &[PolicyKind] = &[
     PolicyKind::of::<identify::IdentifyAndAuthorize>(),
     PolicyKind::of::<authorize_user::AuthorizeUser>(),
     PolicyKind::of::<authorize::Authorize>(),
+    PolicyKind::of::<rego::Rego>(),
     PolicyKind::of::<open_policy_agent::OpenPolicyAgent>(),
     PolicyKind::of::<required_scopes::RequiredScopes>(),
     PolicyKind::of::<subscription::Subscription>(),

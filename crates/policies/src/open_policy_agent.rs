@@ -1,30 +1,30 @@
 //! Open Policy Agent: a decision of a server of rules (Rego), over its data API. What the rules say is left to whoever
-//! writes them; no rule runs in the gateway.
+//! writes them. Rules that run in the gateway are in [`crate::rego`].
 
 use std::{sync::Arc, time::Duration};
 
 use engine::{
     Call, CompileCx, Compiled, Exchange, FailMode, Filter, Headers, Needs, Outcome, Policy, Reason,
-    Rejection, Stage, Step, UpstreamName, Verdict,
-    calls::CallAnswer,
-    route::{decode_query, decode_text},
+    Rejection, Stage, Step, UpstreamName, Verdict, calls::CallAnswer,
 };
 use http::{
-    HeaderName, HeaderValue, Method, StatusCode,
+    HeaderValue, Method, StatusCode,
     header::{ACCEPT, CONTENT_TYPE},
     uri::PathAndQuery,
 };
 use model::Diagnostic;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::json;
+
+use crate::rules::{Decision, RulesInput, refusal};
 
 /// Asks an Open Policy Agent whether a request may pass. It runs after the policies that identify the caller.
 ///
 /// The agent gets `input` with `request` (`method`, `path` below the API as a list, `query`, `host`, `scheme`, `ip`, and
-/// `headers` and `body` where they are asked for), `api`, `operation`, `application`, `user`, `claims` and `scopes`, each as
-/// far as it is known. A `result` of `true`, or one with `allow: true`, lets the request pass. Anything else refuses it,
-/// also no result at all, as for a rule that is not there.
+/// `headers` and `body` where they are asked for), `time` (nanoseconds since 1970), `api`, `operation`, `application`,
+/// `user`, `claims` and `scopes`, each as far as it is known. A `result` of `true`, or one with `allow: true`, lets the request pass. Anything else refuses it,
+/// also no result at all, as for a rule that is not there; a `reason` beside `allow` goes into the decision record.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct OpenPolicyAgent {
@@ -94,20 +94,13 @@ impl Policy for OpenPolicyAgent {
         if self.timeout.get().is_zero() || self.timeout.get() > LONGEST {
             return Err(Diagnostic::error("timeout", "expected more than 0, and at most 60s"));
         }
-        let headers = self.headers.iter().enumerate().map(|(index, name)| {
-            HeaderName::from_bytes(name.as_bytes()).map_err(|_| {
-                let found = format!("found `{name}`, expected the name of a header");
-                Diagnostic::error(format!("headers[{index}]"), found)
-            })
-        });
         let json = HeaderValue::from_static("application/json");
         Ok(Compiled::filter(Agent {
-            headers: headers.collect::<Result<_, _>>()?,
+            input: RulesInput::new(&self.headers, self.body)?,
             upstream: cx.upstream("upstream", &self.upstream)?,
             name: "open policy agent".into(),
             target,
             sent: [(&CONTENT_TYPE, json.clone()), (&ACCEPT, json)].into_iter().collect(),
-            body: self.body,
             timeout: self.timeout.get(),
             on_failure: self.on_failure,
         }))
@@ -120,8 +113,7 @@ struct Agent {
     target: PathAndQuery,
     /// Headers of calls.
     sent: Headers,
-    headers: Vec<HeaderName>,
-    body: bool,
+    input: RulesInput,
     timeout: Duration,
     on_failure: OpenPolicyAgentFailure,
 }
@@ -136,7 +128,7 @@ impl Filter for Agent {
     }
 
     fn needs(&self) -> Needs {
-        Needs { request_body: self.body, ..Needs::default() }
+        self.input.needs()
     }
 }
 
@@ -148,7 +140,7 @@ impl Agent {
             method: Method::POST,
             target: self.target.clone(),
             headers: self.sent.clone(),
-            body: Some(json!({ "input": self.input(exchange) }).to_string().into()),
+            body: Some(json!({ "input": self.input.of(exchange) }).to_string().into()),
             timeout: self.timeout,
             most: MOST,
         };
@@ -158,8 +150,8 @@ impl Agent {
             Err(rejection) => Err(rejection.detail.as_deref().unwrap_or(rejection.reason.code).to_owned()),
         };
         match (decision, self.on_failure) {
-            (Ok(true), _) => Ok(Outcome::Passed),
-            (Ok(false), _) => Err(Rejection::new(&REFUSED)),
+            (Ok(Decision::Allowed), _) => Ok(Outcome::Passed),
+            (Ok(Decision::Refused(why)), _) => Err(refusal(&REFUSED, why)),
             (Err(problem), OpenPolicyAgentFailure::Refuse) => {
                 Err(Rejection::new(&UNAVAILABLE).detail(format!("the agent did not decide: {problem}")))
             }
@@ -169,89 +161,15 @@ impl Agent {
             }
         }
     }
-
-    /// What the rules can look at.
-    fn input(&self, exchange: &Exchange) -> Value {
-        let mut input = Map::new();
-        input.insert("request".to_owned(), self.request(exchange));
-        if let Some(api) = exchange.api() {
-            input.insert("api".to_owned(), json!({ "name": *api.names.name, "version": *api.names.version }));
-            if let Some(operation) = api.operation_names(exchange.operation) {
-                let (name, method, path) = (&*operation.name, &*operation.method, &*operation.path);
-                input.insert("operation".to_owned(), json!({ "name": name, "method": method, "path": path }));
-            }
-        }
-        if let Some(application) = exchange.application() {
-            let (name, attributes) = (&*application.name, &application.attributes);
-            input.insert("application".to_owned(), json!({ "name": name, "attributes": attributes }));
-        }
-        if let Some(known) = exchange.authorization() {
-            if let Some(name) = &known.user_name {
-                input.insert("user".to_owned(), json!({ "name": **name, "groups": known.groups }));
-            }
-            if let Some(claims) = &known.claims {
-                input.insert("claims".to_owned(), Value::clone(claims));
-            }
-            if let Some(scopes) = &known.scopes {
-                input.insert("scopes".to_owned(), json!(**scopes));
-            }
-        }
-        Value::Object(input)
-    }
-
-    fn request(&self, exchange: &Exchange) -> Value {
-        let decoded = |text: &str| decode_query(text).into_owned();
-        // Empty segments stay: who leaves them out sees another path than the upstream.
-        let path = exchange.resource_path().strip_prefix('/').filter(|path| !path.is_empty());
-        let path: Vec<_> = path.iter().flat_map(|path| path.split('/')).map(decode_text).collect();
-        let mut query: Map<String, Value> = Map::new();
-        for pair in exchange.uri.query().unwrap_or("").split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let values = query.entry(decoded(name)).or_insert_with(|| json!([]));
-            if let Value::Array(values) = values {
-                values.push(decoded(value).into());
-            }
-        }
-        let host = match exchange.uri.authority() {
-            Some(authority) => Some(authority.to_string()),
-            None => exchange.headers.get(http::header::HOST).map(|host| host.to_text().into_owned()),
-        };
-        let mut request = json!({
-            "method": exchange.method.as_str(),
-            "path": path,
-            "query": query,
-            "host": host,
-            "scheme": if exchange.client.secure { "https" } else { "http" },
-            "ip": exchange.client.ip.to_canonical().to_string(),
-        });
-        let headers = self.headers.iter().filter_map(|name| {
-            let values: Vec<Value> =
-                exchange.headers.get_all(name).map(|value| value.to_text().into_owned().into()).collect();
-            (!values.is_empty()).then(|| (name.as_str().to_owned(), Value::Array(values)))
-        });
-        let headers: Map<String, Value> = headers.collect();
-        if !headers.is_empty() {
-            request["headers"] = Value::Object(headers);
-        }
-        let body = exchange.request_payload.as_ref().filter(|_| self.body).and_then(|body| body.json());
-        if let Some(body) = body {
-            request["body"] = body.clone();
-        }
-        request
-    }
 }
 
 /// A decision, or why there is none.
-fn decision(answer: &CallAnswer) -> Result<bool, String> {
+fn decision(answer: &CallAnswer) -> Result<Decision, String> {
     if answer.status != StatusCode::OK {
         return Err(format!("it answered {}", answer.status.as_u16()));
     }
-    let answer = jose::object(&answer.body).ok_or("its answer is no JSON object with every name once")?;
-    Ok(match answer.get("result") {
-        Some(Value::Bool(allowed)) => *allowed,
-        Some(Value::Object(result)) => result.get("allow") == Some(&Value::Bool(true)),
-        _ => false,
-    })
+    let mut answer = jose::object(&answer.body).ok_or("its answer is no JSON object with every name once")?;
+    Ok(Decision::of(answer.remove("result")))
 }
 
 #[cfg(test)]
@@ -276,7 +194,8 @@ mod tests {
         ] {
             let status = StatusCode::from_u16(status).expect("it is one");
             let answer = CallAnswer { status, headers: Headers::new(), body: body.into() };
-            assert_eq!(decision(&answer).map_err(|_| ()), expect, "{status} {body}");
+            let allows = decision(&answer).map(|decision| decision == Decision::Allowed).map_err(|_| ());
+            assert_eq!(allows, expect, "{status} {body}");
         }
     }
 }

@@ -88,3 +88,65 @@ async fn an_open_policy_agent_decides_from_what_is_known() {
     assert_eq!(send("/a/orders", "").await, (403, "opa_refused".to_owned()), "a decision counts");
     assert_eq!(upstream.count(), 2);
 }
+
+#[tokio::test]
+async fn rules_in_rego_decide_in_the_gateway() {
+    let upstream = Upstream::text("ok").start().await;
+    let rules = r#"
+        package gateway
+
+        default decision := {"allow": false, "reason": "no rule lets it pass"}
+
+        decision := {"allow": true} if {
+            input.request.path[0] == "orders"
+            input.application.attributes.tenant in data.tenants
+            input.request.body.n < 10
+            input.request.headers["x-channel"] == ["web"]
+            input.time == 1000000000 * input.request.body.now
+        }
+
+        decision := {"allow": "yes"} if input.request.path[0] == "odd"
+
+        decision := {"allow": true} if {
+            input.request.path[0] == "slow"
+            count([1 | numbers.range(1, 100000)[_]; numbers.range(1, 100000)[_]]) > 1
+        }
+    "#;
+    let policy = json!({
+        "source": rules, "rule": "data.gateway.decision", "data": { "tenants": ["red"] },
+        "headers": ["x-channel"], "body": true,
+    });
+    let config = |policy: Value| {
+        with_key(api("/a", &upstream).policy("rego", policy).policy(
+            "identifyAndAuthorize",
+            json!({ "rules": [{ "type": "apiKey" }], "allowAnonymous": true }),
+        ))
+    };
+    let gw = Gateway::serving(config(policy.clone())).await;
+    let now = gw.clock().now().seconds();
+    let send = async |path: &str, key: &str, n: u32| {
+        let request = post(path, json!({ "n": n, "now": now }).to_string()).header("x-gateway-apikey", key);
+        let request = request.header("x-channel", "web").header("content-type", "application/json");
+        let response = gw.send(request).await;
+        let why = gw.explain(&response).await.detail;
+        (response.status(), response.reason(), why)
+    };
+    assert_eq!(send("/a/orders/7", "k", 9).await.0, 200);
+    for (path, key, n, code, why) in [
+        ("/a/orders/7", "k", 10, "rego_refused", "no rule lets it pass"),
+        ("/a/orders/7", "", 9, "rego_refused", "no rule lets it pass"),
+        ("/a/other", "k", 9, "rego_refused", "no rule lets it pass"),
+        ("/a/odd", "k", 9, "rego_refused", ""),
+    ] {
+        assert_eq!(send(path, key, n).await, (403, code.to_owned(), why.to_owned()), "{path} {key} {n}");
+    }
+    let (status, code, why) = send("/a/slow", "k", 9).await;
+    assert_eq!((status, code.as_str()), (500, "rego_failed"));
+    assert!(why.contains("time limit"), "{why}");
+    assert_eq!(upstream.count(), 1);
+
+    let mut wrong = policy;
+    wrong["rule"] = json!("data.gateway.decisoin");
+    let error = gw.apply(config(wrong)).await.expect_err("there is no such rule").to_string();
+    assert!(error.contains("apis[0].policies[0].config.rule"), "{error}");
+}
