@@ -4669,22 +4669,26 @@ export interface components {
             next: string | null;
             revision: number;
         };
-        /** @description Private keys with their certificate chains, for listeners, upstreams and signatures. Made from PEM or PKCS#12. */
+        /** @description Private keys with their certificate chains, for listeners, upstreams and signatures. Made from PEM, PKCS#12 or JKS. */
         KeystoreDoc: {
             /** @description Unique name. */
             name: string;
             /** @description What the keys are for, for people. */
             description?: string | null;
             /**
-             * @description The keystore itself: PEM with one private key and its chain, or the base64 of a PKCS#12 file; at most 64 KiB. It
-             *     can be written and not be read, and is encrypted in the store; without it, the content stays as it is. For assets
+             * @description The keystore itself: PEM with one private key and its chain, or the base64 of a PKCS#12 or JKS file; at most 64 KiB.
+             *     It can be written and not be read, and is encrypted in the store; without it, the content stays as it is. For assets
              *     only.
              */
             content?: components["schemas"]["ClearText"] | null;
             /** @description The same in a file of the node. A replaced file is taken up without a restart. */
             file?: string | null;
-            /** @description Password of a PKCS#12 file. With a wrong one, the keystore is kept and not loaded. */
+            /** @description Password of a PKCS#12 or JKS file. With a wrong one, the keystore is kept and not loaded. */
             password?: components["schemas"]["Secret"] | null;
+            /** @description Passwords of keys that have one of their own, by their alias. Default: `password`, for all of them. */
+            keyPasswords?: {
+                [key: string]: components["schemas"]["Secret"];
+            };
             /**
              * @description Assets to which its keys may be given by somebody without the privilege `Manage security configurations`, as
              *     `KIND:NAME`, where a `*` at the end stands for any rest, also for what is made later: `api:Orders:*`. Default: none,
@@ -6453,20 +6457,20 @@ export interface components {
             next: string | null;
             revision: number;
         };
-        /** @description Certificates of authorities that are trusted, for listeners and upstreams. Made from PEM or PKCS#12. */
+        /** @description Certificates of authorities that are trusted, for listeners and upstreams. Made from PEM, PKCS#12 or JKS. */
         TruststoreDoc: {
             /** @description Unique name. */
             name: string;
             /** @description Who is trusted, for people. */
             description?: string | null;
             /**
-             * @description The certificates: PEM, or the base64 of a PKCS#12 file; at most 64 KiB. It can be written and not be read, and is
+             * @description The certificates: PEM, or the base64 of a PKCS#12 or JKS file; at most 64 KiB. It can be written and not be read, and is
              *     encrypted in the store; without it, the content stays as it is. For assets only.
              */
             content?: components["schemas"]["ClearText"] | null;
             /** @description The same in a file of the node. A replaced file is taken up without a restart. */
             file?: string | null;
-            /** @description Password of a PKCS#12 file. With a wrong one, the truststore is kept and not loaded. */
+            /** @description Password of a PKCS#12 or JKS file. With a wrong one, the truststore is kept and not loaded. */
             password?: components["schemas"]["Secret"] | null;
         };
         /** @description What came back. */

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::{ClearText, Diagnostic, Secret};
 
-/// Private keys with their certificate chains, for listeners, upstreams and signatures. Made from PEM or PKCS#12.
+/// Private keys with their certificate chains, for listeners, upstreams and signatures. Made from PEM, PKCS#12 or JKS.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct KeystoreDoc {
@@ -21,17 +21,20 @@ pub struct KeystoreDoc {
     /// What the keys are for, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// The keystore itself: PEM with one private key and its chain, or the base64 of a PKCS#12 file; at most 64 KiB. It
-    /// can be written and not be read, and is encrypted in the store; without it, the content stays as it is. For assets
+    /// The keystore itself: PEM with one private key and its chain, or the base64 of a PKCS#12 or JKS file; at most 64 KiB.
+    /// It can be written and not be read, and is encrypted in the store; without it, the content stays as it is. For assets
     /// only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<ClearText>,
     /// The same in a file of the node. A replaced file is taken up without a restart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
-    /// Password of a PKCS#12 file. With a wrong one, the keystore is kept and not loaded.
+    /// Password of a PKCS#12 or JKS file. With a wrong one, the keystore is kept and not loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<Secret>,
+    /// Passwords of keys that have one of their own, by their alias. Default: `password`, for all of them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub key_passwords: BTreeMap<String, Secret>,
     /// Assets to which its keys may be given by somebody without the privilege `Manage security configurations`, as
     /// `KIND:NAME`, where a `*` at the end stands for any rest, also for what is made later: `api:Orders:*`. Default: none,
     /// since whoever has a key signs with it, or passes for its owner. Of keystores that are assets only.
@@ -39,7 +42,7 @@ pub struct KeystoreDoc {
     pub usable_by: Vec<String>,
 }
 
-/// Certificates of authorities that are trusted, for listeners and upstreams. Made from PEM or PKCS#12.
+/// Certificates of authorities that are trusted, for listeners and upstreams. Made from PEM, PKCS#12 or JKS.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TruststoreDoc {
@@ -48,14 +51,14 @@ pub struct TruststoreDoc {
     /// Who is trusted, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// The certificates: PEM, or the base64 of a PKCS#12 file; at most 64 KiB. It can be written and not be read, and is
+    /// The certificates: PEM, or the base64 of a PKCS#12 or JKS file; at most 64 KiB. It can be written and not be read, and is
     /// encrypted in the store; without it, the content stays as it is. For assets only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<ClearText>,
     /// The same in a file of the node. A replaced file is taken up without a restart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
-    /// Password of a PKCS#12 file. With a wrong one, the truststore is kept and not loaded.
+    /// Password of a PKCS#12 or JKS file. With a wrong one, the truststore is kept and not loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<Secret>,
 }

@@ -1,9 +1,11 @@
-//! Keystores and truststores are read: PEM or PKCS#12. What is none of them is an error; one whose password is wrong is
+//! Keystores and truststores are read: PEM, PKCS#12 or JKS. What is none of them is an error; one whose password is wrong is
 //! there and not loaded, so that only what needs it is refused.
 
+mod der;
+mod jks;
 mod pkcs12;
 
-use std::fs;
+use std::{collections::BTreeMap, fs};
 
 use base64ct::{Base64, Encoding};
 use manager::Assets;
@@ -26,6 +28,36 @@ enum Problem {
     Invalid(String),
 }
 
+fn wrong_password() -> Problem {
+    Problem::NotLoaded("the password is wrong".into())
+}
+
+fn wrong_key_password(alias: &str) -> Problem {
+    Problem::NotLoaded(format!("the password of the key `{alias}` is wrong"))
+}
+
+/// The password of a store, and those of keys that have one of their own.
+struct Passwords<'a> {
+    store: Option<&'a str>,
+    keys: BTreeMap<&'a str, &'a str>,
+}
+
+impl<'a> Passwords<'a> {
+    fn of(config: &'a ConfigDoc, store: Option<&Secret>, keys: &'a BTreeMap<String, Secret>) -> Self {
+        let known = |secret: &Secret| config.resolved_secrets.get(secret);
+        let keys = keys.iter().filter_map(|(alias, secret)| Some((alias.as_str(), known(secret)?)));
+        Self { store: store.and_then(known), keys: keys.collect() }
+    }
+
+    fn of_store(&self) -> &'a str {
+        self.store.unwrap_or_default()
+    }
+
+    fn of_key(&self, alias: &str) -> &'a str {
+        self.keys.get(alias).copied().unwrap_or_else(|| self.of_store())
+    }
+}
+
 /// Certificates, and keys with their chains.
 #[derive(Debug, Default)]
 struct Content {
@@ -37,8 +69,9 @@ struct Content {
 pub(super) fn open(config: &mut ConfigDoc, assets: Option<&Assets>, problems: &mut Diagnostics) {
     let mut material = model::KeyMaterial::default();
     for (index, store) in config.keystores.iter().enumerate() {
-        let read = bytes("keystore", &store.name, store.file.as_ref(), assets)
-            .and_then(|bytes| read(&bytes, password(config, store.password.as_ref())));
+        let read = bytes("keystore", &store.name, store.file.as_ref(), assets).and_then(|bytes| {
+            read(&bytes, &Passwords::of(config, store.password.as_ref(), &store.key_passwords))
+        });
         let keys = read.and_then(|content| match content.keys.is_empty() {
             true => Err(Problem::Invalid(
                 "found no private key, expected at least one with its certificate".into(),
@@ -53,8 +86,9 @@ pub(super) fn open(config: &mut ConfigDoc, assets: Option<&Assets>, problems: &m
         }
     }
     for (index, store) in config.truststores.iter().enumerate() {
-        let read = bytes("truststore", &store.name, store.file.as_ref(), assets)
-            .and_then(|bytes| read(&bytes, password(config, store.password.as_ref())));
+        let read = bytes("truststore", &store.name, store.file.as_ref(), assets).and_then(|bytes| {
+            read(&bytes, &Passwords::of(config, store.password.as_ref(), &BTreeMap::new()))
+        });
         let found = read.and_then(|content| match content.certificates.is_empty() {
             true => Err(Problem::Invalid("found no certificate, expected at least one".into())),
             false => Ok(content.certificates),
@@ -94,16 +128,12 @@ fn told<T>(
             let key = if is_file { "file" } else { "content" };
             problems.push(
                 Diagnostic::error(format!("{path}.{key}"), format!("`{name}`: {why}")).help(
-                    "expected PEM, or PKCS#12 (`openssl pkcs12 -export`, `keytool -importkeystore -deststoretype pkcs12`)",
+                    "expected PEM, PKCS#12 (`openssl pkcs12 -export`, `keytool -importkeystore -deststoretype pkcs12`) or JKS",
                 ),
             );
             None
         }
     }
-}
-
-fn password<'a>(config: &'a ConfigDoc, secret: Option<&Secret>) -> Option<&'a str> {
-    secret.and_then(|secret| config.resolved_secrets.get(secret))
 }
 
 /// What is in the file, or in the store.
@@ -127,12 +157,13 @@ fn bytes(kind: &str, name: &str, file: Option<&String>, assets: Option<&Assets>)
     Base64::decode_vec(&packed).map_err(|_| Problem::Invalid("it is neither PEM nor base64".into()))
 }
 
-fn read(bytes: &[u8], password: Option<&str>) -> Result<Content, Problem> {
+fn read(bytes: &[u8], passwords: &Passwords<'_>) -> Result<Content, Problem> {
     let mut content = match bytes {
-        [0xfe, 0xed, 0xfe, 0xed, ..] => {
-            return Err(Problem::Invalid("it is a JKS keystore, which is not read here".into()));
+        _ if bytes.starts_with(&jks::MAGIC) => jks::read(bytes, passwords)?,
+        [0xce, 0xce, 0xce, 0xce, ..] => {
+            return Err(Problem::Invalid("it is a JCEKS keystore, which is not read here".into()));
         }
-        [0x30, 0x80..=0xff, ..] => pkcs12::read(bytes, password.unwrap_or_default())?,
+        [0x30, 0x80..=0xff, ..] => pkcs12::read(bytes, passwords)?,
         _ => pem(bytes)?,
     };
     for der in &content.certificates {
@@ -156,7 +187,8 @@ fn pem(bytes: &[u8]) -> Result<Content, Problem> {
         return Err(Problem::Invalid(why.into()));
     }
     for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(bytes) {
-        let (kind, der) = section.map_err(|_| Problem::Invalid("it is neither PEM nor PKCS#12".into()))?;
+        let (kind, der) =
+            section.map_err(|_| Problem::Invalid("it is neither PEM nor PKCS#12 nor JKS".into()))?;
         match kind {
             SectionKind::Certificate => content.certificates.push(der),
             SectionKind::PrivateKey if content.keys.is_empty() => {
@@ -173,7 +205,7 @@ fn pem(bytes: &[u8]) -> Result<Content, Problem> {
         }
     }
     if content.certificates.is_empty() && content.keys.is_empty() {
-        return Err(Problem::Invalid("it is neither PEM nor PKCS#12".into()));
+        return Err(Problem::Invalid("it is neither PEM nor PKCS#12 nor JKS".into()));
     }
     Ok(content)
 }

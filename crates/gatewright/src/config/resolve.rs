@@ -341,6 +341,9 @@ fn written_references(config: &ConfigDoc, apis: impl IntoIterator<Item = usize>)
             of(serde_json::to_value(password).ok(), format!("{list}[{index}].password"));
         }
     }
+    for (index, store) in config.keystores.iter().enumerate() {
+        of(serde_json::to_value(&store.key_passwords).ok(), format!("keystores[{index}].keyPasswords"));
+    }
     for (index, application) in config.applications.iter().enumerate() {
         if !application.signing_keys.is_empty() {
             let keys = serde_json::to_value(&application.signing_keys).ok();

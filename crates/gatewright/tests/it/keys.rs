@@ -32,6 +32,22 @@ fn pkcs12(identity: &Identity, alias: &str, password: &str, more: &[&str]) -> Ve
     std::fs::read(path("out.p12")).expect("what openssl wrote")
 }
 
+/// The same as a JKS file, which `keytool` makes of it. Its key has a password of its own.
+fn jks(identity: &Identity, alias: &str, password: &str, of_key: &str) -> Vec<u8> {
+    let folder = tempfile::tempdir().expect("temporary folders can be made");
+    std::fs::write(folder.path().join("in.p12"), pkcs12(identity, alias, password, &[])).expect("a file");
+    let source = ["-srckeystore", "in.p12", "-srcstoretype", "pkcs12", "-srcstorepass", password];
+    let target = ["-destkeystore", "out.jks", "-deststoretype", "jks", "-deststorepass", password];
+    let own = ["-srcalias", alias, "-destkeypass", of_key, "-noprompt"];
+    keytool(folder.path(), &[&["-importkeystore"][..], &source, &target, &own].concat());
+    std::fs::read(folder.path().join("out.jks")).expect("what keytool wrote")
+}
+
+fn keytool(folder: &Path, arguments: &[&str]) {
+    let ended = Command::new("keytool").current_dir(folder).args(arguments).output().expect("keytool");
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stdout));
+}
+
 fn openssl(folder: &Path, arguments: &[&str]) {
     let ended = Command::new("openssl").current_dir(folder).args(arguments).output().expect("openssl");
     assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
@@ -63,9 +79,10 @@ async fn a_keystore_in_the_store_serves_a_listener_and_is_replaced_without_a_res
 
     // What is no keystore is refused, with where and why.
     for (content, why) in [
-        (b"hello".to_vec(), "neither PEM nor PKCS#12"),
+        (b"hello".to_vec(), "neither PEM nor PKCS#12 nor JKS"),
         (vec![0x30, 0x82, 1], "no PKCS#12 in DER"),
-        (vec![0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2], "a JKS keystore"),
+        (vec![0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2], "begins like a JKS keystore, and is damaged"),
+        (vec![0xce, 0xce, 0xce, 0xce, 0, 0, 0, 2], "a JCEKS keystore"),
         (pkcs12(&old, "web", PASSWORD, &["-nomac"]), "has no MAC"),
         (authority.pem().into_bytes(), "no private key"),
     ] {
@@ -102,6 +119,56 @@ async fn a_keystore_in_the_store_serves_a_listener_and_is_replaced_without_a_res
     let wrong = json!({ "content": Base64::encode_string(&pkcs12(&new, "web", "another", &[])) });
     assert_eq!(admin.send(json_request("PATCH", "/keystores/own", &wrong)).await.status(), 422);
     assert_eq!(shown(&gateway, &authority).await, new.der().to_vec());
+}
+
+#[tokio::test]
+async fn a_keystore_of_java_is_read_with_a_password_for_each_key() {
+    let authority = Authority::new();
+    let own = authority.issue(&["a.example"]);
+    let gateway = Gateway::serving(managed()).await;
+    let admin = gateway.administrator();
+    for (name, value) in [("pass", PASSWORD), ("web", "the-key's-own")] {
+        expect(&admin.post("/secrets", &json!({ "name": name, "value": value })).await, 201);
+    }
+    let content = jks(&own, "web", PASSWORD, "the-key's-own");
+    // The store opens, and its key does not.
+    expect(&admin.post("/keystores", &asset(&content)).await, 201);
+    let refused = expect(&admin.post("/listeners", &listener()).await, 422);
+    assert!(refused.to_string().contains("not loaded: the password of the key `web` is wrong"), "{refused}");
+    let patch = async |patch: Value| admin.send(json_request("PATCH", "/keystores/own", &patch)).await;
+    expect(&patch(json!({ "keyPasswords": { "web": "${secret:web}" } })).await, 200);
+    expect(&admin.post("/listeners", &listener()).await, 201);
+    assert_eq!(shown(&gateway, &authority).await, own.der().to_vec());
+
+    // Nothing that was changed is believed, and no length in it.
+    for at in [4, 11, 20, 40, content.len() / 2, content.len() - 1] {
+        let mut other = content.clone();
+        other[at] ^= 0xff;
+        let changed = patch(json!({ "content": Base64::encode_string(&other) })).await;
+        assert!(expect(&changed, 422).to_string().contains("the password is wrong"), "{at}");
+    }
+    let short = patch(json!({ "content": Base64::encode_string(&content[..15]) })).await;
+    assert!(expect(&short, 422).to_string().contains("damaged"));
+
+    // The same for a truststore, and for PKCS#12 whose key is under another password.
+    let folder = tempfile::tempdir().expect("temporary folders can be made");
+    std::fs::write(folder.path().join("ca.pem"), authority.pem()).expect("a file");
+    let made = ["-importcert", "-file", "ca.pem", "-alias", "ca", "-noprompt"];
+    let into = ["-keystore", "trust.jks", "-storetype", "jks", "-storepass", PASSWORD];
+    keytool(folder.path(), &[&made[..], &into].concat());
+    let trusted = std::fs::read(folder.path().join("trust.jks")).expect("what keytool wrote");
+    expect(&admin.post("/truststores", &asset(&trusted)).await, 201);
+    let known = expect(&admin.get("/gateway/certificates").await, 200);
+    assert!(
+        known["stores"].as_array().is_some_and(|stores| stores.iter().all(|store| store["loaded"] == true)),
+        "{known}"
+    );
+    expect(
+        &patch(json!({ "content": Base64::encode_string(&pkcs12(&own, "web", PASSWORD, &[])) })).await,
+        422,
+    );
+    let without = json!({ "content": Base64::encode_string(&pkcs12(&own, "web", PASSWORD, &[])), "keyPasswords": null });
+    expect(&patch(without).await, 200);
 }
 
 /// Somebody who may change APIs and not what keeps them secure.

@@ -12,7 +12,11 @@ use aws_lc_rs::{
 };
 use model::KeyEntry;
 
-use super::{Content, Problem};
+use super::{
+    Content, Passwords, Problem,
+    der::{Damaged, Der, INTEGER, OCTETS, OID, SEQUENCE},
+    wrong_key_password, wrong_password,
+};
 
 /// More would let a file keep a processor busy.
 const MOST_ITERATIONS: u32 = 1_000_000;
@@ -37,11 +41,7 @@ const ATTRIBUTE: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09];
 const FRIENDLY_NAME: u8 = 20;
 const LOCAL_KEY_ID: u8 = 21;
 
-const INTEGER: u8 = 0x02;
-const OCTETS: u8 = 0x04;
-const OID: u8 = 0x06;
 const BMP: u8 = 0x1e;
-const SEQUENCE: u8 = 0x30;
 const SET: u8 = 0x31;
 /// `[0]`, with something in it, and with octets.
 const EXPLICIT: u8 = 0xa0;
@@ -57,58 +57,19 @@ fn unknown(what: &str) -> Problem {
     ))
 }
 
-fn wrong_password() -> Problem {
-    Problem::NotLoaded("the password is wrong".into())
+impl From<Damaged> for Problem {
+    fn from(_: Damaged) -> Self {
+        damaged()
+    }
 }
 
-/// What is left to be read.
-#[derive(Clone, Copy)]
-struct Der<'a>(&'a [u8]);
-
-impl<'a> Der<'a> {
-    fn any(&mut self) -> Result<(u8, &'a [u8]), Problem> {
-        let (&tag, rest) = self.0.split_first().ok_or_else(damaged)?;
-        let (&first, rest) = rest.split_first().ok_or_else(damaged)?;
-        let (length, rest) = match first {
-            0..=0x7f => (usize::from(first), rest),
-            0x81..=0x84 => {
-                let (length, rest) = rest.split_at_checked(usize::from(first & 0x7f)).ok_or_else(damaged)?;
-                (length.iter().fold(0, |sum, byte| (sum << 8) | usize::from(*byte)), rest)
-            }
-            _ => return Err(damaged()),
-        };
-        let (value, rest) = rest.split_at_checked(length).ok_or_else(damaged)?;
-        self.0 = rest;
-        Ok((tag, value))
-    }
-
-    fn take(&mut self, tag: u8) -> Result<&'a [u8], Problem> {
-        match self.any()? {
-            (found, value) if found == tag => Ok(value),
-            _ => Err(damaged()),
-        }
-    }
-
-    fn enter(&mut self, tag: u8) -> Result<Self, Problem> {
-        self.take(tag).map(Der)
-    }
-
-    fn next_is(&self, tag: u8) -> bool {
-        self.0.first() == Some(&tag)
-    }
-
-    fn iterations(&mut self) -> Result<NonZeroU32, Problem> {
-        let bytes = self.take(INTEGER)?;
-        let number = match bytes.len() {
-            1..=4 => bytes.iter().fold(0_u32, |sum, byte| (sum << 8) | u32::from(*byte)),
-            _ => return Err(damaged()),
-        };
-        NonZeroU32::new(number).filter(|number| number.get() <= MOST_ITERATIONS).ok_or_else(damaged)
-    }
+fn iterations(der: &mut Der<'_>) -> Result<NonZeroU32, Problem> {
+    NonZeroU32::new(der.number()?).filter(|number| number.get() <= MOST_ITERATIONS).ok_or_else(damaged)
 }
 
 /// Keys without their chains, and certificates.
-pub(super) fn read(bytes: &[u8], password: &str) -> Result<Content, Problem> {
+pub(super) fn read(bytes: &[u8], passwords: &Passwords<'_>) -> Result<Content, Problem> {
+    let password = passwords.of_store();
     let mut file = Der(bytes);
     let mut pfx = file.enter(SEQUENCE)?;
     if pfx.take(INTEGER)? != [3] || !file.0.is_empty() {
@@ -130,7 +91,7 @@ pub(super) fn read(bytes: &[u8], password: &str) -> Result<Content, Problem> {
         let kind = safe.take(OID)?;
         let mut content = safe.enter(EXPLICIT)?;
         if kind == DATA {
-            found.bags(content.take(OCTETS)?, password)?;
+            found.bags(content.take(OCTETS)?, passwords)?;
         } else if kind == ENCRYPTED_DATA {
             let mut encrypted = content.enter(SEQUENCE)?;
             encrypted.take(INTEGER)?;
@@ -138,7 +99,7 @@ pub(super) fn read(bytes: &[u8], password: &str) -> Result<Content, Problem> {
             encrypted.take(OID)?;
             let algorithm = encrypted.enter(SEQUENCE)?;
             let clear = decrypt(algorithm, encrypted.take(IMPLICIT)?, password)?;
-            found.bags(&clear, password)?;
+            found.bags(&clear, passwords)?;
         } else {
             return Err(unknown("encryption"));
         }
@@ -152,7 +113,7 @@ fn verify(mut mac: Der<'_>, content: &[u8], password: &str) -> Result<(), Proble
     let name = info.enter(SEQUENCE)?.take(OID)?;
     let expected = info.take(OCTETS)?;
     let salt = mac.take(OCTETS)?;
-    let rounds = if mac.next_is(INTEGER) { mac.iterations()?.get() } else { 1 };
+    let rounds = if mac.next_is(INTEGER) { iterations(&mut mac)?.get() } else { 1 };
     let (digest, of, block) = match name.strip_prefix(SHA2) {
         Some([1]) => (&digest::SHA256, hmac::HMAC_SHA256, 64),
         Some([2]) => (&digest::SHA384, hmac::HMAC_SHA384, 128),
@@ -185,7 +146,7 @@ fn decrypt(mut algorithm: Der<'_>, content: &[u8], password: &str) -> Result<Vec
     }
     let mut derivation = derivation.enter(SEQUENCE)?;
     let salt = derivation.take(OCTETS)?;
-    let rounds = derivation.iterations()?;
+    let rounds = iterations(&mut derivation)?;
     if derivation.next_is(INTEGER) {
         derivation.take(INTEGER)?;
     }
@@ -229,7 +190,7 @@ struct Found {
 }
 
 impl Found {
-    fn bags(&mut self, content: &[u8], password: &str) -> Result<(), Problem> {
+    fn bags(&mut self, content: &[u8], passwords: &Passwords<'_>) -> Result<(), Problem> {
         let mut bags = Der(content).enter(SEQUENCE)?;
         while !bags.0.is_empty() {
             let mut bag = bags.enter(SEQUENCE)?;
@@ -241,7 +202,15 @@ impl Found {
                 Some([SHROUDED_KEY]) => {
                     let mut shrouded = value.enter(SEQUENCE)?;
                     let algorithm = shrouded.enter(SEQUENCE)?;
-                    let key = decrypt(algorithm, shrouded.take(OCTETS)?, password)?;
+                    let name = attributes.name.as_deref();
+                    let password = name.map_or(passwords.of_store(), |alias| passwords.of_key(alias));
+                    let key =
+                        decrypt(algorithm, shrouded.take(OCTETS)?, password).map_err(|problem| {
+                            match (problem, name) {
+                                (Problem::NotLoaded(_), Some(alias)) => wrong_key_password(alias),
+                                (problem, _) => problem,
+                            }
+                        })?;
                     self.keys.push((attributes, key));
                 }
                 Some([CERTIFICATE]) => {
