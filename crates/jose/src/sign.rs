@@ -79,11 +79,30 @@ impl SigningKey {
 
     /// From what [`Self::generate`] has made.
     pub fn parse(algorithm: Algorithm, pkcs8: &str) -> Option<Self> {
-        let pkcs8 = Base64::decode_vec(pkcs8).ok()?;
+        Self::of_pkcs8(algorithm, &Base64::decode_vec(pkcs8).ok()?)
+    }
+
+    /// From a private key as PEM: PKCS#8, or PKCS#1 for RSA.
+    pub fn of_pem(algorithm: Algorithm, pem: &str) -> Option<Self> {
+        let (_, rest) = pem.split_once("-----BEGIN ")?;
+        let (label, rest) = rest.split_once("-----")?;
+        let (body, _) = rest.split_once("-----END ")?;
+        let der = Base64::decode_vec(&body.split_ascii_whitespace().collect::<String>()).ok()?;
+        match label {
+            "PRIVATE KEY" => Self::of_pkcs8(algorithm, &der),
+            "RSA PRIVATE KEY" => {
+                let der: Pkcs8V1Der<'_> = RsaKeyPair::from_der(&der).ok()?.as_der().ok()?;
+                Self::of_pkcs8(algorithm, der.as_ref())
+            }
+            _ => None,
+        }
+    }
+
+    fn of_pkcs8(algorithm: Algorithm, pkcs8: &[u8]) -> Option<Self> {
         let text = |bytes: &[u8]| Value::from(Base64UrlUnpadded::encode_string(bytes));
         let (pair, public) = match algorithm.key_type() {
             KeyType::Rsa => {
-                let pair = RsaKeyPair::from_pkcs8(&pkcs8).ok()?;
+                let pair = RsaKeyPair::from_pkcs8(pkcs8).ok()?;
                 let der: PublicKeyX509Der<'_> = pair.public_key().as_der().ok()?;
                 let (_, info) = SubjectPublicKeyInfo::from_der(der.as_ref()).ok()?;
                 let Ok(PublicKey::RSA(key)) = info.parsed() else { return None };
@@ -95,13 +114,13 @@ impl SigningKey {
                 (Pair::Rsa(Box::new(pair)), public)
             }
             KeyType::Ed25519 => {
-                let pair = Ed25519KeyPair::from_pkcs8(&pkcs8).ok()?;
+                let pair = Ed25519KeyPair::from_pkcs8(pkcs8).ok()?;
                 let public = json!({ "kty": "OKP", "crv": "Ed25519", "x": text(pair.public_key().as_ref()) });
                 (Pair::Ed(pair), public)
             }
             KeyType::Secret => return None,
             kind => {
-                let pair = EcdsaKeyPair::from_pkcs8(curve(algorithm)?, &pkcs8).ok()?;
+                let pair = EcdsaKeyPair::from_pkcs8(curve(algorithm)?, pkcs8).ok()?;
                 let point = pair.public_key().as_ref().get(1..)?;
                 let (x, y) = point.split_at(point.len() / 2);
                 let curve = match kind {
@@ -160,6 +179,26 @@ impl SigningKey {
 mod tests {
     use super::*;
     use crate::{Compact, Key, KeySet};
+
+    #[test]
+    fn both_forms_of_a_private_key_as_pem_are_the_same_key() {
+        let pem = |label: &str, der: &[u8]| {
+            format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", Base64::encode_string(der))
+        };
+        let pkcs8 = SigningKey::generate(Algorithm::Rs256).expect("there is randomness");
+        let pkcs8 = Base64::decode_vec(&pkcs8).expect("it was made here");
+        // PKCS#8 of RSA is a version, the algorithm, and PKCS#1 in octets (RFC 5958, RFC 8017).
+        let (_, info) = x509_parser::der_parser::der::parse_der_sequence(&pkcs8).expect("it is DER");
+        let pkcs1 = info.as_sequence().expect("a sequence")[2].as_slice().expect("octets");
+        let key = SigningKey::of_pem(Algorithm::Rs256, &pem("PRIVATE KEY", &pkcs8)).expect("a key");
+        let same = SigningKey::of_pem(Algorithm::Rs256, &pem("RSA PRIVATE KEY", pkcs1)).expect("a key");
+        assert_eq!(key.public_jwk(), same.public_jwk());
+        for wrong in
+            ["", "-----BEGIN PRIVATE KEY-----", &pem("EC PRIVATE KEY", &pkcs8), &pem("PRIVATE KEY", pkcs1)]
+        {
+            assert!(SigningKey::of_pem(Algorithm::Rs256, wrong).is_none(), "{wrong}");
+        }
+    }
 
     #[test]
     fn what_a_key_signs_its_public_part_verifies_and_no_other() {

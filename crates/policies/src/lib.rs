@@ -44,6 +44,7 @@ mod testing;
 mod throttle;
 mod transformation;
 mod upstream_throughput;
+mod upstream_token_keys;
 mod validate_specification;
 mod wasm;
 
@@ -77,6 +78,7 @@ pub static POLICIES: &[PolicyKind] = &[
     PolicyKind::of::<callback_urls::CallbackUrlReplacer>(),
     PolicyKind::of::<routing::Routing>(),
     PolicyKind::of::<outbound_authentication::OutboundAuthentication>(),
+    PolicyKind::of::<upstream_token_keys::UpstreamTokenKeys>(),
     PolicyKind::of::<call_out::ResponseCallOut>(),
     PolicyKind::of::<bulkhead::ApplicationBulkhead>(),
     PolicyKind::of::<rate_limit::RateLimit>(),

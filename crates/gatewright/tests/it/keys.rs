@@ -306,6 +306,65 @@ async fn tokens_for_upstreams_are_signed_with_a_key_of_a_keystore_and_with_its_s
 }
 
 #[tokio::test]
+async fn upstreams_fetch_the_public_keys_of_their_tokens_and_for_a_day_those_before() {
+    let authority = Authority::new();
+    let (old, new) = (authority.issue(&["a.example"]), authority.issue(&["a.example"]));
+    let upstream = Upstream::echo().start().await;
+    let gateway = Gateway::serving(managed()).await;
+    let admin = gateway.administrator();
+    let content = |key: &Identity| json!({ "content": format!("{}{}", key.certificate, key.key) });
+    let mut keystore = content(&old);
+    keystore["name"] = "own".into();
+    expect(&admin.post("/keystores", &keystore).await, 201);
+    let mut api = signing("orders");
+    api["upstream"] = upstream.url().into();
+    expect(&admin.post("/apis", &api).await, 201);
+    let keys =
+        json!({ "name": "keys", "basePath": "/jwks.json", "policies": [{ "type": "upstreamTokenKeys" }] });
+    expect(&admin.post("/apis", &keys).await, 201);
+    let published = async || {
+        let answer = gateway.get("/jwks.json").await;
+        assert_eq!((answer.status(), answer.header("content-type")), (200, "application/jwk-set+json"));
+        assert_eq!(answer.header("cache-control"), "public, max-age=300");
+        let text = answer.text();
+        assert!(!text.contains(r#""d""#), "a private part: {text}");
+        let (keys, unusable) = jose::KeySet::of_jwks(text.as_bytes()).expect("a JWK Set");
+        assert!(unusable.is_empty(), "{unusable:?}");
+        keys
+    };
+    let token = async || {
+        assert_eq!(gateway.get("/orders").await.status(), 200);
+        let seen = upstream.last();
+        let token = seen.headers.get("authorization").and_then(|value| value.to_str().ok());
+        token.and_then(|value| value.strip_prefix("Bearer ")).expect("a token").to_owned()
+    };
+    let verifies = |keys: &jose::KeySet, token: &str| {
+        let token = jose::Compact::parse(token).expect("a token");
+        keys.verify(&token, &[jose::Algorithm::Es256]).is_ok()
+    };
+    let first = token().await;
+    assert!(verifies(&published().await, &first));
+    // Its header names the key.
+    let head = first.split('.').next().and_then(|head| base64ct::Base64UrlUnpadded::decode_vec(head).ok());
+    let head: Value = serde_json::from_slice(&head.unwrap_or_default()).expect("a header");
+    assert_eq!(head["kid"].as_str().map(str::len), Some(43), "{head}");
+
+    expect(&admin.send(json_request("PATCH", "/keystores/own", &content(&new))).await, 200);
+    let second = token().await;
+    eventually("what signed with the old key is gone", async || {
+        gateway.advance(DAY);
+        published().await.len() == 1
+    })
+    .await;
+    let keys = published().await;
+    assert!(verifies(&keys, &second) && !verifies(&keys, &first), "one day is over");
+
+    expect(&admin.send(json_request("PATCH", "/keystores/own", &content(&old))).await, 200);
+    let keys = published().await;
+    assert!(verifies(&keys, &first) && verifies(&keys, &second), "both, for tokens that are on their way");
+}
+
+#[tokio::test]
 async fn a_listener_lets_in_whose_certificate_is_of_its_client_truststore() {
     let (authority, partners, others) = (Authority::new(), Authority::new(), Authority::new());
     let own = authority.issue(&["a.example"]);

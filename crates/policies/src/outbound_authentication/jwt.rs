@@ -9,6 +9,7 @@ use engine::{
     language::{Escape, LanguageCx, Template},
 };
 use http::{HeaderName, HeaderValue, header::AUTHORIZATION};
+use jose::SigningKey;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use model::{Diagnostic, diagnostic::join};
 use moka::{policy::EvictionPolicy, sync::Cache};
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{NOT_SIGNED, sensitive};
+use crate::upstream_token_keys::KeyHolder;
 
 /// How a token is signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -50,6 +52,8 @@ pub struct Mint {
     claims: Vec<(String, Claim)>,
     life: Duration,
     key: EncodingKey,
+    /// Only had, so that upstreams find the public part; `None` for secrets.
+    _published: Option<KeyHolder>,
     head: Header,
     header: HeaderName,
     clock: Clock,
@@ -103,8 +107,15 @@ impl Mint {
                 (Algorithm::HS256, EncodingKey::from_secret(key.as_bytes()))
             }
         };
+        let public = doc.key.as_deref().and_then(|key| public_key(algorithm, key));
+        let id = doc.key_id.or_else(|| public.as_ref().map(|public| public.id().to_owned()));
+        let published = public.zip(id.as_deref()).map(|(public, id)| {
+            let mut jwk = public.public_jwk().clone();
+            jwk.insert("kid".to_owned(), id.into());
+            KeyHolder::new(id, jwk, cx)
+        });
         let mut head = Header::new(algorithm);
-        head.kid = doc.key_id;
+        head.kid = id;
         // A key that cannot sign is found now, and not by the first request.
         jsonwebtoken::encode(&head, &Map::new(), &key)
             .map_err(|_| Diagnostic::error("key", "found a key that cannot sign with this algorithm"))?;
@@ -112,6 +123,7 @@ impl Mint {
             claims,
             life: doc.life,
             key,
+            _published: published,
             head,
             header: doc.header,
             clock: cx.clock(),
@@ -161,6 +173,16 @@ impl Mint {
         // There is no response yet.
         Needs { response_body: false, error_body: false, ..needs }
     }
+}
+
+/// What is published of a key; `None` for secrets.
+fn public_key(algorithm: Algorithm, pem: &str) -> Option<SigningKey> {
+    let algorithm = match algorithm {
+        Algorithm::RS256 => jose::Algorithm::Rs256,
+        Algorithm::ES256 => jose::Algorithm::Es256,
+        _ => return None,
+    };
+    SigningKey::of_pem(algorithm, pem)
 }
 
 /// PKCS#8 in DER as PEM.

@@ -111,7 +111,8 @@ pub enum OutboundAuthentication {
         /// Key of a keystore, for RS256 and ES256.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         signing_key: Option<KeyRef>,
-        /// Claim `kid` of the header, by which the upstream finds the public key.
+        /// Claim `kid` of the header, by which the upstream finds the public key, as `upstreamTokenKeys` publishes it. Default:
+        /// the thumbprint of the public key (RFC 7638); none for HS256.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         key_id: Option<String>,
         /// Header that the token goes into. In `Authorization` it follows `Bearer`.
