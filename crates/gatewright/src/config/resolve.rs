@@ -64,7 +64,9 @@ pub(super) fn paths(config: &mut ConfigDoc, apis: impl IntoIterator<Item = usize
 
 /// Files with certificates and keys: replacing one is a change of the configuration.
 pub(crate) fn certificate_files(config: &ConfigDoc) -> Vec<PathBuf> {
-    let listeners = config.listeners.iter().filter_map(|l| l.tls.as_ref()).flat_map(|tls| {
+    let own = config.listeners.iter().filter_map(|l| l.tls.as_ref());
+    let local = config.settings.authorization_server.as_ref().and_then(|server| server.tls.as_ref());
+    let listeners = own.chain(config.settings.manager.tls.as_ref()).chain(local).flat_map(|tls| {
         let files = tls.certificates.iter().flat_map(|c| [&c.certificate_file, &c.key_file]);
         files.chain(&tls.client_ca_file)
     });

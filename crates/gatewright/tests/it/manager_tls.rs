@@ -60,6 +60,10 @@ async fn cookies_stay_on_tls_and_a_replaced_certificate_is_taken_up() {
     let audit = request("GET", "/api/v1/audit?limit=1").basic("Administrator", &password);
     let (_, audit) = ask(&gateway, &authority, audit).await;
     assert_eq!(expect(&audit, 200)["items"][0]["clientIPAddress"], "127.0.0.1");
+    // It is among the certificates that are listed, measured and warned of.
+    let listed = gateway.ops("/certificates").await.json();
+    let name = listed["certificates"][0]["name"].as_str().expect("a certificate");
+    assert!(name.ends_with("/admin.pem"), "{listed}");
 
     // Half of a pair is no certificate: what was there goes on counting until both are.
     gateway.write_file("admin.pem", &second.certificate);
