@@ -3977,7 +3977,7 @@ export interface components {
         };
         ClearText: string;
         /** @description How a client proves who it is. */
-        ClientAuthentication: "clientSecret" | "privateKeyJwt" | "none";
+        ClientAuthentication: "clientSecret" | "privateKeyJwt" | "tlsClientAuth" | "none";
         /** @description Whether clients show a certificate. */
         ClientCertificate: "none" | "requested" | "required";
         /** @description A client of an authorization server. */
@@ -5176,6 +5176,8 @@ export interface components {
             authentication: components["schemas"]["ClientAuthentication"];
             /** @description Secrets, as hashes. Two live ones allow a rotation without interruption. */
             secrets?: components["schemas"]["ClientSecretDoc"][];
+            /** @description Subject of the certificate that a client with `tlsClientAuth` shows. */
+            tlsSubject?: components["schemas"]["TlsSubjectDoc"] | null;
             /** @description JWK Set with the public keys of a client with `privateKeyJwt`. */
             jwks?: unknown;
             /**
@@ -5201,6 +5203,11 @@ export interface components {
              *     when the client sends a proof.
              */
             requireDpop?: boolean;
+            /**
+             * @description Bind tokens to the certificate that the client shows in the TLS handshake (RFC 8705), also where it proves in another way
+             *     who it is. Needs `tls` of the authorization server with `clientCertificate`.
+             */
+            certificateBoundTokens?: boolean;
             /** @description Refuse requests for authorization that the client has not sent to `/par` before (RFC 9126). */
             requirePushedRequests?: boolean;
             /** @description Codes are given out without PKCE (RFC 7636), too. Only for old clients with a secret or a key. */
@@ -6300,6 +6307,22 @@ export interface components {
             clientCaFile?: string | null;
             /** @description Truststore with these authorities, instead of a file. */
             clientTruststore?: string | null;
+        };
+        /** @description Subject of a certificate: one of these (RFC 8705, 2.1.2). */
+        TlsSubjectDoc: {
+            /** @description Its whole subject, as RFC 4514 writes it: `CN=shop,O=Example,C=DE`. Upper and lower case differ in values. */
+            dn?: string | null;
+            /** @description A host name among its subject alternative names. */
+            dns?: string | null;
+            /** @description A URI among them, such as `spiffe://example.org/shop`. */
+            uri?: string | null;
+            /**
+             * Format: ip
+             * @description An IP address among them.
+             */
+            ip?: string | null;
+            /** @description An e-mail address among them. */
+            email?: string | null;
         };
         /**
          * @description Oldest TLS version accepted.

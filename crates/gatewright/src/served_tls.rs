@@ -16,6 +16,7 @@ use axum::{
 };
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use identity::ShownCertificate;
 use model::{Diagnostic, TlsDoc};
 use rustls::ServerConfig;
 use tokio::{
@@ -115,9 +116,15 @@ async fn connection(
 ) -> io::Result<()> {
     let handshake = timeout(PATIENCE, TlsAcceptor::from(config).accept(stream)).await;
     let stream = handshake.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+    // Verified in the handshake, where it was asked for.
+    let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+    let shown = shown.map(|certificate| ShownCertificate(certificate.as_ref().into()));
     let service = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
+        if let Some(shown) = &shown {
+            request.extensions_mut().insert(shown.clone());
+        }
         let answer = router.clone().oneshot(request);
         async move {
             answer.await.map(|mut response| {

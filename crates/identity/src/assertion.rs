@@ -14,6 +14,7 @@ use store::assets::Passing;
 
 use crate::{
     AuthorizationServer, Later,
+    binding::Binding,
     clients::Client,
     error::OauthError,
     form::Form,
@@ -176,7 +177,7 @@ impl AuthorizationServer {
         &self,
         client: &Client,
         form: &Form,
-        key: Option<&str>,
+        binding: Option<&Binding>,
     ) -> Result<Issued, OauthError> {
         let refused = |refused: Refused| {
             let Refused { reason, told } = refused;
@@ -235,7 +236,7 @@ impl AuthorizationServer {
             scope: &scope,
             family: secret::id()?,
             may_refresh: false,
-            bound_to: key,
+            bound_to: binding,
             not_after: Some((looked.until + LONGEST_AFTER).saturating_mul(1_000_000)),
         };
         self.issue(grant).await

@@ -8,6 +8,7 @@ use store::assets::Passing;
 use crate::{
     AuthorizationServer, ServerError,
     authorization::Asked,
+    binding::Binding,
     clients::Client,
     error::OauthError,
     form::Form,
@@ -68,7 +69,7 @@ impl AuthorizationServer {
         &self,
         client: &Client,
         form: &Form,
-        key: Option<&str>,
+        binding: Option<&Binding>,
     ) -> Result<Issued, OauthError> {
         let wrong = || OauthError::invalid_grant("the code is not known, was used, or is over");
         let hash = secret::hash(form.needs("code")?);
@@ -88,6 +89,10 @@ impl AuthorizationServer {
         if !proves(form.get("code_verifier"), allowed.challenge.as_deref()) {
             return Err(OauthError::invalid_grant("`code_verifier` does not go with `code_challenge`"));
         }
+        let key = binding.and_then(|binding| match binding {
+            Binding::Key(thumbprint) => Some(&**thumbprint),
+            Binding::Certificate(_) => None,
+        });
         if allowed.key.as_deref().is_some_and(|wanted| key != Some(wanted)) {
             return Err(OauthError::new(
                 "invalid_dpop_proof",
@@ -107,7 +112,7 @@ impl AuthorizationServer {
             scope: &allowed.scope,
             family: allowed.family,
             may_refresh: true,
-            bound_to: key,
+            bound_to: binding,
             not_after: None,
         };
         self.issue(grant).await

@@ -6,6 +6,7 @@ use store::assets::Passing;
 
 use crate::{
     AuthorizationServer, ServerError,
+    binding::Binding,
     clients::Client,
     error::OauthError,
     form::Form,
@@ -147,7 +148,7 @@ impl AuthorizationServer {
         &self,
         client: &Client,
         form: &Form,
-        key: Option<&str>,
+        binding: Option<&Binding>,
     ) -> Result<Issued, OauthError> {
         let unknown = || OauthError::invalid_grant("the device code is not known, or was used");
         let hash = secret::hash(form.needs("device_code")?);
@@ -181,7 +182,7 @@ impl AuthorizationServer {
             scope: &device.scope,
             family: secret::id()?,
             may_refresh: true,
-            bound_to: key,
+            bound_to: binding,
             not_after: None,
         };
         self.issue(grant).await

@@ -3,6 +3,7 @@
 
 use crate::{
     AuthorizationServer,
+    binding::Binding,
     clients::Client,
     error::OauthError,
     form::Form,
@@ -18,7 +19,7 @@ impl AuthorizationServer {
         &self,
         client: &Client,
         form: &Form,
-        key: Option<&str>,
+        binding: Option<&Binding>,
     ) -> Result<Issued, OauthError> {
         let shown = form.needs("subject_token")?;
         if !matches!(form.needs("subject_token_type")?, ACCESS_TOKEN | JWT) {
@@ -76,7 +77,7 @@ impl AuthorizationServer {
             scope: &scope,
             family: subject.family.clone(),
             may_refresh: false,
-            bound_to: key,
+            bound_to: binding,
             not_after: subject.expires_at,
         };
         let issued = self.issue(grant).await?;

@@ -18,14 +18,15 @@ use store::{
 };
 use tokio::sync::{Mutex, watch};
 
+use crate::binding::Binding;
+
 /// A token that counts, unless it is revoked.
 #[derive(Debug)]
 pub struct Live {
     pub client: Arc<str>,
     pub scope: Arc<str>,
     pub user: Option<Arc<str>>,
-    /// Thumbprint of the key that it is bound to (RFC 9449).
-    pub bound_to: Option<Arc<str>>,
+    pub bound_to: Option<Binding>,
     /// Seconds since 1970.
     pub issued_at: u64,
     pub expires_at: Option<u64>,
@@ -38,7 +39,7 @@ impl Live {
         client: &str,
         scope: &str,
         user: Option<&str>,
-        bound_to: Option<&str>,
+        bound_to: Option<&Binding>,
         issued_at: u64,
         expires_at: Option<u64>,
     ) -> Self {
@@ -46,7 +47,7 @@ impl Live {
             client: client.into(),
             scope: scope.into(),
             user: user.map(Into::into),
-            bound_to: bound_to.map(Into::into),
+            bound_to: bound_to.cloned(),
             issued_at: issued_at / 1_000_000,
             expires_at: expires_at.map(|at| at / 1_000_000),
             revoked: AtomicBool::new(false),
@@ -191,7 +192,7 @@ impl Index {
             client: shared(&token.client),
             scope: shared(&token.scope),
             user: token.user.as_deref().map(&mut shared),
-            bound_to: token.document_key().map(Into::into),
+            bound_to: Binding::of(token),
             issued_at: token.issued_at / 1_000_000,
             expires_at,
             revoked: AtomicBool::new(token.revoked_at.is_some()),

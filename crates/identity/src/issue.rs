@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json};
 use store::assets::{OauthToken, TokenOwner};
 
 use crate::{
-    AuthorizationServer, Live, Person, ServerError, clients::Client, error::OauthError, micros, secret,
+    AuthorizationServer, Live, Person, ServerError, binding::Binding, clients::Client, error::OauthError,
+    micros, secret,
 };
 
 /// So that tokens are recognised where they should not be.
@@ -22,8 +23,8 @@ pub struct Grant<'a> {
     /// All tokens that come from one authorization.
     pub family: String,
     pub may_refresh: bool,
-    /// Thumbprint of the key that the client has proved to have.
-    pub bound_to: Option<&'a str>,
+    /// What the client has proved to have.
+    pub bound_to: Option<&'a Binding>,
     /// Microseconds since 1970 after which nothing counts that comes from it.
     pub not_after: Option<u64>,
 }
@@ -134,7 +135,7 @@ impl AuthorizationServer {
             document,
         };
         let subject = person.map(|person| person.id.as_str());
-        let document = compact(json!({ "sub": subject, "jkt": grant.bound_to }));
+        let document = compact(json!({ "sub": subject }), grant.bound_to);
         let mut rows = vec![row(secret::hash(&access_token), id, "access", expires_at, document)];
         let mut refresh_token = None;
         let left = match from {
@@ -149,9 +150,9 @@ impl AuthorizationServer {
             let lifetime = doc.refresh_token_lifetime.unwrap_or(self.settings.refresh_token_lifetime).get();
             let expires_at = lifetime.map(|lifetime| now.saturating_add(micros(lifetime)));
             let at = grant.user.and_then(|user| user.at);
-            // Who cannot prove who they are prove that they have the key.
+            // Who cannot prove who they are prove that they have the key, or the certificate.
             let bound_to = grant.bound_to.filter(|_| doc.authentication == ClientAuthentication::None);
-            let document = compact(json!({ "sub": subject, "left": left, "at": at, "jkt": bound_to }));
+            let document = compact(json!({ "sub": subject, "left": left, "at": at }), bound_to);
             let mut refresh = row(secret::hash(&token), secret::id()?, "refresh", expires_at, document);
             // A narrower access token does not make the rest of what was allowed narrower.
             if let Some(before) = from {
@@ -172,7 +173,7 @@ impl AuthorizationServer {
         self.index.catch_up(&self.store, now).await?;
         Ok(Some(Issued {
             access_token,
-            token_type: if grant.bound_to.is_some() { "DPoP" } else { "Bearer" },
+            token_type: Binding::token_type(grant.bound_to),
             expires_in: expires_at.map(|at| at.saturating_sub(now) / 1_000_000),
             refresh_token,
             id_token,
@@ -195,8 +196,8 @@ impl AuthorizationServer {
         if !token.scope.is_empty() {
             claims.insert("scope".into(), (*token.scope).into());
         }
-        if let Some(key) = &token.bound_to {
-            claims.insert("cnf".into(), json!({ "jkt": **key }));
+        if let Some(binding) = &token.bound_to {
+            claims.insert("cnf".into(), binding.claim());
         }
         claims.insert("iat".into(), token.issued_at.into());
         if let Some(expires_at) = token.expires_at {
@@ -217,9 +218,10 @@ impl AuthorizationServer {
 }
 
 /// JSON without what is not known.
-fn compact(mut value: Value) -> String {
+fn compact(mut value: Value, binding: Option<&Binding>) -> String {
     if let Some(members) = value.as_object_mut() {
         members.retain(|_, member| !member.is_null());
+        Binding::write(binding, members);
     }
     value.to_string()
 }

@@ -7,6 +7,7 @@
 mod allowed;
 mod assertion;
 mod authorization;
+mod binding;
 mod clients;
 mod codes;
 mod devices;
@@ -44,7 +45,8 @@ use tokio::{
 
 pub use allowed::{Allowed, Scope};
 pub use assertion::{Issuer, NotVerified};
-pub use http::router;
+pub use binding::Binding;
+pub use http::{ShownCertificate, router};
 pub use index::{Index, Live};
 pub use registration::{Limits, NewClient, NotRegistered, Registering, Registration};
 

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     num::NonZeroU32,
     str::FromStr,
 };
@@ -280,6 +280,9 @@ pub struct OauthClientDoc {
     /// Secrets, as hashes. Two live ones allow a rotation without interruption.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<ClientSecretDoc>,
+    /// Subject of the certificate that a client with `tlsClientAuth` shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_subject: Option<TlsSubjectDoc>,
     /// JWK Set with the public keys of a client with `privateKeyJwt`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwks: Option<Value>,
@@ -303,6 +306,10 @@ pub struct OauthClientDoc {
     /// when the client sends a proof.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub require_dpop: bool,
+    /// Bind tokens to the certificate that the client shows in the TLS handshake (RFC 8705), also where it proves in another way
+    /// who it is. Needs `tls` of the authorization server with `clientCertificate`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub certificate_bound_tokens: bool,
     /// Refuse requests for authorization that the client has not sent to `/par` before (RFC 9126).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub require_pushed_requests: bool,
@@ -343,9 +350,46 @@ pub enum ClientAuthentication {
     ClientSecret,
     /// With a JSON Web Token that it signs (RFC 7523).
     PrivateKeyJwt,
+    /// With a certificate in the TLS handshake (RFC 8705), of an authority that `tls` of the authorization server names.
+    TlsClientAuth,
     /// Not at all: a public client, such as an app or a page in a browser, which could keep no secret. It gets tokens
     /// only for users who log in, and for assertions of servers that are trusted.
     None,
+}
+
+/// Subject of a certificate: one of these (RFC 8705, 2.1.2).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TlsSubjectDoc {
+    /// Its whole subject, as RFC 4514 writes it: `CN=shop,O=Example,C=DE`. Upper and lower case differ in values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dn: Option<String>,
+    /// A host name among its subject alternative names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dns: Option<String>,
+    /// A URI among them, such as `spiffe://example.org/shop`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uri: Option<String>,
+    /// An IP address among them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip: Option<IpAddr>,
+    /// An e-mail address among them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+}
+
+impl TlsSubjectDoc {
+    /// How many of them are written.
+    pub fn count(&self) -> usize {
+        let written = [
+            self.dn.is_some(),
+            self.dns.is_some(),
+            self.uri.is_some(),
+            self.ip.is_some(),
+            self.email.is_some(),
+        ];
+        written.into_iter().filter(|is_written| *is_written).count()
+    }
 }
 
 /// A secret of a client.

@@ -6,9 +6,7 @@ use std::{
     time::Duration,
 };
 
-use engine::{
-    Clock, CompileCx, Compiled, Exchange, Filter, Headers, Outcome, Policy, Reason, Stage, Step, Timestamp,
-};
+use engine::{Clock, CompileCx, Compiled, Exchange, Filter, Headers, Policy, Reason, Stage, Step, Timestamp};
 use http::{
     HeaderValue, StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE},

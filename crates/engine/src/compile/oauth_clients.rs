@@ -9,6 +9,7 @@ use model::{
     authorization_server::TokenAlgorithm,
     client_registration::RegistrationSettings,
     diagnostic::nearest,
+    listener::ClientCertificate,
     oauth_client::{
         AuthorizationServerSettings, ClientAuthentication, GrantType, OauthClientDoc, TokenFormat,
         TokenLifetime,
@@ -179,6 +180,34 @@ fn of_client(client: &OauthClientDoc, settings: Option<&AuthorizationServerSetti
         }
         (false, Some(_), _) => error("jwks".into(), "the client does not prove with a key who it is".into()),
         _ => {}
+    }
+    let by_certificate = client.authentication == ClientAuthentication::TlsClientAuth;
+    match (by_certificate, &client.tls_subject) {
+        (true, None) => {
+            error("tlsSubject".into(), "missing, and the client proves with a certificate who it is".into())
+        }
+        (false, Some(_)) => {
+            error("tlsSubject".into(), "the client does not prove with a certificate who it is".into())
+        }
+        (_, Some(subject)) if subject.count() != 1 => {
+            let found = format!("found {}, expected one of dn, dns, uri, ip and email", subject.count());
+            error("tlsSubject".into(), found);
+        }
+        _ => {}
+    }
+    let takes_certificates = settings
+        .and_then(|settings| settings.tls.as_ref())
+        .is_some_and(|tls| tls.client_certificate != ClientCertificate::None);
+    for (field, wants) in
+        [("authentication", by_certificate), ("certificateBoundTokens", client.certificate_bound_tokens)]
+    {
+        if wants && !takes_certificates {
+            let problem = "needs a certificate of the client, which the authorization server does not ask for; set `clientCertificate: requested` and `clientCaFile` in `settings.authorizationServer.tls`";
+            error(field.into(), problem.into());
+        }
+    }
+    if client.certificate_bound_tokens && client.require_dpop {
+        error("requireDpop".into(), "found beside `certificateBoundTokens`, expected one of them".into());
     }
     for (field, uris) in [
         ("redirectUris", &client.redirect_uris),

@@ -53,6 +53,7 @@ mod manager_sessions;
 mod manager_teams;
 mod manager_tls;
 mod monitoring;
+mod mutual_tls;
 mod nodes;
 mod oauth_store;
 mod panics;

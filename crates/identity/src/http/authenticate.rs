@@ -1,14 +1,15 @@
-//! Which client asks (RFC 6749, 2.3; RFC 7523, 2.2).
+//! Which client asks (RFC 6749, 2.3; RFC 7523, 2.2; RFC 8705, 2).
 
 use std::sync::Arc;
 
-use axum::http::{HeaderMap, header::AUTHORIZATION};
+use axum::http::header::AUTHORIZATION;
 use base64ct::{Base64, Encoding};
 use jose::{Audience, Compact, Expectations};
 use model::oauth_client::ClientAuthentication;
 use serde_json::{Map, Value};
 use store::assets::Passing;
 
+use super::caller::{Caller, ShownCertificate};
 use crate::{AuthorizationServer, clients::Client, error::OauthError, form::Form, secret};
 
 const ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -20,9 +21,10 @@ const SKEW: u64 = 60;
 /// The client, when it has proved who it is as it has to.
 pub async fn client(
     server: &AuthorizationServer,
-    headers: &HeaderMap,
+    caller: &Caller,
     form: &Form,
 ) -> Result<Arc<Client>, OauthError> {
+    let headers = &caller.headers;
     let in_header = headers.contains_key(AUTHORIZATION);
     let ways = [in_header, form.get("client_secret").is_some(), form.get("client_assertion").is_some()];
     if ways.into_iter().filter(|way| *way).count() > 1 {
@@ -46,25 +48,33 @@ pub async fn client(
         return by_assertion(server, form, assertion).await?.ok_or_else(wrong);
     }
     let client = form.get("client_id").and_then(|id| server.client(id)).ok_or_else(wrong)?;
-    match form.get("client_secret") {
-        Some(secret) if client.has_secret(secret, now) => Ok(client),
-        _ => Err(wrong()),
-    }
+    let is_it = match form.get("client_secret") {
+        Some(secret) => client.has_secret(secret, now),
+        None => by_certificate(&client, caller.certificate.as_ref()),
+    };
+    if is_it { Ok(client) } else { Err(wrong()) }
+}
+
+/// A client that has shown its certificate in the handshake (RFC 8705, 2.1).
+fn by_certificate(client: &Client, shown: Option<&ShownCertificate>) -> bool {
+    let expected = client.doc.tls_subject.as_ref();
+    client.doc.authentication == ClientAuthentication::TlsClientAuth
+        && shown.zip(expected).is_some_and(|(shown, expected)| shown.is_of(expected))
 }
 
 /// The same for what public clients may do, too, who only say their id: what they show was given to nobody else.
 pub async fn any_client(
     server: &AuthorizationServer,
-    headers: &HeaderMap,
+    caller: &Caller,
     form: &Form,
 ) -> Result<Arc<Client>, OauthError> {
-    let proves = headers.contains_key(AUTHORIZATION)
+    let proves = caller.headers.contains_key(AUTHORIZATION)
         || form.get("client_secret").is_some()
         || form.get("client_assertion").is_some();
     let public = form.get("client_id").filter(|_| !proves).and_then(|id| server.client(id));
     match public.filter(|client| client.doc.authentication == ClientAuthentication::None) {
         Some(client) => Ok(client),
-        None => client(server, headers, form).await,
+        None => client(server, caller, form).await,
     }
 }
 

@@ -14,6 +14,7 @@ use model::oauth_client::GrantType;
 
 use super::{
     DEVICE, Server, authenticate,
+    caller::Caller,
     consenting::Consenting,
     form, respond, see,
     sign_in::{SignIn, told},
@@ -27,17 +28,13 @@ use crate::{
     secret,
 };
 
-pub async fn authorize(State(server): Server, headers: HeaderMap, body: Bytes) -> Response {
-    respond(begin(&server, &headers, &body).await)
+pub async fn authorize(State(server): Server, caller: Caller, body: Bytes) -> Response {
+    respond(begin(&server, &caller, &body).await)
 }
 
-async fn begin(
-    server: &AuthorizationServer,
-    headers: &HeaderMap,
-    body: &[u8],
-) -> Result<Response, OauthError> {
-    let form = form(headers, body)?;
-    let client = authenticate::any_client(server, headers, &form).await?;
+async fn begin(server: &AuthorizationServer, caller: &Caller, body: &[u8]) -> Result<Response, OauthError> {
+    let form = form(&caller.headers, body)?;
+    let client = authenticate::any_client(server, caller, &form).await?;
     let grant = GrantType::DeviceCode;
     if !server.settings().grants.contains(&grant) || !client.may(grant) {
         return Err(OauthError::new("unauthorized_client", "the client may not take this way to a token"));

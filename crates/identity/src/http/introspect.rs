@@ -4,29 +4,25 @@ use axum::{
     Json,
     body::Bytes,
     extract::State,
-    http::HeaderMap,
     response::{IntoResponse, Response},
 };
 use serde_json::{Map, Value, json};
 
-use super::{Server, authenticate, form, respond};
+use super::{Server, authenticate, caller::Caller, form, respond};
 use crate::{
     AuthorizationServer, Live,
+    binding::Binding,
     error::{OauthError, not_stored},
     secret,
 };
 
-pub async fn introspect(State(server): Server, headers: HeaderMap, body: Bytes) -> Response {
-    respond(answer(&server, &headers, &body).await)
+pub async fn introspect(State(server): Server, caller: Caller, body: Bytes) -> Response {
+    respond(answer(&server, &caller, &body).await)
 }
 
-async fn answer(
-    server: &AuthorizationServer,
-    headers: &HeaderMap,
-    body: &[u8],
-) -> Result<Response, OauthError> {
-    let form = form(headers, body)?;
-    let client = authenticate::client(server, headers, &form).await?;
+async fn answer(server: &AuthorizationServer, caller: &Caller, body: &[u8]) -> Result<Response, OauthError> {
+    let form = form(&caller.headers, body)?;
+    let client = authenticate::client(server, caller, &form).await?;
     let claims = known(server, form.needs("token")?, &client.doc.id).await?;
     // Why it is not active is nobody's business.
     let answer = claims.unwrap_or_else(|| Map::from_iter([("active".to_owned(), json!(false))]));
@@ -52,12 +48,12 @@ async fn known(
     if ended || gone || (token.kind == "refresh" && token.client != asks) {
         return Ok(None);
     }
-    let key = token.document_key();
+    let binding = Binding::of(&token);
     let live = Live::new(
         &token.client,
         &token.scope,
         token.user.as_deref(),
-        key.as_deref(),
+        binding.as_ref(),
         token.issued_at,
         token.expires_at,
     );
@@ -65,7 +61,7 @@ async fn known(
     claims.insert("active".into(), true.into());
     claims.insert("jti".into(), token.id.as_str().into());
     if token.kind == "access" {
-        claims.insert("token_type".into(), if key.is_some() { "DPoP" } else { "Bearer" }.into());
+        claims.insert("token_type".into(), Binding::token_type(binding.as_ref()).into());
     }
     Ok(Some(claims))
 }

@@ -8,7 +8,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use model::oauth_client::GrantType;
+use model::{listener::ClientCertificate, oauth_client::GrantType};
 
 use super::{
     AUTHORIZE, DEVICE_AUTHORIZATION, INTROSPECT, JWKS, LOGOUT, PAR, REGISTER, REVOKE, Server, TOKEN, USERINFO,
@@ -64,10 +64,15 @@ pub async fn metadata(State(server): Server) -> Json<Value> {
     if settings.registration.is_some() {
         document["registration_endpoint"] = json!(url(REGISTER));
     }
+    // RFC 8705, 3.3.
+    let takes_certificates =
+        settings.tls.as_ref().is_some_and(|tls| tls.client_certificate != ClientCertificate::None);
+    let certificate = takes_certificates.then_some("tls_client_auth");
+    document["tls_client_certificate_bound_access_tokens"] = takes_certificates.into();
     for endpoint in ["token", "revocation", "introspection"] {
         // A public client proves nothing, and may ask about nothing.
         let public = (endpoint != "introspection").then_some("none");
-        let methods: Vec<_> = METHODS.into_iter().chain(public).collect();
+        let methods: Vec<_> = METHODS.into_iter().chain(certificate).chain(public).collect();
         document[format!("{endpoint}_endpoint_auth_methods_supported")] = json!(methods);
         document[format!("{endpoint}_endpoint_auth_signing_alg_values_supported")] = json!(algorithms);
     }

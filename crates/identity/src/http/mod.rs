@@ -2,6 +2,7 @@
 
 mod authenticate;
 mod authorize;
+mod caller;
 mod consenting;
 mod cors;
 mod device;
@@ -35,6 +36,8 @@ use crate::{
     error::{OauthError, not_stored},
     form::Form,
 };
+
+pub use caller::ShownCertificate;
 
 type Server = State<Arc<AuthorizationServer>>;
 

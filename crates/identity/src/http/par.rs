@@ -5,13 +5,13 @@ use axum::{
     Json,
     body::Bytes,
     extract::State,
-    http::{HeaderMap, StatusCode},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use serde_json::json;
 use store::assets::Passing;
 
-use super::{PAR, Server, authenticate, form, proof, respond};
+use super::{PAR, Server, authenticate, caller::Caller, form, proof, respond};
 use crate::{
     AuthorizationServer, ServerError,
     authorization::{Asked, NoCode},
@@ -34,26 +34,22 @@ pub struct Pushed {
     hash: String,
 }
 
-pub async fn push(State(server): Server, headers: HeaderMap, body: Bytes) -> Response {
-    respond(answer(&server, &headers, &body).await)
+pub async fn push(State(server): Server, caller: Caller, body: Bytes) -> Response {
+    respond(answer(&server, &caller, &body).await)
 }
 
-async fn answer(
-    server: &AuthorizationServer,
-    headers: &HeaderMap,
-    body: &[u8],
-) -> Result<Response, OauthError> {
-    let form = form(headers, body)?;
-    let client = authenticate::any_client(server, headers, &form).await?;
+async fn answer(server: &AuthorizationServer, caller: &Caller, body: &[u8]) -> Result<Response, OauthError> {
+    let form = form(&caller.headers, body)?;
+    let client = authenticate::any_client(server, caller, &form).await?;
     if form.get("request_uri").is_some() {
         return Err(OauthError::invalid_request("`request_uri` is what this gives"));
     }
     let form = form.without(&["client_secret", "client_assertion", "client_assertion_type"]);
     let mut form = form.with("client_id", &client.doc.id);
-    if headers.contains_key(proof::DPOP) {
+    if caller.headers.contains_key(proof::DPOP) {
         // The code will be bound to the key of the proof (RFC 9449, 10.1).
         let url = format!("{}{PAR}", server.settings().issuer);
-        let key = proof::check(server, headers, "POST", &url, None, form.get("dpop_jkt")).await?;
+        let key = proof::check(server, &caller.headers, "POST", &url, None, form.get("dpop_jkt")).await?;
         form = form.with("dpop_jkt", &key);
     }
     Asked::of(server, &form).map_err(|no| match no {

@@ -1,22 +1,33 @@
-//! Proofs that a client has the key that its tokens are bound to (RFC 9449).
+//! Proofs that a client has what its tokens are bound to: a key (RFC 9449), or a certificate (RFC 8705).
 
 use axum::http::HeaderMap;
 use jose::{Proof, ProofOf};
 use store::assets::Passing;
 
-use super::TOKEN;
-use crate::{AuthorizationServer, clients::Client, error::OauthError, secret};
+use super::{TOKEN, caller::Caller};
+use crate::{AuthorizationServer, binding::Binding, clients::Client, error::OauthError, secret};
 
 pub const DPOP: &str = "dpop";
 /// How old a proof may be, in seconds, and how far clocks may differ.
 const WINDOW: u64 = 60;
 
-/// Thumbprint of the key that a client has proved to have, if it has one.
-pub async fn key(
+/// What a client has proved to have, that its tokens are to be bound to.
+pub async fn binding(
     server: &AuthorizationServer,
-    headers: &HeaderMap,
+    caller: &Caller,
     client: &Client,
-) -> Result<Option<String>, OauthError> {
+) -> Result<Option<Binding>, OauthError> {
+    let headers = &caller.headers;
+    if client.doc.certificate_bound_tokens {
+        if headers.contains_key(DPOP) {
+            let detail = "tokens of the client are bound to its certificate; send no header `DPoP`";
+            return Err(OauthError::invalid_request(detail));
+        }
+        let shown = caller.certificate.as_ref().ok_or_else(|| {
+            OauthError::invalid_request("the client shows its certificate in the TLS handshake")
+        })?;
+        return Ok(Some(Binding::Certificate(shown.thumbprint())));
+    }
     if !headers.contains_key(DPOP) {
         return match client.doc.require_dpop {
             true => {
@@ -26,7 +37,8 @@ pub async fn key(
         };
     }
     let url = format!("{}{TOKEN}", server.settings().issuer);
-    check(server, headers, "POST", &url, None, None).await.map(Some)
+    let key = check(server, headers, "POST", &url, None, None).await?;
+    Ok(Some(Binding::Key(key.into())))
 }
 
 /// Checks the proof of a request, which is good for once; tells the thumbprint of its key.

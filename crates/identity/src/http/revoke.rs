@@ -3,29 +3,25 @@
 use axum::{
     body::Bytes,
     extract::State,
-    http::{HeaderMap, StatusCode},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use store::assets::TokenOwner;
 
-use super::{Server, authenticate, form, respond};
+use super::{Server, authenticate, caller::Caller, form, respond};
 use crate::{
     AuthorizationServer,
     error::{OauthError, not_stored},
     secret,
 };
 
-pub async fn revoke(State(server): Server, headers: HeaderMap, body: Bytes) -> Response {
-    respond(answer(&server, &headers, &body).await)
+pub async fn revoke(State(server): Server, caller: Caller, body: Bytes) -> Response {
+    respond(answer(&server, &caller, &body).await)
 }
 
-async fn answer(
-    server: &AuthorizationServer,
-    headers: &HeaderMap,
-    body: &[u8],
-) -> Result<Response, OauthError> {
-    let form = form(headers, body)?;
-    let client = authenticate::any_client(server, headers, &form).await?;
+async fn answer(server: &AuthorizationServer, caller: &Caller, body: &[u8]) -> Result<Response, OauthError> {
+    let form = form(&caller.headers, body)?;
+    let client = authenticate::any_client(server, caller, &form).await?;
     let found = server.store.token(&secret::hash(form.needs("token")?)).await?;
     if let Some(token) = found {
         if token.client != client.doc.id {

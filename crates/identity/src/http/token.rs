@@ -6,15 +6,15 @@ use axum::{
     Json,
     body::Bytes,
     extract::{ConnectInfo, State},
-    http::HeaderMap,
     response::{IntoResponse, Response},
 };
 use model::oauth_client::GrantType;
 use store::assets::TokenOwner;
 
-use super::{Server, authenticate, form, proof, respond};
+use super::{Server, authenticate, caller::Caller, form, proof, respond};
 use crate::{
     AuthorizationServer, LogIn,
+    binding::Binding,
     clients::Client,
     error::{OauthError, not_stored},
     form::Form,
@@ -25,20 +25,20 @@ use crate::{
 pub async fn token(
     State(server): Server,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
-    headers: HeaderMap,
+    caller: Caller,
     body: Bytes,
 ) -> Response {
-    respond(answer(&server, from, &headers, &body).await)
+    respond(answer(&server, from, &caller, &body).await)
 }
 
 async fn answer(
     server: &AuthorizationServer,
     from: SocketAddr,
-    headers: &HeaderMap,
+    caller: &Caller,
     body: &[u8],
 ) -> Result<Response, OauthError> {
-    let form = form(headers, body)?;
-    let client = authenticate::any_client(server, headers, &form).await?;
+    let form = form(&caller.headers, body)?;
+    let client = authenticate::any_client(server, caller, &form).await?;
     let named = form.needs("grant_type")?;
     let known = GrantType::ALL.into_iter().find(|grant| grant.wire_name() == named);
     let grant = known.filter(|grant| server.settings().grants.contains(grant)).ok_or_else(|| {
@@ -47,16 +47,18 @@ async fn answer(
     if !client.may(grant) {
         return Err(OauthError::new("unauthorized_client", "the client may not take this way to a token"));
     }
-    let key = proof::key(server, headers, &client).await?;
-    let key = key.as_deref();
+    let binding = proof::binding(server, caller, &client).await?;
+    let binding = binding.as_ref();
     let issued = match grant {
-        GrantType::AuthorizationCode => server.redeem(&client, &form, key).await?,
-        GrantType::ClientCredentials => client_credentials(server, &client, &form, key).await?,
-        GrantType::Password => password(server, &client, &form, key, server.address(from, headers)).await?,
-        GrantType::RefreshToken => refresh(server, &client, &form, key).await?,
-        GrantType::DeviceCode => server.poll(&client, &form, key).await?,
-        GrantType::TokenExchange => server.exchange(&client, &form, key).await?,
-        GrantType::JwtBearer => server.assert(&client, &form, key).await?,
+        GrantType::AuthorizationCode => server.redeem(&client, &form, binding).await?,
+        GrantType::ClientCredentials => client_credentials(server, &client, &form, binding).await?,
+        GrantType::Password => {
+            password(server, &client, &form, binding, server.address(from, &caller.headers)).await?
+        }
+        GrantType::RefreshToken => refresh(server, &client, &form, binding).await?,
+        GrantType::DeviceCode => server.poll(&client, &form, binding).await?,
+        GrantType::TokenExchange => server.exchange(&client, &form, binding).await?,
+        GrantType::JwtBearer => server.assert(&client, &form, binding).await?,
     };
     Ok(not_stored(Json(issued).into_response()))
 }
@@ -65,7 +67,7 @@ async fn client_credentials(
     server: &AuthorizationServer,
     client: &Client,
     form: &Form,
-    key: Option<&str>,
+    binding: Option<&Binding>,
 ) -> Result<Issued, OauthError> {
     let scope = scopes(client, form.get("scope"))?;
     let grant = Grant {
@@ -74,7 +76,7 @@ async fn client_credentials(
         scope: &scope,
         family: secret::id()?,
         may_refresh: false,
-        bound_to: key,
+        bound_to: binding,
         not_after: None,
     };
     server.issue(grant).await
@@ -84,7 +86,7 @@ async fn password(
     server: &AuthorizationServer,
     client: &Client,
     form: &Form,
-    key: Option<&str>,
+    binding: Option<&Binding>,
     from: IpAddr,
 ) -> Result<Issued, OauthError> {
     let (user, password) = (form.needs("username")?, form.needs("password")?);
@@ -116,7 +118,7 @@ async fn password(
         scope: &scope,
         family: secret::id()?,
         may_refresh: true,
-        bound_to: key,
+        bound_to: binding,
         not_after: None,
     };
     server.issue(grant).await
@@ -128,7 +130,7 @@ async fn refresh(
     server: &AuthorizationServer,
     client: &Client,
     form: &Form,
-    key: Option<&str>,
+    binding: Option<&Binding>,
 ) -> Result<Issued, OauthError> {
     let wrong = || OauthError::invalid_grant("the refresh token is not known, or is over");
     let hash = secret::hash(form.needs("refresh_token")?);
@@ -140,8 +142,14 @@ async fn refresh(
     if token.revoked_at.is_some() || token.expires_at.is_some_and(|at| at <= now) {
         return Err(wrong());
     }
-    if token.document_key().is_some_and(|bound| key != Some(&bound)) {
-        return Err(OauthError::new("invalid_dpop_proof", "the refresh token is bound to another key"));
+    match Binding::of(&token).filter(|bound| binding != Some(bound)) {
+        None => {}
+        Some(Binding::Key(_)) => {
+            return Err(OauthError::new("invalid_dpop_proof", "the refresh token is bound to another key"));
+        }
+        Some(Binding::Certificate(_)) => {
+            return Err(OauthError::invalid_grant("the refresh token is bound to another certificate"));
+        }
     }
     if token.used_at.is_some() {
         server.stolen(&token.family, &client.doc.id).await?;
@@ -172,7 +180,7 @@ async fn refresh(
         scope: &scope,
         family: token.family.clone(),
         may_refresh: true,
-        bound_to: key,
+        bound_to: binding,
         not_after: None,
     };
     match server.issue_from(grant, Some(&token)).await? {

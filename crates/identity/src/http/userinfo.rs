@@ -3,16 +3,20 @@
 use axum::{
     Json,
     extract::State,
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    http::{HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde_json::json;
 
-use super::{Server, USERINFO, proof};
-use crate::{AuthorizationServer, error::not_stored, id_token, secret};
+use super::{
+    Server, USERINFO,
+    caller::{Caller, ShownCertificate},
+    proof,
+};
+use crate::{AuthorizationServer, binding::Binding, error::not_stored, id_token, secret};
 
-pub async fn userinfo(State(server): Server, method: Method, headers: HeaderMap) -> Response {
-    answer(&server, method.as_str(), &headers).await.unwrap_or_else(Refused::into_response)
+pub async fn userinfo(State(server): Server, method: Method, caller: Caller) -> Response {
+    answer(&server, method.as_str(), &caller).await.unwrap_or_else(Refused::into_response)
 }
 
 /// As in RFC 6750, 3.1.
@@ -24,11 +28,8 @@ enum Refused {
     Away,
 }
 
-async fn answer(
-    server: &AuthorizationServer,
-    method: &str,
-    headers: &HeaderMap,
-) -> Result<Response, Refused> {
+async fn answer(server: &AuthorizationServer, method: &str, caller: &Caller) -> Result<Response, Refused> {
+    let headers = &caller.headers;
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return Err(Refused::NoToken) };
     let (scheme, shown) =
@@ -46,9 +47,14 @@ async fn answer(
             && server.client(&token.client).is_some()
     };
     let token = found.filter(live).ok_or(Refused::Invalid)?;
-    match token.document_key() {
-        None if scheme.eq_ignore_ascii_case("bearer") => {}
-        Some(key) if scheme.eq_ignore_ascii_case(proof::DPOP) => {
+    let is_bearer = scheme.eq_ignore_ascii_case("bearer");
+    match Binding::of(&token) {
+        None if is_bearer => {}
+        Some(Binding::Certificate(wanted)) if is_bearer => {
+            let shown = caller.certificate.as_ref().map(ShownCertificate::thumbprint);
+            shown.filter(|shown| *shown == wanted).ok_or(Refused::Invalid)?;
+        }
+        Some(Binding::Key(key)) if scheme.eq_ignore_ascii_case(proof::DPOP) => {
             let url = format!("{}{USERINFO}", server.settings().issuer);
             let proven = proof::check(server, headers, method, &url, Some(shown), Some(&key)).await;
             proven.map_err(|_| Refused::Invalid)?;

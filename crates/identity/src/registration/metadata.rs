@@ -99,6 +99,7 @@ impl Metadata {
             id,
             authentication: self.authentication,
             secrets: Vec::new(),
+            tls_subject: None,
             jwks: self.jwks,
             grant_types: self.grants,
             name: self.name,
@@ -106,6 +107,7 @@ impl Metadata {
             post_logout_redirect_uris: self.post_logout_redirect_uris,
             skip_consent: false,
             require_dpop: self.require_dpop,
+            certificate_bound_tokens: false,
             require_pushed_requests: self.require_pushed_requests,
             allow_without_pkce: false,
             scopes: self.scopes,
@@ -325,6 +327,7 @@ pub fn told(doc: &OauthClientDoc, registration: &ClientRegistrationDoc) -> Map<S
         (ClientAuthentication::ClientSecret, false) => "client_secret_basic",
         (ClientAuthentication::ClientSecret, true) => "client_secret_post",
         (ClientAuthentication::PrivateKeyJwt, _) => "private_key_jwt",
+        (ClientAuthentication::TlsClientAuth, _) => "tls_client_auth",
         (ClientAuthentication::None, _) => "none",
     };
     let at = OffsetDateTime::parse(&registration.at, &Rfc3339).map(OffsetDateTime::unix_timestamp);

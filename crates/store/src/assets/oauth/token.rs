@@ -50,6 +50,12 @@ impl OauthToken {
         self.document.contains("\"jkt\"").then(|| self.said("jkt")?.as_str().map(str::to_owned)).flatten()
     }
 
+    /// Thumbprint of the certificate that it is bound to.
+    pub fn document_certificate(&self) -> Option<String> {
+        let is_bound = self.document.contains("\"x5t#S256\"");
+        is_bound.then(|| self.said("x5t#S256")?.as_str().map(str::to_owned)).flatten()
+    }
+
     /// When the user logged in, in seconds since 1970.
     pub fn document_login(&self) -> Option<u64> {
         self.said("at")?.as_u64()
