@@ -1,6 +1,6 @@
 //! Clients of the authorization server that show a certificate in the handshake, and tokens that are bound to one (RFC 8705).
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, process::Command};
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use sha2::{Digest, Sha256};
@@ -31,7 +31,7 @@ fn config(authority: &Authority, upstream: &Upstream, clients: Value) -> Config 
                 "issuer": "https://localhost",
                 "address": "127.0.0.1:0",
                 "signingAlgorithm": "ES256",
-                "grants": ["clientCredentials", "password", "refreshToken"],
+                "grants": ["authorizationCode", "clientCredentials", "password", "refreshToken"],
                 "tls": tls,
             }),
         )
@@ -99,6 +99,13 @@ impl Parties {
 
     async fn token(&self, shown: &Identity, fields: &str) -> Value {
         expect(&self.issuer(Some(shown), form("/token", fields)).await, 200)
+    }
+
+    async fn with_ada(&self) {
+        let admin = self.gateway.administrator();
+        expect(&admin.post("/users", &json!({ "name": "ada" })).await, 201);
+        let password = json!({ "password": "correct horse battery" });
+        assert_eq!(admin.send(json_request("PUT", "/users/ada/password", &password)).await.status(), 204);
     }
 
     async fn call(&self, shown: Option<&Identity>, token: &Value) -> (u16, String) {
@@ -198,10 +205,7 @@ async fn a_renewed_certificate_goes_on_and_users_are_told_of_to_the_one_that_has
         { "id": "web", "secrets": [{ "hash": hash(SECRET) }], "certificateBoundTokens": true },
     ]);
     let parties = Parties::with(client, &upstream).await;
-    let admin = parties.gateway.administrator();
-    expect(&admin.post("/users", &json!({ "name": "ada" })).await, 201);
-    let password = json!({ "password": "correct horse battery" });
-    assert_eq!(admin.send(json_request("PUT", "/users/ada/password", &password)).await.status(), 204);
+    parties.with_ada().await;
     let (old, new) = (parties.authority.issue(&["shop.example"]), parties.authority.issue(&["shop.example"]));
     let fields =
         "grant_type=password&client_id=shop&username=ada&password=correct+horse+battery&scope=openid";
@@ -233,6 +237,88 @@ async fn a_renewed_certificate_goes_on_and_users_are_told_of_to_the_one_that_has
     assert_eq!(metadata["tls_client_certificate_bound_access_tokens"], true);
     let methods = &metadata["token_endpoint_auth_methods_supported"];
     assert!(methods.as_array().is_some_and(|all| all.contains(&json!("tls_client_auth"))), "{methods}");
+}
+
+/// What is between two texts.
+fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
+    let (_, rest) = text.split_once(before).unwrap_or_else(|| panic!("no {before} in {text}"));
+    rest.split_once(after).map_or(rest, |(found, _)| found)
+}
+
+#[tokio::test]
+async fn a_refresh_token_of_a_public_client_is_bound_to_its_certificate() {
+    const VERIFIER: &str = "a-verifier-that-is-long-enough-for-the-rfc-0123456789";
+    const BACK: &str = "https://app.example/back";
+    let upstream = Upstream::text("ok").start().await;
+    let client = json!({
+        "id": "app", "authentication": "none", "certificateBoundTokens": true, "scopes": ["openid"],
+        "grantTypes": ["authorizationCode", "refreshToken"], "redirectUris": [BACK], "skipConsent": true,
+    });
+    let parties = Parties::with(json!([client]), &upstream).await;
+    parties.with_ada().await;
+    let (own, thief) = (parties.authority.issue(&["app"]), parties.authority.issue(&["thief"]));
+    let cookies = |response: &Response| {
+        let all = response.headers().get_all("set-cookie").iter();
+        let pairs = all.map(|cookie| between(cookie.to_str().expect("a text"), "", ";").to_owned());
+        pairs.collect::<Vec<_>>().join("; ")
+    };
+    let challenge = Base64UrlUnpadded::encode_string(&Sha256::digest(VERIFIER));
+    let asks = format!(
+        "/authorize?response_type=code&client_id=app&redirect_uri={BACK}&scope=openid\
+         &code_challenge={challenge}&code_challenge_method=S256"
+    );
+    // The browser shows no certificate.
+    let page = parties.issuer(None, get(&asks)).await;
+    let html = page.text();
+    let action = between(&html, "action=\".", "\"").replace("&#38;", "&");
+    let csrf = between(&html, "name=\"csrf\" value=\"", "\"");
+    let login = form(&action, &format!("csrf={csrf}&username=ada&password=correct+horse+battery"));
+    let sent = parties.issuer(None, login.header("cookie", &cookies(&page))).await;
+    assert_eq!(sent.status(), 303, "{}", sent.text());
+    let back = parties.issuer(None, get(sent.header("location")).header("cookie", &cookies(&sent))).await;
+    let code = between(back.header("location"), "code=", "&").to_owned();
+
+    let token = async |shown: Option<&Identity>, fields: &str| {
+        parties.issuer(shown, form("/token", &format!("client_id=app&{fields}"))).await
+    };
+    let redeem =
+        format!("grant_type=authorization_code&code={code}&redirect_uri={BACK}&code_verifier={VERIFIER}");
+    let issued = expect(&token(Some(&own), &redeem).await, 200);
+    let refresh = issued["refresh_token"].as_str().expect("a refresh token");
+    let refresh = format!("grant_type=refresh_token&refresh_token={refresh}");
+    for (shown, error) in [(Some(&thief), "invalid_grant"), (None, "invalid_request")] {
+        assert_eq!(expect(&token(shown, &refresh).await, 400)["error"], error);
+    }
+    expect(&token(Some(&own), &refresh).await, 200);
+}
+
+#[tokio::test]
+async fn curl_gets_such_a_token_and_calls_the_api_with_it() {
+    let upstream = Upstream::text("ok").start().await;
+    let parties = Parties::with(json!([shop(json!({}))]), &upstream).await;
+    let folder = tempfile::tempdir().expect("temporary folders can be made");
+    let own = parties.authority.issue(&["shop.example"]);
+    let authority = parties.authority.pem();
+    for (name, content) in [("ca.pem", &authority), ("own.pem", &own.certificate), ("own.key", &own.key)] {
+        std::fs::write(folder.path().join(name), content).expect("a file");
+    }
+    let curl = async |at: SocketAddr, path: &str, more: &[&str]| {
+        let mut command = Command::new("curl");
+        command.args(["--silent", "--show-error", "--cacert", "ca.pem", "--noproxy", "*"]).args(more);
+        command.arg(format!("https://localhost:{}{path}", at.port())).current_dir(folder.path());
+        let ran = tokio::task::spawn_blocking(move || command.output()).await.expect("it runs");
+        let ran = ran.expect("curl is installed");
+        String::from_utf8_lossy(&ran.stdout).into_owned() + &String::from_utf8_lossy(&ran.stderr)
+    };
+    let own = ["--cert", "own.pem", "--key", "own.key"];
+    let issuer = parties.gateway.inner().authorization_server().expect("it is served");
+    let answer = curl(issuer, "/token", &[&own[..], &["--data", OWN]].concat()).await;
+    let answer: Value = serde_json::from_str(&answer).unwrap_or_else(|_| panic!("{answer}"));
+    let header = format!("authorization: Bearer {}", answer["access_token"].as_str().expect("a token"));
+    let status = ["--header", &header, "--output", "answer", "--write-out", "%{http_code}"];
+    let api = parties.gateway.tls_address();
+    assert_eq!(curl(api, "/a", &status).await, "401");
+    assert_eq!(curl(api, "/a", &[&own[..], &status].concat()).await, "200");
 }
 
 #[tokio::test]

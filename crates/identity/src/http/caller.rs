@@ -50,7 +50,7 @@ impl ShownCertificate {
         };
         let TlsSubjectDoc { dn, dns, uri, ip, email } = expected;
         let wanted = [
-            dn.as_ref().map(|dn| distinguished_name(certificate.subject()) == normalized(dn)),
+            dn.as_ref().map(|dn| is_name(distinguished_name(certificate.subject()), dn)),
             dns.as_ref().map(|dns| {
                 names().iter().any(
                     |name| matches!(name, GeneralName::DNSName(found) if found.eq_ignore_ascii_case(dns)),
@@ -72,6 +72,11 @@ impl ShownCertificate {
         let mut wanted = wanted.into_iter().flatten();
         wanted.next() == Some(true) && wanted.next().is_none()
     }
+}
+
+/// Whether a name is the one that is written. One that cannot be read is none.
+fn is_name(found: Option<String>, written: &str) -> bool {
+    found.zip(normalized(written)).is_some_and(|(found, written)| found == written)
 }
 
 fn address(bytes: &[u8]) -> Option<IpAddr> {
@@ -167,5 +172,7 @@ mod tests {
         {
             assert_eq!(escaped(text), expected);
         }
+        assert!(is_name(Some("CN=shop".to_owned()), "cn=shop"));
+        assert!(!is_name(None, "shop") && !is_name(None, "CN=shop") && !is_name(Some(String::new()), ""));
     }
 }
