@@ -4,23 +4,19 @@ use std::{
     fmt,
     net::IpAddr,
     sync::{Arc, OnceLock, PoisonError, RwLock},
-    time::Duration,
 };
 
 use arc_swap::ArcSwap;
 use model::{Diagnostic, Diagnostics, settings::ManagerSettings};
 use store::{
     StoreError,
-    assets::{AssetStore, AuditEntry, Commit, CommitError, Credential, Head, snapshot::Snapshot},
+    assets::{AssetStore, AuditEntry, Commit, CommitError, Credential, snapshot::Snapshot},
 };
-use tokio::{
-    sync::{Mutex, watch},
-    task::JoinHandle,
-};
+use tokio::sync::{Mutex, watch};
 
 use crate::{
     Assets, ChangeError, Changed, Condition, Directory, Edit, Held, LoginProvider, Mailer, Node, Prepared,
-    Privilege, Who, Write,
+    Who, Write,
     access::{Access, Checked, Credentials, Sources, password},
     assets::SEALED,
     authorize,
@@ -36,8 +32,6 @@ use crate::{
 const ADMINISTRATOR: &str = "Administrator";
 /// How often a change is worked out again because other nodes were faster.
 const ATTEMPTS: usize = 8;
-/// How soon it is tried again to read what other nodes have changed.
-const AGAIN: Duration = Duration::from_secs(1);
 
 /// Why the manager did not start.
 #[derive(Debug, thiserror::Error)]
@@ -88,7 +82,7 @@ pub struct Manager {
     pub(crate) pace: Pace,
     pub(crate) mailer: Option<Arc<dyn Mailer>>,
     node: RwLock<Option<Arc<dyn Node>>>,
-    assets: ArcSwap<Assets>,
+    pub(crate) assets: ArcSwap<Assets>,
     /// One change at a time; other nodes are kept out by the store.
     pub(crate) changing: Mutex<()>,
     /// One client that registers itself at a time.
@@ -346,7 +340,10 @@ impl Manager {
         self.node.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    async fn prepare(&self, assets: Arc<Assets>) -> Result<Option<Box<dyn Prepared>>, ChangeError> {
+    pub(crate) async fn prepare(
+        &self,
+        assets: Arc<Assets>,
+    ) -> Result<Option<Box<dyn Prepared>>, ChangeError> {
         match self.node() {
             Some(node) => node.prepare(assets).await.map(Some).map_err(ChangeError::Invalid),
             None => Ok(None),
@@ -362,132 +359,11 @@ impl Manager {
     }
 
     /// Says that a revision could not be served, or not whole.
-    fn report(&self, revision: u64, problems: Diagnostics) {
+    pub(crate) fn report(&self, revision: u64, problems: Diagnostics) {
         self.serving.send_modify(|serving| serving.refuse(revision, &problems));
         if let Some(node) = self.node() {
             node.failed(problems);
         }
-    }
-
-    /// Takes over what other nodes have committed. Held by whoever changes something.
-    pub(crate) async fn catch_up(&self) -> Result<(), ChangeError> {
-        let before = self.assets();
-        let (head, versions) = self.store.changed_since(before.revision).await.map_err(ChangeError::Store)?;
-        if head == (Head { revision: before.revision, epoch: before.epoch }) {
-            return Ok(());
-        }
-        let (mut assets, mut problems) = if head.epoch == before.epoch {
-            let mut assets = (*before).clone();
-            assets.revision = head.revision;
-            let mut problems = Diagnostics::default();
-            for version in versions {
-                if let Err(found) = assets.apply(version) {
-                    problems.0.extend(found.0);
-                }
-            }
-            (assets, problems)
-        } else if head.revision == 0 {
-            // Nobody empties a store that is served from on purpose.
-            let problem = Diagnostic::error("", "the store is empty, and was not before")
-                .help("this node goes on serving what it has; restore a backup, or start the node again");
-            self.report(before.revision, problem.into());
-            return Ok(());
-        } else {
-            tracing::warn!(revision = head.revision, "everything in the store was replaced");
-            let (head, assets) = self.store.assets().await.map_err(ChangeError::Store)?;
-            let (mut assets, problems) = Assets::read(head, assets);
-            assets.vault = Arc::clone(&before.vault);
-            (assets, problems)
-        };
-        // Data keys may be encrypted under another master key; what is written down has to be, too.
-        assets.vault.load(&self.store).await.map_err(ChangeError::Store)?;
-        match definitions::complete(&self.store, &mut assets).await {
-            Err(ChangeError::Invalid(found)) => problems.0.extend(found.0),
-            completed => completed?,
-        }
-        let revision = assets.revision;
-        let assets = Arc::new(assets);
-        match self.prepare(Arc::clone(&assets)).await {
-            Ok(prepared) => self.serve(assets, prepared),
-            // Another node's configuration may have what this one lacks. What others committed is known all the same.
-            Err(ChangeError::Invalid(found)) => {
-                problems.0.extend(found.0);
-                self.assets.store(assets);
-            }
-            Err(error) => return Err(error),
-        }
-        if !problems.is_empty() {
-            self.report(revision, problems);
-        }
-        Ok(())
-    }
-
-    /// Follows what other nodes commit, until the store is closed.
-    pub fn follow(self: &Arc<Self>) -> JoinHandle<()> {
-        let manager = Arc::clone(self);
-        tokio::spawn(async move {
-            let mut head = manager.store.follow();
-            loop {
-                let newest = *head.borrow_and_update();
-                let known = manager.assets();
-                let mut read = true;
-                if newest.revision > known.revision || newest.epoch != known.epoch {
-                    let _one_at_a_time = manager.changing.lock().await;
-                    if let Err(error) = manager.catch_up().await {
-                        tracing::warn!(%error, "what another node changed could not be read");
-                        read = false;
-                    }
-                }
-                tokio::select! {
-                    changed = head.changed() => if changed.is_err() { return },
-                    () = tokio::time::sleep(AGAIN), if !read => {}
-                }
-            }
-        })
-    }
-
-    /// Sets a user's password. Whoever may not manage users may set their own, and says the one that it is now.
-    pub async fn set_password(
-        &self,
-        who: &Who,
-        user: &str,
-        password: &str,
-        current: Option<&str>,
-        temporary: bool,
-    ) -> Result<(), ChangeError> {
-        if user != who.user && !who.may(Privilege::ManageUsers) {
-            return Err(ChangeError::Forbidden(Privilege::ManageUsers.name()));
-        }
-        if kind("user").is_none_or(|kind| !self.assets().has_name(kind, user)) {
-            return Err(ChangeError::NotFound { kind: "user", name: user.to_owned() });
-        }
-        // Whoever finds a screen that was left open does not get the account.
-        if user == who.user && who.session.is_some() {
-            let current = Credentials::Password {
-                user: user.to_owned(),
-                password: current.unwrap_or_default().to_owned(),
-                code: None,
-            };
-            // Whoever has a second factor has shown it when the session began.
-            if !matches!(self.check(&current, who.address).await?, Checked::Known(_) | Checked::CodeNeeded) {
-                return Err(ChangeError::WrongPassword);
-            }
-            if current_is(&current, password) {
-                let problem =
-                    Diagnostic::error("password", "expected another password than the one that it is now");
-                return Err(ChangeError::Invalid(problem.into()));
-            }
-        }
-        password::check(password, user, &self.access.settings().passwords).map_err(ChangeError::Invalid)?;
-        let password = password.to_owned();
-        let hashed = tokio::task::spawn_blocking(move || password::hash(&password)).await.ok().flatten();
-        let Some(password_hash) = hashed else { return Err(ChangeError::Busy) };
-        let credential = Credential { password_hash, changed_at: self.now(), temporary };
-        let session = who.session.as_deref().filter(|_| user == who.user);
-        self.store.set_credential(user, &credential, session).await.map_err(ChangeError::Store)?;
-        let message = format!("the password of {user} was changed");
-        self.record(who, "Access management", "user", "password", user, &message).await;
-        Ok(())
     }
 
     /// Who has these credentials.
@@ -504,72 +380,12 @@ impl Manager {
         Sources { store: &self.store, assets, now: self.now() }
     }
 
-    /// Writes down what is no change of an asset.
-    pub(crate) async fn record(
-        &self,
-        who: &Who,
-        event_type: &str,
-        object_type: &str,
-        action: &str,
-        object: &str,
-        message: &str,
-    ) {
-        let address = who.address.to_string();
-        let entry = AuditEntry {
-            event_type,
-            object_type,
-            action,
-            object,
-            message,
-            user: &who.user,
-            source_machine: &self.machine,
-            client_ip: &address,
-            payload: None,
-        };
-        if let Err(error) = self.store.record(self.now(), &[entry]).await {
-            tracing::error!(%error, "the audit log could not be written: {message}");
-        }
-    }
-
-    /// Writes down that somebody tried to get in.
-    pub(crate) async fn record_failed_login(&self, user: &str, address: IpAddr) {
-        self.record_failure(user, address, "failed login", "the user or the password was wrong").await;
-    }
-
-    /// Writes down that somebody knew the password, and not the code of the second factor.
-    pub(crate) async fn record_wrong_code(&self, user: &str, address: IpAddr) {
-        let message = "the password was right, and the code of the second factor was wrong or used before";
-        self.record_failure(user, address, "wrong code", message).await;
-    }
-
-    async fn record_failure(&self, user: &str, address: IpAddr, action: &str, message: &str) {
-        let user: String = user.chars().take(LONGEST_NAME).collect();
-        let address = address.to_string();
-        let entry = AuditEntry {
-            event_type: "Access management",
-            object_type: "user",
-            action,
-            object: &user,
-            message,
-            user: &user,
-            source_machine: &self.machine,
-            client_ip: &address,
-            payload: None,
-        };
-        if let Err(error) = self.store.record(self.now(), &[entry]).await {
-            tracing::error!(%error, "the audit log could not be written: {action} of {user:?}");
-        }
-    }
-
     /// Gives the store back.
     pub async fn close(&self) {
         self.leave().await;
         self.store.close().await;
     }
 }
-
-/// What somebody typed as a name is kept up to here.
-const LONGEST_NAME: usize = 200;
 
 /// Names that users had and nobody has any more.
 fn former_users(before: &Assets, after: &Assets) -> Vec<String> {
@@ -610,11 +426,6 @@ fn outcome(worked: &Worked, revision: u64, warnings: Vec<Diagnostic>) -> Changed
     let assets = worked.edits.iter().map(|done| worked.assets.get(done.kind, &done.name).cloned()).collect();
     let actions = worked.edits.iter().map(|done| done.action).collect();
     Changed { revision, assets, actions, different: !worked.changes.is_empty(), warnings }
-}
-
-/// Whether a new password is the one that it is now.
-fn current_is(current: &Credentials, new: &str) -> bool {
-    matches!(current, Credentials::Password { password, .. } if password == new)
 }
 
 /// An id of a new asset: 128 random bits, as a UUID (RFC 9562, version 4).
