@@ -36,6 +36,7 @@ import { useTexts } from '../i18n';
 import { useMaySeeTokens } from '../pages/oauth/rights';
 import { usePortalRights } from '../pages/portal/rights';
 import { useMaySeeRequests } from '../pages/requests/rights';
+import { useMaySeeSettings } from '../pages/settings/rights';
 import { useKinds, useKindTexts } from '../parts/kinds';
 import { MAY, useMay } from '../session/session';
 
@@ -52,7 +53,6 @@ const ICONS: Record<string, ComponentType<IconProps>> = {
   secrets: IconLock,
   keystores: IconCertificate,
   truststores: IconRosetteDiscountCheck,
-  sharedSettings: IconAdjustments,
   users: IconUsers,
   groups: IconUsersGroup,
   teams: IconAffiliate,
@@ -64,7 +64,7 @@ const ICONS: Record<string, ComponentType<IconProps>> = {
 
 /** Kinds that have a place of their own in the navigation. */
 const ADMINISTRATION = ['users', 'groups', 'teams', 'teamRules'];
-const ELSEWHERE = ['apis', 'portals', ...ADMINISTRATION];
+const ELSEWHERE = ['apis', 'portals', 'sharedSettings', ...ADMINISTRATION];
 const FIRST = ['applications', 'upstreams', 'policies', 'policyTemplates', 'aliases'];
 
 export function Navigation() {
@@ -75,6 +75,7 @@ export function Navigation() {
   const mayUsers = useMay(MAY.users);
   const mayAdministration = useMay(MAY.administration);
   const maySeeTokens = useMaySeeTokens();
+  const maySeeSettings = useMaySeeSettings();
   const rest = kinds.filter((list) => !ELSEWHERE.includes(list) && !FIRST.includes(list));
   const configuration = [...FIRST.filter((list) => kinds.includes(list)), ...rest];
   return (
@@ -94,6 +95,7 @@ export function Navigation() {
             <KindItem key={list} list={list} />
           ))}
         {maySeeTokens && <Item to="/oauth-tokens" label={t('nav.oauthTokens')} icon={IconIdBadge2} />}
+        {maySeeSettings && <Item to="/settings" label={t('nav.settings')} icon={IconAdjustments} />}
         {mayAdministration && <Item to="/audit" label={t('nav.audit')} icon={IconFileCheck} />}
         <Item to="/status" label={t('nav.status')} icon={IconHeartbeat} />
       </Stack>

@@ -184,6 +184,15 @@ const status = createRoute({
   ),
 });
 
+const settings = createRoute({
+  getParentRoute: () => root,
+  path: '/settings',
+  component: lazyRouteComponent(
+    patient(() => import('../pages/settings/SettingsPage')),
+    'SettingsPage',
+  ),
+});
+
 const oauthTokens = createRoute({
   getParentRoute: () => root,
   path: '/oauth-tokens',
@@ -247,6 +256,7 @@ export const router = createRouter({
     account,
     audit,
     oauthTokens,
+    settings,
     status,
     portal,
     dashboards,

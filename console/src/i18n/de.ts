@@ -276,6 +276,7 @@ export const de: Record<TextKey, string> = {
   'nav.open': 'Navigation öffnen',
   'nav.portal': 'Entwicklerportal',
   'nav.requests': 'Anfragen',
+  'nav.settings': 'Einstellungen',
   'nav.status': 'Knotenstatus',
   next: 'Weiter',
   'notFound.home': 'Zu den APIs',

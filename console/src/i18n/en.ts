@@ -271,6 +271,7 @@ export const en = {
   'nav.open': 'Open navigation',
   'nav.portal': 'Developer portal',
   'nav.requests': 'Requests',
+  'nav.settings': 'Settings',
   'nav.status': 'Node status',
   next: 'Next',
   'notFound.home': 'To the APIs',

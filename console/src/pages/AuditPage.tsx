@@ -66,7 +66,7 @@ export function AuditPage() {
         <Select
           aria-label={t('audit.object')}
           placeholder={t('audit.object')}
-          data={[...kinds.map(({ kind }) => kind), 'token', 'session']}
+          data={[...kinds.map(({ kind }) => kind), 'token', 'session', 'oauthToken', 'initialToken']}
           value={search.object ?? null}
           onChange={(value) => change({ object: value ?? undefined })}
           clearable
