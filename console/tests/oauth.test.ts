@@ -371,6 +371,42 @@ test('whoever looks after security sees the tokens, and ends one or all of someb
     expect(await page.content()).not.toContain(secret);
 });
 
+test('a partner registers a client with an initial access token that the console has made', async () => {
+  const { page } = at;
+  await logInConsole(page, gateway, 'Administrator', gateway.password);
+  await page.getByRole('link', { name: 'OAuth tokens' }).click();
+  await page.getByText('There is none.').waitFor();
+  await page.getByRole('button', { name: 'New initial access token' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Name').fill('Partner Ltd');
+  await accessible(page, 'a new initial access token');
+  await dialog.getByRole('button', { name: 'Create' }).click();
+  await page.getByText('Copy the token now: it is not shown again').waitFor();
+  const token = (await page.getByRole('status').getByText(/^gwi_/).textContent()) ?? '';
+  const list = page.getByRole('list', { name: 'Initial access tokens' });
+  await list.getByText('0 of 1 clients registered').waitFor();
+  await accessible(page, 'initial access tokens');
+  await picture(page, 'initial-access-tokens');
+  const register = () =>
+    fetch(`${issuer}/register`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ client_name: 'Partner', redirect_uris: [callback] }),
+    });
+  expect((await register()).status).toBe(201);
+  // It is good for one client, and told to nobody again.
+  expect((await register()).status).toBe(401);
+  await page.reload();
+  await list.getByText('1 of 1 clients registered').waitFor();
+  await list.getByText('Over').waitFor();
+  expect(await page.content()).not.toContain(token);
+  await list.getByRole('button', { name: 'Take Partner Ltd away' }).click();
+  await accessible(page, 'taking an initial access token away');
+  await dialog.getByRole('button', { name: 'Take it away' }).click();
+  await page.getByText('Partner Ltd was taken away').waitFor();
+  await page.getByText('There is none.').waitFor();
+});
+
 test('a client that has registered itself logs a user in, who is told that nobody here knows it', async () => {
   const { page } = at;
   const config = await oidc.dynamicClientRegistration(

@@ -41,6 +41,7 @@ const PAGES: [string, string, string][] = [
   ['groups', '/assets/groups', 'Groups'],
   ['audit', '/audit', 'Audit log'],
   ['oauth-tokens', '/oauth-tokens', 'OAuth tokens'],
+  ['settings', '/settings', 'Settings'],
   ['new-plan', '/assets/plans/new', 'New: Plan'],
   ['status', '/status', 'Node status'],
   ['not-found', '/nowhere', 'There is nothing here'],

@@ -23,23 +23,27 @@ test('settings say where they come from and what was changed', async () => {
   const { page, wrong, close } = await visit(browser, gateway);
   await logIn(page, gateway, 'Administrator', gateway.password);
   await page.getByRole('link', { name: 'Settings', exact: true }).click();
-  const faults = page.getByRole('region', { name: 'faults' }).first();
+  const faults = page.getByRole('region', { name: 'faults', exact: true });
   await faults.getByText('From the file of the node', { exact: true }).waitFor();
-  await page.getByRole('region', { name: 'limits' }).first().getByText('Defaults', { exact: true }).waitFor();
+  await page
+    .getByRole('region', { name: 'limits', exact: true })
+    .getByText('Defaults', { exact: true })
+    .waitFor();
   await accessible(page, 'settings');
   await picture(page, 'settings');
 
   await page
     .getByRole('switch', { name: 'Only those that differ from their default' })
     .check({ force: true });
-  await page.getByRole('rowheader').first().waitFor();
-  const differing = await page.getByRole('rowheader').allInnerTexts();
+  const rows = page.getByRole('main').getByRole('listitem');
+  await expect.poll(() => rows.count()).toBe(1);
+  const differing = await rows.allInnerTexts();
   expect(differing.map((text) => text.split(/\s/)[0])).toEqual(['defaultMessage']);
   await picture(page, 'settings-changed');
 
   await gateway.ask('POST', '/sharedSettings', { name: 'settings', limits: { bodySize: '3MiB' } });
   await page.reload();
-  const limits = page.getByRole('region', { name: 'limits' }).first();
+  const limits = page.getByRole('region', { name: 'limits', exact: true });
   await limits.getByText('For all nodes', { exact: true }).waitFor();
   await limits.getByText('3MiB', { exact: true }).waitFor();
   await page.getByRole('link', { name: 'Change settings' }).click();

@@ -9,6 +9,7 @@ import { findAssets } from '../api/assets';
 import { useTexts } from '../i18n';
 import { KIND_TEXTS } from '../i18n/kinds';
 import { useMaySeeTokens } from '../pages/oauth/rights';
+import { useMaySeeSettings } from '../pages/settings/rights';
 import { usePortalRights } from '../pages/portal/rights';
 import { useMaySeeRequests } from '../pages/requests/rights';
 import { useKinds } from '../parts/kinds';
@@ -140,6 +141,7 @@ function usePages(): Entry[] {
   const mayAudit = useMay(MAY.administration);
   const maySee = useMaySeeRequests();
   const maySeeTokens = useMaySeeTokens();
+  const maySeeSettings = useMaySeeSettings();
   const portal = usePortalRights();
   const people = ['users', 'groups', 'teams', 'teamRules'];
   const page = (label: string, to: string): Entry => ({ label, about: t('palette.page'), to });
@@ -158,6 +160,7 @@ function usePages(): Entry[] {
       .filter(({ list }) => list !== 'apis' && (mayUsers || !people.includes(list)))
       .map(({ list }) => page(KIND_TEXTS[locale][list]?.many ?? list, `/assets/${list}`)),
     ...(maySeeTokens ? [page(t('nav.oauthTokens'), '/oauth-tokens')] : []),
+    ...(maySeeSettings ? [page(t('nav.settings'), '/settings')] : []),
     ...(mayAudit ? [page(t('nav.audit'), '/audit')] : []),
     page(t('nav.status'), '/status'),
     page(t('account'), '/account'),

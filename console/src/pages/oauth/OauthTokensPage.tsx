@@ -14,6 +14,7 @@ import { PageHeader } from '../../parts/PageHeader';
 import { ProblemBox } from '../../parts/ProblemBox';
 import rows from '../../parts/rows.module.css';
 import { useToast } from '../../parts/Toasts';
+import { InitialTokens } from './InitialTokens';
 import { useMaySeeTokens } from './rights';
 import { TokenRow } from './TokenRow';
 import { useTokenTexts } from './texts';
@@ -93,6 +94,7 @@ export function OauthTokensPage() {
           </Button>
         </Group>
       )}
+      <InitialTokens />
     </>
   );
 }

@@ -1,5 +1,5 @@
 /** What the gateway is set to, where that comes from, and what is not as it would be by default. */
-import { Badge, Box, Button, Group, Skeleton, Stack, Switch, Table, Text, Title } from '@mantine/core';
+import { Badge, Box, Button, Group, Skeleton, Stack, Switch, Text, Title } from '@mantine/core';
 import { IconAdjustments, IconPencil } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { Link, Navigate } from '@tanstack/react-router';
@@ -11,6 +11,7 @@ import { Empty } from '../../parts/Empty';
 import { useKind, useMayChange } from '../../parts/kinds';
 import { PageHeader } from '../../parts/PageHeader';
 import { ProblemBox } from '../../parts/ProblemBox';
+import list from '../../parts/rows.module.css';
 import { useMaySeeSettings } from './rights';
 import { rowsOf, type SettingRow, shown } from './rows';
 import { useSettingsTexts } from './texts';
@@ -100,25 +101,11 @@ function Section({ section: { section, from }, property, rows }: SectionProps) {
       <Text size="sm" c="dimmed" mb="sm">
         {p(`from.${from}.text`)}
       </Text>
-      <Table.ScrollContainer
-        minWidth={640}
-        scrollAreaProps={{ viewportProps: { tabIndex: 0, role: 'region', 'aria-label': section } }}
-      >
-        <Table verticalSpacing="sm" layout="fixed">
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th w="55%">{p('setting')}</Table.Th>
-              <Table.Th>{p('value')}</Table.Th>
-              <Table.Th>{p('default')}</Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {rows.map((row) => (
-              <Row key={row.name} row={row} />
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Table.ScrollContainer>
+      <ul className={list.list ?? ''} aria-label={p('settings', { section })}>
+        {rows.map((row) => (
+          <Row key={row.name} row={row} />
+        ))}
+      </ul>
     </Box>
   );
 }
@@ -126,8 +113,8 @@ function Section({ section: { section, from }, property, rows }: SectionProps) {
 function Row({ row }: { row: SettingRow }) {
   const { p } = useSettingsTexts();
   return (
-    <Table.Tr>
-      <Table.Th scope="row">
+    <li className={list.row}>
+      <Box className={list.grow ?? ''}>
         <Group gap="xs">
           <span className="gw-mono">{row.name}</span>
           {row.differs && (
@@ -136,27 +123,29 @@ function Row({ row }: { row: SettingRow }) {
             </Badge>
           )}
         </Group>
-        <Box fw={400}>
-          <Description text={row.description} />
-        </Box>
-      </Table.Th>
-      <Table.Td>
-        <Value of={row.value} />
-      </Table.Td>
-      <Table.Td>
-        <Value of={row.fallback} />
-      </Table.Td>
-    </Table.Tr>
+        <Description text={row.description} />
+      </Box>
+      <Value label={p('value')} of={row.value} />
+      <Value label={p('default')} of={row.fallback} />
+    </li>
   );
 }
 
-function Value({ of }: { of: unknown }) {
+function Value({ label, of }: { label: string; of: unknown }) {
   const { p } = useSettingsTexts();
   const text = shown(of);
-  if (text === '') return <Text c="dimmed">{p('none')}</Text>;
   return (
-    <span className="gw-mono" style={{ overflowWrap: 'anywhere' }}>
-      {text}
-    </span>
+    <Box flex="0 1 190px" miw={130}>
+      <Text size="xs" c="dimmed">
+        {label}
+      </Text>
+      {text === '' ? (
+        <Text c="dimmed">{p('none')}</Text>
+      ) : (
+        <span className="gw-mono" style={{ overflowWrap: 'anywhere' }}>
+          {text}
+        </span>
+      )}
+    </Box>
   );
 }

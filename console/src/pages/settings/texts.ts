@@ -18,7 +18,7 @@ const en = {
   none: 'none',
   'none.text': 'Every setting is as it is by default.',
   'none.title': 'Nothing was changed',
-  setting: 'Setting',
+  settings: 'Settings of {section}',
   title: 'Settings',
   value: 'Now',
 } as const;
@@ -42,7 +42,7 @@ const de: Record<Key, string> = {
   none: 'nichts',
   'none.text': 'Alle Einstellungen sind so, wie sie vorgegeben sind.',
   'none.title': 'Nichts wurde geändert',
-  setting: 'Einstellung',
+  settings: 'Einstellungen zu {section}',
   title: 'Einstellungen',
   value: 'Jetzt',
 };
