@@ -69,7 +69,7 @@ pub async fn get(
     most: usize,
 ) -> io::Result<Bytes> {
     let request = Request::get(uri.clone())
-        .header(ACCEPT, "application/json")
+        .header(ACCEPT, "application/json, */*;q=0.1")
         .body(Full::default())
         .map_err(|e| error(e.to_string()))?;
     let response = send_over(request, Over { tls, server_name, private: None }).await?;

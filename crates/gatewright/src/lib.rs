@@ -25,6 +25,7 @@ mod open_id_connect;
 mod ops;
 mod own_listener;
 pub mod ready;
+mod saml_provider;
 mod served_tls;
 mod tap;
 pub mod testing;

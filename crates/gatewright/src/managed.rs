@@ -34,6 +34,7 @@ use crate::{
     ops,
     own_listener::OwnListener,
     ready::Ready,
+    saml_provider,
     served_tls::{self, ServedTls},
     trial,
 };
@@ -92,6 +93,8 @@ pub(crate) async fn open(
     let setup = || {
         let providers = open_id_connect::providers(&settings.manager.open_id_connect, clock);
         let providers = providers.map_err(|problem| StartError::Config(problem.into()))?;
+        let saml = saml_provider::providers(&settings.manager, clock);
+        let saml = saml.map_err(|problem| StartError::Config(problem.into()))?;
         let clock = clock.clone();
         Ok::<_, StartError>(Setup {
             settings: settings.manager.clone(),
@@ -100,6 +103,7 @@ pub(crate) async fn open(
             vault: Arc::clone(&vault),
             directory: users.clone(),
             providers,
+            saml,
             mailer: mailer.clone(),
         })
     };

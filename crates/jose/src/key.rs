@@ -245,6 +245,12 @@ impl KeySet {
         self.keys.extend(other.keys);
     }
 
+    /// Whether the signature is one of these keys over something else than a token.
+    pub fn verifies_message(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+        let mut tries = self.keys.iter().filter(|key| key.fits(algorithm)).take(MOST_TRIES);
+        tries.any(|key| key.verifies_message(algorithm, message, signature))
+    }
+
     /// Whether one of the keys made the signature, with one of these algorithms.
     pub fn verify(&self, token: &Compact<'_>, accepted: &[Algorithm]) -> Result<(), Refusal> {
         if !accepted.contains(&token.algorithm) {

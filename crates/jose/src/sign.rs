@@ -159,19 +159,24 @@ impl SigningKey {
         let header = json!({ "typ": kind, "alg": self.algorithm.name(), "kid": self.id });
         let part = |value: &Value| Base64UrlUnpadded::encode_string(value.to_string().as_bytes());
         let mut token = format!("{}.{}", part(&header), part(claims));
-        let random = SystemRandom::new();
-        let signature = match &self.pair {
-            Pair::Rsa(pair) => {
-                let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(padding(self.algorithm)?, &random, token.as_bytes(), &mut signature).ok()?;
-                signature
-            }
-            Pair::Ec(pair) => pair.sign(&random, token.as_bytes()).ok()?.as_ref().to_vec(),
-            Pair::Ed(pair) => pair.sign(token.as_bytes()).as_ref().to_vec(),
-        };
+        let signature = self.sign_message(token.as_bytes())?;
         token.push('.');
         token.push_str(&Base64UrlUnpadded::encode_string(&signature));
         Some(token)
+    }
+
+    /// A signature over something else than a token. `None` when there is no randomness.
+    pub fn sign_message(&self, message: &[u8]) -> Option<Vec<u8>> {
+        let random = SystemRandom::new();
+        Some(match &self.pair {
+            Pair::Rsa(pair) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(padding(self.algorithm)?, &random, message, &mut signature).ok()?;
+                signature
+            }
+            Pair::Ec(pair) => pair.sign(&random, message).ok()?.as_ref().to_vec(),
+            Pair::Ed(pair) => pair.sign(message).as_ref().to_vec(),
+        })
     }
 }
 

@@ -33,7 +33,9 @@ mod vault;
 pub use access::{
     Who,
     directory::{Directory, DirectoryUser, Found},
-    provider::{LoginAnswer, LoginFailure, LoginProvider, LoginRequest, LoginStep, LoginUser},
+    provider::{
+        LoginAnswer, LoginFailure, LoginProvider, LoginRequest, LoginStep, LoginUser, SamlLogin, SamlProvider,
+    },
     reset::{Mailer, Mailing},
 };
 pub use assets::{Assets, Held};

@@ -12,6 +12,8 @@ use tokio::sync::Semaphore;
 pub(crate) struct Pace {
     sign_ups: Counts,
     logins: Counts,
+    /// Logins that come back with something that has to be verified.
+    answers: Counts,
     /// Links for new passwords: those that are asked for, those that are used, and when a user was last written to.
     links: Counts,
     used_links: Counts,
@@ -43,6 +45,7 @@ impl Default for Pace {
         Self {
             sign_ups: Mutex::default(),
             logins: Mutex::default(),
+            answers: Mutex::default(),
             links: Mutex::default(),
             used_links: Mutex::default(),
             written: Mutex::default(),
@@ -81,6 +84,11 @@ impl Pace {
     /// Counts a login that goes to a provider elsewhere; says whether there may be one more.
     pub(crate) fn may_begin_login(&self, address: IpAddr, now: u64) -> bool {
         may(&self.logins, address, now, MINUTE, [MOST_LOGINS_OF_ADDRESS, MOST_LOGINS])
+    }
+
+    /// Counts an answer of a provider elsewhere, which anybody could send; says whether there may be one more.
+    pub(crate) fn may_answer_login(&self, address: IpAddr, now: u64) -> bool {
+        may(&self.answers, address, now, MINUTE, [MOST_LOGINS_OF_ADDRESS, MOST_LOGINS])
     }
 }
 

@@ -42,6 +42,12 @@ impl Manager {
         self.record_failure(user, address, "failed login", "the user or the password was wrong").await;
     }
 
+    /// Writes down that a provider elsewhere let somebody in who is not let in here, and the code of why.
+    pub(crate) async fn record_failed_provider_login(&self, provider: &str, address: IpAddr, code: &str) {
+        let message = format!("a login with {provider} failed: {code}");
+        self.record_failure(&format!("{provider}:"), address, "failed login", &message).await;
+    }
+
     /// Writes down that somebody knew the password, and not the code of the second factor.
     pub(crate) async fn record_wrong_code(&self, user: &str, address: IpAddr) {
         let message = "the password was right, and the code of the second factor was wrong or used before";

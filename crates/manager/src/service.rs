@@ -16,7 +16,7 @@ use tokio::sync::{Mutex, watch};
 
 use crate::{
     Assets, ChangeError, Changed, Condition, Directory, Edit, Held, LoginProvider, Mailer, Node, Prepared,
-    Who, Write,
+    SamlProvider, Who, Write,
     access::{Access, Checked, Credentials, Sources, password},
     assets::SEALED,
     authorize,
@@ -71,6 +71,8 @@ pub struct Setup {
     pub directory: Option<Arc<dyn Directory>>,
     /// Who else lets people in, in a browser.
     pub providers: Vec<Box<dyn LoginProvider>>,
+    /// And who else does, by SAML.
+    pub saml: Vec<Box<dyn SamlProvider>>,
     /// Who sends e-mails to users.
     pub mailer: Option<Arc<dyn Mailer>>,
 }
@@ -139,12 +141,12 @@ impl Manager {
     }
 
     fn of(store: AssetStore, setup: Setup, assets: Assets) -> Self {
-        let Setup { settings, machine, now, directory, providers, mailer, .. } = setup;
+        let Setup { settings, machine, now, directory, providers, saml, mailer, .. } = setup;
         let assets = Arc::new(assets);
         let serving = Serving { assets: Arc::clone(&assets), refused: None };
         Self {
             store,
-            access: Access::new(settings, directory, providers),
+            access: Access::new(settings, directory, providers, saml),
             pace: Pace::default(),
             mailer,
             node: RwLock::default(),

@@ -30,6 +30,7 @@ pub mod policy_file;
 pub mod portal;
 pub mod privilege;
 pub mod redirect_uri;
+pub mod saml;
 pub mod scalar;
 pub mod secret;
 pub mod settings;

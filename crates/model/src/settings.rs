@@ -15,6 +15,7 @@ use crate::{
     mail::{MailSettings, PasswordResetSettings},
     oauth_client::AuthorizationServerSettings,
     open_id_connect::LoginProviderSettings,
+    saml::SamlProviderSettings,
 };
 
 /// What holds for the whole gateway.
@@ -116,6 +117,9 @@ pub struct ManagerSettings {
     /// Providers elsewhere whose users may log in, too, by OpenID Connect.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub open_id_connect: Vec<LoginProviderSettings>,
+    /// Identity providers elsewhere whose users may log in, too, by SAML 2.0.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub saml: Vec<SamlProviderSettings>,
     /// How long people stay logged in to the console.
     pub sessions: Sessions,
     /// What passwords of users have to be like.
@@ -129,7 +133,7 @@ pub struct ManagerSettings {
     pub password_reset: Option<PasswordResetSettings>,
 }
 
-/// Whether users with a password here need a second factor to log in. Users of LDAP and of OpenID Connect are not asked for
+/// Whether users with a password here need a second factor to log in. Users of LDAP, OpenID Connect and SAML are not asked for
 /// one here, and access tokens are not either.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -209,6 +213,7 @@ impl Default for ManagerSettings {
             audit_payload: false,
             ldap: None,
             open_id_connect: Vec::new(),
+            saml: Vec::new(),
             sessions: Sessions::default(),
             passwords: Passwords::default(),
             account_lock: AccountLock::default(),

@@ -58,6 +58,14 @@ pub(super) fn paths(config: &mut ConfigDoc, apis: impl IntoIterator<Item = usize
     config.settings.mail.iter_mut().flat_map(|mail| &mut mail.ca_file).for_each(absolute);
     let providers = config.settings.manager.open_id_connect.iter_mut();
     providers.flat_map(|provider| &mut provider.ca_file).for_each(absolute);
+    for provider in &mut config.settings.manager.saml {
+        let elsewhere = &mut provider.identity_provider;
+        [&mut provider.ca_file, &mut provider.key_file, &mut provider.certificate_file]
+            .into_iter()
+            .chain([&mut elsewhere.metadata_file, &mut elsewhere.certificate_file])
+            .flatten()
+            .for_each(absolute);
+    }
     config.settings.data_directory.iter_mut().for_each(absolute);
     config.settings.access_log.path.iter_mut().filter(|path| *path != "stdout").for_each(absolute);
 }

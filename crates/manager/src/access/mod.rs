@@ -27,7 +27,7 @@ use tokio::sync::Semaphore;
 use crate::{Assets, Held, Privilege, kind, rights::Rights};
 use directory::{Asked, Directory, Remembered};
 use failures::Failures;
-use provider::LoginProvider;
+use provider::{LoginProvider, SamlProvider};
 
 /// Somebody who has proved who they are.
 #[derive(Debug, Clone)]
@@ -117,6 +117,8 @@ pub(crate) struct Access {
     in_directory: Remembered,
     /// Who else lets people in.
     providers: Vec<Box<dyn LoginProvider>>,
+    /// And who else does, by SAML.
+    saml: Vec<Box<dyn SamlProvider>>,
 }
 
 /// What a request says about who sends it.
@@ -180,6 +182,7 @@ impl Access {
         settings: ManagerSettings,
         directory: Option<Arc<dyn Directory>>,
         providers: Vec<Box<dyn LoginProvider>>,
+        saml: Vec<Box<dyn SamlProvider>>,
     ) -> Self {
         Self {
             settings,
@@ -190,6 +193,7 @@ impl Access {
             directory,
             in_directory: Remembered::default(),
             providers,
+            saml,
         }
     }
 

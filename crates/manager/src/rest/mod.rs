@@ -11,6 +11,7 @@ mod bulk;
 mod client_secrets;
 mod definition;
 mod docs;
+mod elsewhere;
 mod everywhere;
 mod extract;
 mod fields;
@@ -30,6 +31,7 @@ mod openapi;
 mod password_reset;
 mod portal;
 mod route;
+mod saml;
 mod search;
 mod second_factor;
 mod session;
@@ -68,6 +70,7 @@ pub(crate) const ROUTES: &[&[Route]] = &[
     password_reset::ROUTES,
     second_factor::ROUTES,
     oidc::ROUTES,
+    saml::ROUTES,
     tokens::ROUTES,
     sets::ROUTES,
     bulk::ROUTES,

@@ -4,13 +4,9 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
-    Json,
     extract::{ConnectInfo, State},
-    http::{
-        HeaderMap, HeaderName, HeaderValue, StatusCode,
-        header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY, SET_COOKIE},
-    },
-    response::{IntoResponse, Response},
+    http::HeaderMap,
+    response::Response,
     routing,
 };
 use base64ct::{Base64UrlUnpadded, Encoding};
@@ -20,16 +16,19 @@ use sha2::{Digest, Sha256};
 
 use super::{
     answer::{Items, Problem},
+    elsewhere::{
+        BeginQuery, COOKIE, HOME, LoginProviderView, PATIENCE, failed, in_time, log_in, page, redirect,
+        refused, set_cookie, views, welcome,
+    },
     extract::{Path, Query},
     login,
     route::{Content, Right, Route, get},
-    session,
 };
 use crate::{
     ChangeError, Manager,
     access::{
         hash_of_secret,
-        provider::{LoginAnswer, LoginFailure, LoginProvider, LoginRequest, LoginStep},
+        provider::{LoginAnswer, LoginFailure, LoginProvider, LoginRequest, Terms},
         random_text,
     },
 };
@@ -40,7 +39,11 @@ pub(super) const ROUTES: &[Route] = &[
         "listLoginProviders",
         "Providers elsewhere with which one can log in.",
         Right::Anyone,
-        || routing::get(list),
+        || {
+            routing::get(
+                |State(manager): State<Arc<Manager>>| async move { views(manager.access.providers()) },
+            )
+        },
     )
     .answers::<Items<LoginProviderView>>(200),
     get(
@@ -63,27 +66,7 @@ pub(super) const ROUTES: &[Route] = &[
     .answers_content(303, Content::Nothing),
 ];
 
-/// How long somebody may take to log in elsewhere, in microseconds.
-const PATIENCE: u64 = 10 * 60_000_000;
-/// What the browser keeps while it is elsewhere. Other sites lead it back here, which `Strict` would not stand.
-const COOKIE: &str = "gatewright_login";
-const HOME: &str = "/console/";
-const PAGES: [&str; 2] = [HOME, "/portal/"];
-
-/// A provider with which one can log in.
-#[derive(Serialize, JsonSchema)]
-struct LoginProviderView {
-    name: String,
-    /// What is on its button.
-    label: String,
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct BeginQuery {
-    /// The page of the console or the portal to come back to, as in `/portal/apis`. Default: `/console/`.
-    to: Option<String>,
-}
+const PATH: &str = "/api/v1/login/oidc";
 
 /// What providers send back. They may send more.
 #[derive(Deserialize, JsonSchema)]
@@ -105,29 +88,13 @@ struct Pending {
     to: String,
 }
 
-async fn list(State(manager): State<Arc<Manager>>) -> Json<Items<LoginProviderView>> {
-    let view = |name: &str, label: Option<&String>| LoginProviderView {
-        name: name.to_owned(),
-        label: label.map_or(name, String::as_str).to_owned(),
-    };
-    let items = manager.access.providers().map(|provider| view(&provider.name, provider.label.as_ref()));
-    Json(Items { items: items.collect() })
-}
-
 fn redirect_uri(provider: &dyn LoginProvider) -> String {
     let settings = provider.settings();
-    format!("{}/api/v1/login/oidc/{}/callback", settings.public_url.trim_end_matches('/'), settings.name)
+    format!("{}{PATH}/{}/callback", settings.public_url.trim_end_matches('/'), settings.name)
 }
 
-/// A page of ours, and nothing that a browser could take for another place.
-fn page(to: Option<&str>) -> String {
-    let is_page = |to: &&str| {
-        PAGES.iter().any(|page| to.starts_with(page))
-            && to.len() <= 1_000
-            && !to.contains("//")
-            && to.bytes().all(|b| b.is_ascii_alphanumeric() || b"/-_.~:%?=&,+@".contains(&b))
-    };
-    to.filter(is_page).unwrap_or(HOME).to_owned()
+fn terms(provider: &dyn LoginProvider) -> Terms<'_> {
+    provider.settings().into()
 }
 
 async fn begin(
@@ -150,7 +117,7 @@ async fn begin(
     let redirect_uri = redirect_uri(provider);
     let request =
         LoginRequest { state: &state, nonce: &nonce, challenge: &challenge, redirect_uri: &redirect_uri };
-    let place = match in_time(provider, provider.begin(&request)).await {
+    let place = match in_time(terms(provider).timeout, provider.begin(&request)).await {
         Ok(place) => place,
         Err(failure) => {
             tracing::warn!(provider = %name, detail = %failure.detail, "nobody can log in with a provider");
@@ -162,7 +129,7 @@ async fn begin(
     let now = manager.now();
     manager.store.begin_login(&hash_of_secret(&state), &document, now, now.saturating_add(PATIENCE)).await?;
     let mut response = redirect(&place);
-    set_cookie(&manager, provider, &mut response, &format!("{COOKIE}={browser}; Max-Age=600"));
+    set_cookie(&manager, terms(provider), PATH, &mut response, &format!("{COOKIE}={browser}; Max-Age=600"));
     Ok(response)
 }
 
@@ -178,20 +145,12 @@ async fn finish(
     };
     let pending = pending(&manager, &name, query.state.as_deref(), &headers).await?;
     let to = pending.as_ref().map_or(HOME, |pending| pending.to.as_str()).to_owned();
+    let terms = terms(provider);
     let mut response = match come_back(&manager, provider, pending, &query, from).await? {
-        Ok(secret) => {
-            let mut response = redirect(&to);
-            let secure = is_secure(&manager, provider);
-            session::set_cookie(&mut response, &format!("{}={secret}", session::COOKIE), secure);
-            response
-        }
-        Err(failure) => {
-            tracing::warn!(provider = %name, code = failure.code, detail = %failure.detail, "a login with a provider failed");
-            manager.record_failed_login(&format!("{name}:"), from.ip()).await;
-            failed(&to, &failure)
-        }
+        Ok(secret) => welcome(&manager, terms, &to, &secret),
+        Err(failure) => refused(&manager, &name, from, &to, &failure).await,
     };
-    set_cookie(&manager, provider, &mut response, &format!("{COOKIE}=; Max-Age=0"));
+    set_cookie(&manager, terms, PATH, &mut response, &format!("{COOKIE}=; Max-Age=0"));
     Ok(response)
 }
 
@@ -233,78 +192,9 @@ async fn come_back(
         verifier: &pending.verifier,
         redirect_uri: &redirect_uri(provider),
     };
-    let user = match in_time(provider, provider.finish(&answer)).await {
+    let user = match in_time(terms(provider).timeout, provider.finish(&answer)).await {
         Ok(user) => user,
         Err(failure) => return Ok(Err(failure)),
     };
-    let assets = manager.assets();
-    let (who, origin) = match manager.access.let_in(&assets, provider, user, from.ip()) {
-        Ok(found) => found,
-        Err(failure) => return Ok(Err(failure)),
-    };
-    let begun = manager.access.begin_session(manager.sources(&assets), &who, Some(&origin)).await?;
-    let secret = begun.ok_or(ChangeError::Busy)?;
-    let message = format!("logged in with {}", origin.provider);
-    manager.record(&who, "Access management", "user", "login", &who.user, &message).await;
-    Ok(Ok(secret))
-}
-
-async fn in_time<T>(provider: &dyn LoginProvider, step: LoginStep<'_, T>) -> Result<T, LoginFailure> {
-    let patience = provider.settings().timeout.get();
-    let found = tokio::time::timeout(patience, step).await;
-    found.unwrap_or_else(|_| Err(LoginFailure::new("login_provider_away", "no answer in time")))
-}
-
-/// Back to the page, which says what was wrong.
-fn failed(to: &str, failure: &LoginFailure) -> Response {
-    let joined = if to.contains('?') { '&' } else { '?' };
-    redirect(&format!("{to}{joined}loginError={}", failure.code))
-}
-
-fn redirect(place: &str) -> Response {
-    let mut response = StatusCode::SEE_OTHER.into_response();
-    let headers: [(HeaderName, &str); 3] =
-        [(LOCATION, place), (CACHE_CONTROL, "no-store"), (REFERRER_POLICY, "no-referrer")];
-    for (name, value) in headers {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            response.headers_mut().insert(name, value);
-        }
-    }
-    response
-}
-
-fn is_secure(manager: &Manager, provider: &dyn LoginProvider) -> bool {
-    manager.access.settings().tls.is_some() || provider.settings().public_url.starts_with("https://")
-}
-
-fn set_cookie(manager: &Manager, provider: &dyn LoginProvider, response: &mut Response, cookie: &str) {
-    let secure = if is_secure(manager, provider) { "; Secure" } else { "" };
-    let cookie = format!("{cookie}; Path=/api/v1/login/oidc; HttpOnly; SameSite=Lax{secure}");
-    if let Ok(value) = HeaderValue::from_str(&cookie) {
-        response.headers_mut().append(SET_COOKIE, value);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nobody_is_led_to_another_place() {
-        for (to, expected) in [
-            ("/portal/apis?tag=a", "/portal/apis?tag=a"),
-            ("/console/apis/Orders:1.0", "/console/apis/Orders:1.0"),
-            ("https://evil.example/console/", HOME),
-            ("//evil.example/console/", HOME),
-            ("/console//evil.example", HOME),
-            ("/console/\\evil.example", HOME),
-            ("/console/\r\nSet-Cookie: a=b", HOME),
-            ("/consoleevil", HOME),
-            ("/api/v1/session", HOME),
-            ("", HOME),
-        ] {
-            assert_eq!(page(Some(to)), expected, "{to}");
-        }
-        assert_eq!(page(None), HOME);
-    }
+    log_in(manager, terms(provider), user, from).await
 }

@@ -35,6 +35,31 @@ async fn begin_now(
     })
 }
 
+/// Remembers that something is used up until it expires; `false` where it was before, on whatever node.
+pub(super) async fn use_up(
+    database: &Database,
+    hash: &str,
+    now: u64,
+    expires_at: u64,
+) -> Result<bool, StoreError> {
+    let used = use_up_now(database, hash, bigint(now), bigint(expires_at)).await;
+    used.map_err(|cause| database.failed("write a login to", cause))
+}
+
+async fn use_up_now(database: &Database, hash: &str, now: i64, expires_at: i64) -> Result<bool, sqlx::Error> {
+    in_transaction!(database, |transaction| {
+        query("DELETE FROM login WHERE expires_at <= $1").bind(now).execute(&mut *transaction).await?;
+        let used = query(
+            "INSERT INTO login (hash, expires_at, document) VALUES ($1, $2, '') ON CONFLICT (hash) DO NOTHING",
+        )
+        .bind(hash)
+        .bind(expires_at)
+        .execute(&mut *transaction)
+        .await?;
+        used.rows_affected() > 0
+    })
+}
+
 /// Takes it out: whoever comes second, on whatever node, finds nothing.
 pub(super) async fn take(database: &Database, hash: &str, now: u64) -> Result<Option<String>, StoreError> {
     let taken = take_now(database, hash, bigint(now)).await;

@@ -296,6 +296,11 @@ impl AssetStore {
         login::take(&self.database, hash, now).await
     }
 
+    /// What a login came back with is good for once; `false` where it was used before.
+    pub async fn use_login(&self, hash: &str, now: u64, expires_at: u64) -> Result<bool, StoreError> {
+        login::use_up(&self.database, hash, now, expires_at).await
+    }
+
     pub async fn end_session(&self, hash: &str) -> Result<(), StoreError> {
         session::end(&self.database, hash).await
     }
