@@ -248,7 +248,6 @@ pub(crate) fn work_out_one(
         parsed,
         sealed,
         looked_at: AtomicBool::new(false),
-        stands_alone: AtomicBool::new(false),
         definition: OnceLock::new(),
     });
     Ok(Done { kind, name, action: Some(action), event })
