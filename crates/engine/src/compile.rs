@@ -44,7 +44,7 @@ pub use shape::ApiShape;
 
 pub(crate) use findings::Findings;
 pub(crate) use marks::Marks;
-pub(crate) use upstreams::UpstreamNames;
+pub(crate) use upstreams::UpstreamIndex;
 
 use known_apis::KnownApis;
 
@@ -323,9 +323,9 @@ pub fn compile(
     }
 
     let index = apis.index(config, previous, &mut problems)?;
-    let (upstreams, upstream_names) = upstreams.finish();
+    let (upstreams, upstream_index) = upstreams.finish();
     // The same upstreams have the same endpoints.
-    let known = previous.filter(|previous| Arc::ptr_eq(&previous.upstream_names, &upstream_names));
+    let known = previous.filter(|previous| Arc::ptr_eq(&previous.upstream_index, &upstream_index));
     let endpoints = match known {
         Some(previous) => Arc::clone(&previous.catalog.endpoints),
         None => upstreams.iter().flat_map(|u| &u.endpoints).map(|e| Arc::clone(&e.url)).collect(),
@@ -355,7 +355,7 @@ pub fn compile(
         url_aliases,
         callbacks,
         upstreams,
-        upstream_names,
+        upstream_index,
         applications,
         subscriptions,
         authorization_servers,

@@ -10,7 +10,7 @@ use crate::{
     address_lock::AddressLock,
     authorization_server::AuthorizationServers,
     callbacks::Callbacks,
-    compile::{Findings, Marks, UpstreamNames},
+    compile::{Findings, Marks, UpstreamIndex},
     fault::Faults,
     journal::{ApiNames, Catalog, Measures, OperationNames},
     keys::Applications,
@@ -42,7 +42,7 @@ pub struct Snapshot {
     /// `None` where no callback URL can be sealed.
     pub callbacks: Option<Callbacks>,
     pub upstreams: Parts<Arc<CompiledUpstream>>,
-    pub(crate) upstream_names: Arc<UpstreamNames>,
+    pub(crate) upstream_index: Arc<UpstreamIndex>,
     pub applications: Applications,
     pub subscriptions: Subscriptions,
     pub authorization_servers: AuthorizationServers,
@@ -61,9 +61,19 @@ impl Snapshot {
         self.timed.iter().for_each(|timed| timed.look(now));
     }
 
+    /// The first upstream of each way in which TLS is used towards them.
+    pub fn upstreams_with_tls(&self) -> impl Iterator<Item = &Arc<CompiledUpstream>> {
+        self.upstream_index.with_tls.iter().map(|position| &self.upstreams[*position as usize])
+    }
+
+    /// The upstreams whose health is checked.
+    pub fn upstreams_with_checks(&self) -> impl Iterator<Item = &Arc<CompiledUpstream>> {
+        self.upstream_index.with_checks.iter().map(|position| &self.upstreams[*position as usize])
+    }
+
     /// The position of an upstream that a policy named.
     pub fn upstream(&self, name: &UpstreamName) -> Option<u32> {
-        self.upstream_names.position(name.as_str())
+        self.upstream_index.position(name.as_str())
     }
 }
 

@@ -491,10 +491,11 @@ impl Inner {
 
     pub async fn dry_run(&self, question: DryRun) -> Option<Explanation> {
         let server = self.server()?;
-        let batch = server.dry_run(question).await?;
+        let snapshot = question.snapshot.clone().unwrap_or_else(|| server.snapshot());
+        let batch = server.dry_run(DryRun { snapshot: Some(Arc::clone(&snapshot)), ..question }).await?;
         let mut explanation = explain::explain(&batch, batch.finished.first()?);
         explanation.dry_run = true;
-        explanation.add_candidates(&server.snapshot());
+        explanation.add_candidates(&snapshot);
         Some(explanation)
     }
 

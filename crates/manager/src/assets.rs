@@ -35,6 +35,8 @@ pub struct Held {
     pub(crate) sealed: Option<String>,
     /// This node has looked at what it refers to, and may use all of it. What the node allows does not change.
     pub looked_at: AtomicBool,
+    /// Whether it refers to something that is looked up anew each time, once somebody has asked.
+    pub(crate) refers: OnceLock<bool>,
     /// The definition that it has in the store, once somebody has asked for it: what a document's hash stands for never
     /// changes.
     pub(crate) definition: OnceLock<Arc<Definition>>,
@@ -128,6 +130,7 @@ impl Assets {
             parsed,
             sealed: version.sealed,
             looked_at: AtomicBool::new(false),
+            refers: OnceLock::new(),
             definition: OnceLock::new(),
         });
         Ok(())

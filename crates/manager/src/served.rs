@@ -117,10 +117,11 @@ impl Clone for LastServed {
 
 impl Assets {
     /// The APIs as configurations have them, with all definitions at hand. `refers` tells which refer to something that is
-    /// looked up anew each time, which has to be the same answer for the same API.
+    /// looked up anew each time; it is asked once for each API.
     pub fn served_apis(&self, refers: impl Fn(&Held) -> bool) -> Arc<ServedApis> {
+        let refers = |held: &Held| *held.refers.get_or_init(|| refers(held));
         let mut last = self.last_served.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let made = last.as_ref().and_then(|last| last.changed(self, &refers));
+        let made = last.as_ref().and_then(|last| last.changed(self, refers));
         let made = Arc::new(made.unwrap_or_else(|| ServedApis::new(self, refers)));
         *last = Some(Arc::clone(&made));
         made

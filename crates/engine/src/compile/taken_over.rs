@@ -223,7 +223,7 @@ fn a_change_among_many_touches_no_other_part() {
         let snapshot = bench.compile_config(documents.config(&apis, "")).expect("it is valid").0;
         let catalog = &snapshot.catalog;
         let lists = (snapshot.apis.clone(), snapshot.bindings.clone(), catalog.apis.clone());
-        (lists, Arc::clone(&snapshot.upstream_names), Arc::clone(&catalog.endpoints))
+        (lists, Arc::clone(&snapshot.upstream_index), Arc::clone(&catalog.endpoints))
     };
     let (before, names, endpoints) = compile(&apis);
     apis[PART + 1].push_str(", description: changed");

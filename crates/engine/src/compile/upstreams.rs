@@ -1,10 +1,17 @@
 //! Upstreams: URLs taken apart, state found again, names resolved.
 
-use std::{collections::HashMap, ops::Range, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+    sync::Arc,
+    time::Duration,
+};
 
 use foldhash::fast::RandomState;
 use http::Uri;
-use model::{Diagnostic, Diagnostics, EndpointDoc, Parts, UpstreamDoc, diagnostic::nearest};
+use model::{
+    Diagnostic, Diagnostics, EndpointDoc, Parts, UpstreamDoc, diagnostic::nearest, upstream::UpstreamTls,
+};
 
 use super::Environment;
 use crate::{
@@ -13,15 +20,38 @@ use crate::{
     upstream::{CompiledUpstream, Endpoint, EndpointState, UpstreamState},
 };
 
-/// Positions of upstreams by their names.
+/// Positions of upstreams by what they are looked up by. Made when an upstream comes, goes or changes, so that nobody walks through
+/// thousands with every other change.
 #[derive(Default)]
-pub(crate) struct UpstreamNames {
+pub(crate) struct UpstreamIndex {
     by_name: HashMap<String, u32, RandomState>,
     /// So many were there before those that only APIs name.
     before_apis: usize,
+    /// The first of each way in which TLS is used.
+    pub with_tls: Vec<u32>,
+    /// Those whose health is checked.
+    pub with_checks: Vec<u32>,
 }
 
-impl UpstreamNames {
+impl UpstreamIndex {
+    fn new(list: &Parts<Arc<CompiledUpstream>>, before_apis: usize) -> Self {
+        let mut index = Self { before_apis, ..Self::default() };
+        let mut ways = HashSet::with_hasher(RandomState::default());
+        for (upstream, position) in list.iter().zip(0..) {
+            let doc = &upstream.doc;
+            index.by_name.insert(doc.name.clone(), position);
+            // An endpoint that is made from a request uses the settings of the API's own, which may be without TLS.
+            let uses_tls = doc.tls != UpstreamTls::default() || upstream.endpoints.iter().any(|e| e.tls);
+            if uses_tls && ways.insert((&doc.tls, doc.protocol)) {
+                index.with_tls.push(position);
+            }
+            if doc.health_check.is_some() {
+                index.with_checks.push(position);
+            }
+        }
+        index
+    }
+
     pub fn position(&self, name: &str) -> Option<u32> {
         self.by_name.get(name).copied()
     }
@@ -60,19 +90,19 @@ impl<'a> Upstreams<'a> {
     }
 
     /// All upstreams, and their names: those of the snapshot before where these are the same.
-    pub(super) fn finish(self) -> (Parts<Arc<CompiledUpstream>>, Arc<UpstreamNames>) {
+    pub(super) fn finish(self) -> (Parts<Arc<CompiledUpstream>>, Arc<UpstreamIndex>) {
         let before_apis = self.before_apis;
         if let Some(previous) = self.previous
             && self.own.is_empty()
             && self.same == previous.upstreams.len()
-            && previous.upstream_names.before_apis == before_apis
+            && previous.upstream_index.before_apis == before_apis
         {
-            return (previous.upstreams.clone(), Arc::clone(&previous.upstream_names));
+            return (previous.upstreams.clone(), Arc::clone(&previous.upstream_index));
         }
         let before = self.previous.iter().flat_map(|previous| &previous.upstreams).take(self.same);
         let list: Parts<_> = before.cloned().chain(self.own).collect();
-        let by_name = list.iter().zip(0..).map(|(upstream, at)| (upstream.doc.name.clone(), at)).collect();
-        (list, Arc::new(UpstreamNames { by_name, before_apis }))
+        let index = UpstreamIndex::new(&list, before_apis);
+        (list, Arc::new(index))
     }
 
     /// What comes from now on is named by APIs only.
@@ -95,7 +125,7 @@ impl<'a> Upstreams<'a> {
     fn position(&self, name: &str) -> Option<u32> {
         let own = self.own_names.get(name).copied();
         own.or_else(|| {
-            let before = self.previous?.upstream_names.position(name)?;
+            let before = self.previous?.upstream_index.position(name)?;
             ((before as usize) < self.same).then_some(before)
         })
     }
@@ -110,7 +140,7 @@ impl<'a> Upstreams<'a> {
         let Some(previous) = self.previous else { return false };
         let alike = self.own.is_empty()
             && self.same == first
-            && previous.upstream_names.before_apis == self.before_apis;
+            && previous.upstream_index.before_apis == self.before_apis;
         let last = previous.upstreams.get(end - 1).filter(|_| alike);
         let Some(endpoint) = last.and_then(|last| last.endpoints.last()) else { return false };
         (self.same, self.common, self.next_endpoint) = (end, end, endpoint.id + 1);
@@ -164,7 +194,7 @@ impl<'a> Upstreams<'a> {
     /// An upstream as it was, with the same endpoints.
     fn take_over(&mut self, doc: &UpstreamDoc) -> Option<u32> {
         let previous = self.previous?;
-        let known = previous.upstreams.get(previous.upstream_names.position(&doc.name)? as usize)?;
+        let known = previous.upstreams.get(previous.upstream_index.position(&doc.name)? as usize)?;
         let stays = known.doc == *doc && known.endpoints.iter().map(|e| e.id).eq(self.next_endpoints(doc)?);
         stays.then(|| {
             self.next_endpoint = self.next_endpoints(doc)?.end;
