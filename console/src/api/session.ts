@@ -29,16 +29,26 @@ export const sessionQuery = queryOptions({
   staleTime: Number.POSITIVE_INFINITY,
 });
 
+/** How a provider elsewhere is talked to. */
+type Protocol = 'oidc' | 'saml';
+
 /** Providers elsewhere with which one can log in. */
 export const providersQuery = queryOptions({
   queryKey: ['session', 'providers'],
-  queryFn: async () => (await wanted(client.GET('/login/oidc'))).items,
+  queryFn: async () => {
+    const [oidc, saml] = await Promise.all([
+      wanted(client.GET('/login/oidc')),
+      wanted(client.GET('/login/saml')),
+    ]);
+    const by = (protocol: Protocol) => (provider: (typeof oidc.items)[number]) => ({ ...provider, protocol });
+    return [...oidc.items.map(by('oidc')), ...saml.items.map(by('saml'))];
+  },
   staleTime: Number.POSITIVE_INFINITY,
 });
 
 /** Where a browser begins a login with a provider, to come back to a page. */
-export function providerLogin(name: string, to: string): string {
-  return `/api/v1/login/oidc/${encodeURIComponent(name)}?to=${encodeURIComponent(to)}`;
+export function providerLogin(protocol: Protocol, name: string, to: string): string {
+  return `/api/v1/login/${protocol}/${encodeURIComponent(name)}?to=${encodeURIComponent(to)}`;
 }
 
 /** Whether users who have forgotten their password get a new one by e-mail. */

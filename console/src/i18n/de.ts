@@ -260,9 +260,13 @@ export const de: Record<TextKey, string> = {
   'login.provider.again':
     'Die Anmeldung hat zu lange gedauert oder wurde anderswo begonnen. Versuchen Sie es noch einmal.',
   'login.provider.away': 'Der Anmeldedienst antwortet nicht. Versuchen Sie es später noch einmal.',
+  'login.provider.clocks':
+    'Die Uhren des Anmeldedienstes und des Gateways gehen verschieden. Wer sie betreibt, kann sie stellen.',
   'login.provider.failed':
     'Die Anmeldung ist nicht gelungen. Wer das Gateway betreibt, findet den Grund in dessen Protokoll.',
   'login.provider.notAllowed': 'Sie sind dort angemeldet, hier aber nicht zugelassen.',
+  'login.provider.refused': 'Der Anmeldedienst hat Sie nicht angemeldet.',
+  'login.provider.unsolicited': 'Beginnen Sie die Anmeldung auf dieser Seite.',
   'login.submit': 'Anmelden',
   'login.title': 'Anmelden',
   'login.user': 'Benutzer',

@@ -256,8 +256,12 @@ export const en = {
   'login.provider': 'Log in with {label}',
   'login.provider.again': 'The login took too long or was begun elsewhere. Try again.',
   'login.provider.away': 'The login service does not answer. Try again later.',
+  'login.provider.clocks':
+    'The clocks of the login service and of the gateway differ. Whoever runs them can put them right.',
   'login.provider.failed': 'The login did not succeed. Whoever runs the gateway finds the reason in its log.',
   'login.provider.notAllowed': 'You are logged in there, but nobody has let you in here.',
+  'login.provider.refused': 'The login service did not let you in.',
+  'login.provider.unsolicited': 'Begin the login on this page.',
   'login.submit': 'Log in',
   'login.title': 'Log in',
   'login.user': 'User',

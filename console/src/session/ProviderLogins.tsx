@@ -8,6 +8,11 @@ const ERRORS: Record<string, TextKey> = {
   login_provider_away: 'login.provider.away',
   login_state_unknown: 'login.provider.again',
   login_not_allowed: 'login.provider.notAllowed',
+  login_refused: 'login.provider.refused',
+  login_response_expired: 'login.provider.again',
+  login_response_not_yet_valid: 'login.provider.clocks',
+  login_response_replayed: 'login.provider.again',
+  login_unsolicited: 'login.provider.unsolicited',
 };
 
 /** Where to come back to: this page, without what went wrong the last time. */
@@ -31,8 +36,14 @@ export function ProviderLogins() {
           {t(ERRORS[error] ?? 'login.provider.failed')}
         </Text>
       )}
-      {providers.map(({ name, label }) => (
-        <Button key={name} component="a" href={providerLogin(name, here())} variant="default" fullWidth>
+      {providers.map(({ protocol, name, label }) => (
+        <Button
+          key={name}
+          component="a"
+          href={providerLogin(protocol, name, here())}
+          variant="default"
+          fullWidth
+        >
           {t('login.provider', { label })}
         </Button>
       ))}

@@ -65,6 +65,7 @@ mod process;
 mod registration;
 mod reload;
 mod routing;
+mod saml_login;
 mod scripts;
 mod second_factor;
 mod secrets;
