@@ -15,7 +15,10 @@ const EXCLUSIVE = 'http://www.w3.org/2001/10/xml-exc-c14n#';
 const PEOPLE: Record<string, string> = { olga: 'operators', nina: 'guests' };
 
 export class SamlProvider {
+  /** For browsers: another site than that of the gateway, whose cookies are not sent along with its forms. */
   readonly url: string;
+  /** For the gateway. */
+  readonly metadataUrl: string;
   /** Responses that were sent, in base64. */
   readonly sent: string[] = [];
   readonly #server: Server;
@@ -24,7 +27,9 @@ export class SamlProvider {
 
   private constructor(server: Server) {
     this.#server = server;
-    this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const { port } = server.address() as AddressInfo;
+    this.url = `http://localhost:${port}`;
+    this.metadataUrl = `http://127.0.0.1:${port}/metadata`;
     const folder = mkdtempSync(join(tmpdir(), 'gatewright-saml-'));
     const files = ['-keyout', 'key.pem', '-out', 'certificate.pem'];
     execFileSync(

@@ -16,7 +16,7 @@ beforeAll(async () => {
   const corp = {
     name: 'corp',
     label: 'Company login',
-    identityProvider: { metadataUrl: `${provider.url}/metadata` },
+    identityProvider: { metadataUrl: provider.metadataUrl },
     publicUrl: `http://127.0.0.1:${port}`,
     groups: [{ value: 'operators', group: 'Administrators' }],
     othersUsePortal: true,
