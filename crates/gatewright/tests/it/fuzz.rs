@@ -6,10 +6,10 @@ use definition::NoLoader;
 use engine::route::{OperationMatch, OperationTrie, Template, decode};
 
 /// How long each test looks; enough for thousands of inputs even without optimisation.
-const LONG_ENOUGH: Duration = Duration::from_millis(1_500);
+pub(crate) const LONG_ENOUGH: Duration = Duration::from_millis(1_500);
 
 /// xorshift64*, with a fixed seed: a failure comes again.
-struct Random(u64);
+pub(crate) struct Random(pub u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -19,7 +19,7 @@ impl Random {
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
-    fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         usize::try_from(self.next() >> 33).expect("31 bits") % bound.max(1)
     }
 
@@ -113,7 +113,7 @@ const SPLINTERS: [&str; 20] = [
     "1e999", "\u{0}", "é", "../",
 ];
 
-fn mutate(random: &mut Random, seed: &str) -> Vec<u8> {
+pub(crate) fn mutate(random: &mut Random, seed: &str) -> Vec<u8> {
     let mut bytes = seed.as_bytes().to_vec();
     for _ in 0..=random.below(6) {
         let at = random.below(bytes.len());

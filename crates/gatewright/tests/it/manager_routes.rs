@@ -45,7 +45,9 @@ async fn every_route_asks_who_it_is() {
         let security = operation["security"].as_array();
         if operation["security"] == json!([]) {
             open.push(format!("{method} {path}"));
-            assert_ne!(response.status(), 404, "{method} {path}");
+            // What nobody has a name for yet is missing, and the route is not.
+            let is_there = response.status() != 404 || code(&response, 404) == "login_provider_unknown";
+            assert!(is_there, "{method} {path}");
         } else if security.is_some_and(|ways| ways.contains(&json!({}))) {
             visited.push(format!("{method} {path}"));
             assert!(matches!(response.status(), 200 | 404), "{method} {path}: {}", response.text());
@@ -63,6 +65,11 @@ async fn every_route_asks_who_it_is() {
         "GET /login/oidc",
         "GET /login/oidc/x",
         "GET /login/oidc/x/callback",
+        "GET /login/saml",
+        "GET /login/saml/x",
+        "GET /login/saml/x/metadata",
+        "POST /login/saml/x/acs",
+        "GET /login/saml/x/finish",
         "POST /portal/signUp",
     ];
     assert_eq!(open, expected, "{decided}");

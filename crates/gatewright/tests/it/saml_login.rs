@@ -3,11 +3,18 @@
 
 mod provider;
 
+use std::time::Instant;
+
 use base64ct::{Base64, Encoding};
+use jose::KeySet;
+use saml::{Expected, IdentityProvider};
 use testkit::{Admin, Config, Gateway, MINUTE, Response, SECOND, Value, json, post, request};
 
 use self::provider::{Key, Message, Provider, attribute, parameter, request_in};
-use crate::manager::{expect, managed};
+use crate::{
+    fuzz::{LONG_ENOUGH, Random, mutate},
+    manager::{code, expect, managed},
+};
 
 /// A gateway with a provider called `corp`, with these settings instead of the usual ones.
 fn with_provider(provider: &Provider, change: &Value) -> Config {
@@ -353,6 +360,49 @@ async fn what_the_provider_has_not_signed_for_this_login_lets_nobody_in() {
 }
 
 #[tokio::test]
+async fn whatever_is_changed_in_a_signed_response_lets_nobody_else_in() {
+    let provider = Provider::start().await;
+    let gateway = Gateway::serving(with_provider(&provider, &json!({}))).await;
+    let message = Browser::begin(&gateway).await.message();
+    let keys = KeySet::of_pem(provider.key.certificate().as_bytes()).expect("a key");
+    let expected = Expected {
+        issuer: provider::ENTITY,
+        keys: &keys,
+        audience: &message.audience,
+        recipient: &message.recipient,
+        decryption: None,
+        now: gateway.clock().now().seconds(),
+        skew: 60,
+    };
+    let whole = provider.key.sign(&message.response_to_sign(&message.assertion()));
+    let seeds = [message.signed_by(&provider.key), whole];
+    let right = saml::read_response(&encoded(&seeds[0]), &expected).expect("it is right");
+    let (mut random, start) = (Random(7), Instant::now());
+    let (mut taken, mut refused) = (0_u32, 0_u32);
+    while start.elapsed() < LONG_ENOUGH {
+        let seed = &seeds[random.below(2)];
+        let changed = mutate(&mut random, seed);
+        match saml::read_response(&Base64::encode_string(&changed), &expected) {
+            Ok(found) => {
+                taken += 1;
+                assert_eq!(found, right, "{}", String::from_utf8_lossy(&changed));
+            }
+            Err(_) => refused += 1,
+        }
+    }
+    // Around what is signed, something may be said differently.
+    assert!(taken > 0 && refused > 50, "{taken} taken, {refused} refused");
+
+    let (metadata, start) = (provider.metadata(&[&provider.key], ""), Instant::now());
+    while start.elapsed() < LONG_ENOUGH {
+        let changed = mutate(&mut random, &metadata);
+        if let Err(problem) = IdentityProvider::read(&String::from_utf8_lossy(&changed), None) {
+            assert!(!problem.is_empty());
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_response_is_good_for_once_and_for_the_browser_that_asked() {
     let provider = Provider::start().await;
     let gateway = Gateway::serving(with_provider(&provider, &json!({}))).await;
@@ -514,7 +564,7 @@ async fn requests_are_signed_where_the_provider_wants_that_and_metadata_say_with
     let with_place = text.replace("<md:SPSSODescriptor", &format!("{place}<md:SPSSODescriptor"));
     assert!(own.sign(&with_place).contains("</ds:SignatureValue>"));
     let unknown = admin.send_as_it_is(request("GET", "/api/v1/login/saml/other/metadata")).await;
-    assert_eq!(crate::manager::code(&unknown, 404), "login_provider_unknown");
+    assert_eq!(code(&unknown, 404), "login_provider_unknown");
 }
 
 #[tokio::test]
