@@ -133,6 +133,7 @@ async fn which_requests_take_no_key_is_decided_here() {
         "/audit/verify",
         "/gateway/explain",
         "/gateway/try",
+        "/login/saml/{name}/acs",
         "/passwordReset",
         "/plan",
         "/portal/signUp",
