@@ -20,6 +20,7 @@ mod index;
 mod issue;
 mod keys;
 mod login;
+mod own_token;
 mod pace;
 mod pages;
 mod registration;
@@ -48,6 +49,7 @@ pub use assertion::{Issuer, NotVerified};
 pub use binding::Binding;
 pub use http::{ShownCertificate, router};
 pub use index::{Index, Live};
+pub use own_token::{NotIssued, OwnToken};
 pub use registration::{Limits, NewClient, NotRegistered, Registering, Registration};
 
 use clients::{Client, Clients};
@@ -208,6 +210,16 @@ impl AuthorizationServer {
 
     pub fn settings(&self) -> &AuthorizationServerSettings {
         &self.settings
+    }
+
+    /// Where clients get tokens.
+    pub fn token_url(&self) -> String {
+        format!("{}{}", self.settings.issuer, http::TOKEN)
+    }
+
+    /// Where clients send users to log in.
+    pub fn authorization_url(&self) -> String {
+        format!("{}{}", self.settings.issuer, http::AUTHORIZE)
     }
 
     /// Has the index look for what other nodes have done; the numbers of the passes that have ended, and that of the

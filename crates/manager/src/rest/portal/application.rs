@@ -6,9 +6,11 @@ use axum::{Extension, Json, extract::State, http::StatusCode, routing};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use store::assets::TokenOwner;
 
 use super::{
     bad, conflict,
+    oauth_client::{self, OwnOauthClient},
     own::{applications, find_application, subscriptions},
     portal, read, short,
     subscription::{SubscriptionView, view as subscription_view},
@@ -19,6 +21,7 @@ use crate::{
         answer::{Items, Problem, time},
         app_keys::{KeyView, views},
         extract::{Bytes, Path},
+        oauth::server,
         route::{Content, Right, Route, delete, get, post, put},
     },
 };
@@ -53,7 +56,7 @@ pub(super) const ROUTES: &[Route] = &[
     delete(
         "/portal/applications/{name}",
         "deleteOwnApplication",
-        "Deletes an application with its keys and subscriptions.",
+        "Deletes an application with its keys, OAuth clients and subscriptions.",
         Right::Consumer,
         || routing::delete(remove),
     )
@@ -75,6 +78,8 @@ struct OwnApplication {
     /// It is recognised and refused. Whoever manages the gateway has decided so.
     suspended: bool,
     keys: Vec<KeyView>,
+    /// Its clients at the internal authorization server.
+    oauth_clients: Vec<OwnOauthClient>,
     subscriptions: Vec<SubscriptionView>,
     created_at: String,
 }
@@ -119,6 +124,7 @@ async fn view(manager: &Manager, assets: &Assets, held: &Held) -> Result<OwnAppl
     Ok(OwnApplication {
         id: held.id.clone(),
         keys: views(manager, &doc).await?,
+        oauth_clients: oauth_client::views(&doc, manager.now()),
         subscriptions: own.map(|(held, doc)| subscription_view(assets, held, doc)).collect(),
         name: doc.name.clone(),
         description: doc.description,
@@ -242,5 +248,8 @@ async fn remove(
         })
         .collect();
     manager.change_own(&who, &edits, None).await?;
+    if let Ok(server) = server(&manager) {
+        server.revoke(TokenOwner::Application(&doc.name)).await?;
+    }
     Ok(StatusCode::NO_CONTENT)
 }
