@@ -285,6 +285,12 @@ impl AuthorizationServer {
         Ok(revoked)
     }
 
+    /// Of a client that is gone: its tokens end, and what users have allowed it is forgotten.
+    pub async fn forget_client(&self, id: &str) -> Result<(), ServerError> {
+        self.revoke(TokenOwner::Client(id)).await?;
+        Ok(self.store.forget_client(id).await?)
+    }
+
     pub fn store(&self) -> &OauthStore {
         &self.store
     }

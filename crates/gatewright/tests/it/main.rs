@@ -60,6 +60,7 @@ mod panics;
 mod plans;
 mod policies;
 mod portal;
+mod portal_oauth;
 mod process;
 mod registration;
 mod reload;

@@ -6,7 +6,6 @@ use axum::{Extension, Json, extract::State, http::StatusCode, routing};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use store::assets::TokenOwner;
 
 use super::{
     bad, conflict,
@@ -21,7 +20,6 @@ use crate::{
         answer::{Items, Problem, time},
         app_keys::{KeyView, views},
         extract::{Bytes, Path},
-        oauth::server,
         route::{Content, Right, Route, delete, get, post, put},
     },
 };
@@ -248,8 +246,6 @@ async fn remove(
         })
         .collect();
     manager.change_own(&who, &edits, None).await?;
-    if let Ok(server) = server(&manager) {
-        server.revoke(TokenOwner::Application(&doc.name)).await?;
-    }
+    oauth_client::forget(&manager, &doc.oauth_clients).await?;
     Ok(StatusCode::NO_CONTENT)
 }

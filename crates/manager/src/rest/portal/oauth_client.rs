@@ -18,7 +18,6 @@ use model::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use store::assets::TokenOwner;
 
 use super::{bad, conflict, own::find_application, portal, read, short};
 use crate::{
@@ -330,13 +329,20 @@ async fn remove(
     let assets = manager.assets();
     let (held, doc) = find_application(&assets, &who, &name)?;
     let (mut clients, place) = changeable(doc, &id)?;
-    clients.remove(place);
+    let gone = clients.remove(place);
     manager.change_own(&who, &[with_clients(held, &clients)], Some("an OAuth client was taken away")).await?;
-    // Where the server was switched off meanwhile, its tokens open nothing.
-    if let Ok(server) = server(&manager) {
-        server.revoke(TokenOwner::Client(&id)).await?;
-    }
+    forget(&manager, &[gone]).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Ends the tokens of clients that are gone.
+pub(super) async fn forget(manager: &Manager, clients: &[OauthClientDoc]) -> Result<(), Problem> {
+    // Where the server was switched off meanwhile, their tokens open nothing.
+    let Ok(server) = server(manager) else { return Ok(()) };
+    for client in clients {
+        server.forget_client(&client.id).await?;
+    }
+    Ok(())
 }
 
 /// What a token for trying is to be like.
