@@ -162,7 +162,7 @@ test('a secret is rotated without interruption, and a client is deleted with its
   expect([before.status, after.status], 'both, for a day').toEqual([200, 200]);
   await page.reload();
   await clients.getByText(/^Old secret ends /).waitFor();
-  await clients.getByRole('button', { name: /^How client/ }).click();
+  await clients.getByRole('button', { name: /^Get a token for client/ }).click();
   await clients.getByRole('region', { name: 'Token endpoint' }).getByText(`${issuer}/token`).waitFor();
   await accessible(page, 'OAuth clients');
   await picture(page, 'portal-oauth-clients');

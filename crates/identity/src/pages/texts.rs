@@ -65,7 +65,7 @@ static ENGLISH: Texts = Texts {
     wants_to: "would like to:",
     logged_in_as: "You are logged in as",
     sent_to: "Afterwards you are sent to",
-    unknown_client: "Whoever runs it has registered it under this name, and nobody here has checked who that is. Allow it only if you have just begun this yourself.",
+    unknown_client: "Whoever runs it has registered it under this name, and nobody here has checked who it is. Allow it only if you have just begun this yourself.",
     allow: "Allow",
     deny: "Do not allow",
     cannot_go_on: "This cannot go on",

@@ -69,8 +69,7 @@ interface Own {
 
 /** Clients that get tokens for themselves, those first whose application is subscribed to the API. */
 function usable(applications: Application[], api: ApiDetail): Own[] {
-  const isSubscribed = ({ subscriptions }: Application) =>
-    subscriptions.some((one) => one.api === api.title || one.api === api.name);
+  const isSubscribed = ({ subscriptions }: Application) => subscriptions.some((one) => one.api === api.title);
   return [...applications]
     .sort((one, other) => Number(isSubscribed(other)) - Number(isSubscribed(one)))
     .flatMap(({ name, oauthClients }) => oauthClients.map((client) => ({ application: name, client })))
@@ -139,7 +138,7 @@ function Fetch({
         <Text size="sm" c="dimmed" role="status">
           {p('try.gotToken', {
             application: fetching.variables.application,
-            minutes: number(Math.floor(fetching.data.expiresIn / 60)),
+            minutes: number(Math.ceil(fetching.data.expiresIn / 60)),
           })}
         </Text>
       )}

@@ -195,7 +195,7 @@ function NewKey({ application, replaces, onClose }: NewProps) {
               onChange={setOverlap}
             />
           )}
-          <SelectLasting value={lasts} onChange={setLasts} />
+          <SelectLasting label={p('keys.lasts')} value={lasts} onChange={setLasts} />
           <DialogEnd action={title} running={create} onAct={() => create.mutate()} onClose={onClose} />
         </>
       )}

@@ -8,11 +8,17 @@ const OVERLAPS = ['0s', '1h', '1d', '7d'] as const;
 export type Lasting = (typeof LASTING)[number];
 export type Overlap = (typeof OVERLAPS)[number];
 
-export function SelectLasting({ value, onChange }: { value: Lasting; onChange: (value: Lasting) => void }) {
+interface LastingProps {
+  label: string;
+  value: Lasting;
+  onChange: (value: Lasting) => void;
+}
+
+export function SelectLasting({ label, value, onChange }: LastingProps) {
   const { p } = usePortalTexts();
   return (
     <Select
-      label={p('keys.lasts')}
+      label={label}
       value={value}
       onChange={(chosen) => onChange(LASTING.find((known) => known === chosen) ?? 'ever')}
       allowDeselect={false}

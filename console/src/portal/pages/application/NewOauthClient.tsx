@@ -114,7 +114,7 @@ export function NewOauthClient({ application, offered, onClose }: Props) {
           onChange={(event) => setRefreshes(event.currentTarget.checked)}
         />
       )}
-      {kind !== 'public' && <SelectLasting value={lasts} onChange={setLasts} />}
+      {kind !== 'public' && <SelectLasting label={p('oauth.lasts')} value={lasts} onChange={setLasts} />}
       <DialogEnd
         action={title}
         running={create}
@@ -163,7 +163,7 @@ export function NewSecret({ application, client, offered, onClose }: Props & { c
         onChange={setOverlap}
         onlyNow={onlyNow}
       />
-      <SelectLasting value={lasts} onChange={setLasts} />
+      <SelectLasting label={p('oauth.lasts')} value={lasts} onChange={setLasts} />
       <DialogEnd action={p('keys.rotate')} running={rotate} onClose={onClose} />
     </Dialog>
   );
