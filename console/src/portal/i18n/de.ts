@@ -139,8 +139,7 @@ export const de: Record<PortalKey, string> = {
   'login.title': 'Anmelden',
   'nav.apis': 'APIs',
   'nav.applications': 'Meine Anwendungen',
-  'oauth.about':
-    'Ein Client holt sich beim Autorisierungsserver Access-Token, für APIs, die sie nehmen. Sein Geheimnis lässt sich ohne Unterbrechung tauschen.',
+  'oauth.about': 'Ein Client holt Access-Token. Sein Geheimnis lässt sich ohne Unterbrechung tauschen.',
   'oauth.authorizationUrl': 'Authorization-Endpunkt',
   'oauth.create': 'Client erzeugen',
   'oauth.curl': 'Ein Token im Terminal holen: curl fragt nach dem Geheimnis',

@@ -130,8 +130,7 @@ export const en = {
   'login.title': 'Log in',
   'nav.apis': 'APIs',
   'nav.applications': 'My applications',
-  'oauth.about':
-    'A client gets access tokens from the authorization server, for APIs that take them. Its secret is exchanged without interruption.',
+  'oauth.about': 'A client gets access tokens. Its secret can be exchanged without interruption.',
   'oauth.authorizationUrl': 'Authorization endpoint',
   'oauth.create': 'Create client',
   'oauth.curl': 'Get a token in a terminal: curl asks for the secret',

@@ -225,6 +225,14 @@ async fn a_token_for_trying_needs_no_secret_and_lasts_ten_minutes_at_most() {
     set_portal(&admin, json!({ "tryIt": false })).await;
     assert_eq!(code(&ann.post(&tokens, &json!({})).await, 403), "try_off");
     set_portal(&admin, json!({ "tryIt": true })).await;
+    // Nor does a suspended application get one.
+    let suspended = async |is: bool| {
+        let patch = json_request("PATCH", "/applications/shop", &json!({ "suspended": is }));
+        expect(&admin.send(patch).await, 200);
+    };
+    suspended(true).await;
+    assert_eq!(code(&ann.post(&tokens, &json!({})).await, 409), "token_refused");
+    suspended(false).await;
     let mut last = ann.post(&tokens, &json!({})).await;
     for _ in 0..30 {
         last = ann.post(&tokens, &json!({})).await;

@@ -7,7 +7,6 @@ use axum::{Extension, Json, extract::State, http::StatusCode, routing};
 use model::oauth_client::{ClientAuthentication, ClientSecretDoc, OauthClientDoc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -16,7 +15,7 @@ use super::{
     extract::{Bytes, Path},
     route::{Right, Route, post},
 };
-use crate::{ChangeError, Condition, Edit, Held, Manager, Privilege, Who, Write};
+use crate::{ChangeError, Manager, Privilege, Who, registration::with_clients};
 
 pub(super) const ROUTES: &[Route] = &[post(
     "/applications/{name}/oauthClients/{client}/secrets",
@@ -105,19 +104,10 @@ pub(super) fn no_such_client(id: &str) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "not_found", detail)
 }
 
-/// The clients of an application as a change of it.
-pub(super) fn with_clients(held: &Held, clients: &[OauthClientDoc]) -> Edit {
-    Edit {
-        kind: held.kind,
-        name: Some(held.parsed.name.clone()),
-        // A secret that another change has made meanwhile is not lost.
-        condition: Condition::At(held.revision),
-        write: Write::Merge(json!({ "oauthClients": clients })),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

@@ -22,9 +22,10 @@ use serde_json::json;
 use super::{bad, conflict, own::find_application, portal, read, short};
 use crate::{
     Assets, Manager, Who,
+    registration::with_clients,
     rest::{
         answer::Problem,
-        client_secrets::{MadeSecret, NewSecret, is_after, make, no_such_client, wanted, with_clients},
+        client_secrets::{MadeSecret, NewSecret, is_after, make, no_such_client, wanted},
         extract::{Bytes, Path},
         oauth::server,
         route::{Content, Right, Route, delete, post},
