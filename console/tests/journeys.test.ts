@@ -84,6 +84,14 @@ test('from a document to a call that is explained', async () => {
   await picture(page, 'explain');
   await page.getByRole('button', { name: 'Ask again as dry run' }).click();
   await page.getByText('nothing was sent or counted').waitFor();
+  // And as it would have gone before there was the API.
+  await page.getByRole('combobox', { name: 'Configuration' }).click();
+  await page.getByRole('option', { name: /^Revision 1 / }).click();
+  await page.getByRole('button', { name: 'Ask again as dry run' }).click();
+  await page.getByRole('heading', { name: 'As it would go at revision 1' }).waitFor();
+  await page.getByText('No API is published at this address.').waitFor();
+  await accessible(page, 'explanation at a revision');
+  await picture(page, 'explain-revision');
 });
 
 test('a policy is added from its form, and an earlier revision comes back', async () => {

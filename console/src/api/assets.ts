@@ -88,6 +88,12 @@ export function assetQuery(list: string, name: string) {
   });
 }
 
+/** The latest revisions of everything, newest first. */
+export const revisionsQuery = queryOptions({
+  queryKey: ['assets', 'revisions'],
+  queryFn: async () => (await wanted(client.GET('/revisions', { params: { query: { limit: 200 } } }))).items,
+});
+
 export function historyQuery(list: string, name: string) {
   return queryOptions({
     queryKey: ['assets', list, 'history', name],

@@ -106,6 +106,8 @@ export interface Explanation {
   requestId: string;
   time: string;
   revision: number;
+  /** Of the assets, where a dry run was asked about one. */
+  assetRevision?: number;
   method: string;
   host?: string;
   path: string;
@@ -136,6 +138,8 @@ export interface Question {
   url: string;
   headers?: [string, string][];
   client?: string;
+  /** Revision of the assets; without it, what is served. */
+  revision?: number;
 }
 
 export interface RequestFilter {

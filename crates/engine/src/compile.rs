@@ -3,6 +3,7 @@
 
 mod aliases;
 mod api;
+mod apis;
 pub mod applications;
 mod assertions;
 mod authorization_servers;
@@ -13,6 +14,7 @@ mod gate;
 mod known_apis;
 mod levels;
 mod listeners;
+mod marks;
 mod metadata;
 mod oauth_clients;
 mod operations;
@@ -34,14 +36,15 @@ mod url_aliases;
 use std::sync::Arc;
 
 use model::{
-    ApiDefinition, ApiDoc, ConfigDoc, Diagnostic, Diagnostics, KeyEntry, KeyRef, Secret,
+    ApiDefinition, ConfigDoc, Diagnostic, Diagnostics, KeyEntry, KeyRef, Parts, Secret,
     settings::ContentTypes,
 };
 
 pub use shape::ApiShape;
 
-pub(crate) use api::Mark;
 pub(crate) use findings::Findings;
+pub(crate) use marks::Marks;
+pub(crate) use upstreams::UpstreamIndex;
 
 use known_apis::KnownApis;
 
@@ -53,8 +56,6 @@ use crate::{
     journal::Catalog,
     language::LanguageCx,
     listener_access::ListenerAccess,
-    route::{ApiIndex, ApiPlace, Versionless},
-    snapshot::{Binding, CompiledApi},
     state::{State, StateRegistry},
 };
 
@@ -64,7 +65,7 @@ pub struct Input {
     /// Secrets are resolved.
     pub config: ConfigDoc,
     /// Definitions by the position of their API.
-    pub definitions: Vec<Option<Arc<ApiDefinition>>>,
+    pub definitions: Parts<Option<Arc<ApiDefinition>>>,
 }
 
 /// What stays the same from snapshot to snapshot.
@@ -308,105 +309,32 @@ pub fn compile(
     }
     let authorization_servers =
         authorization_servers::compile(config, environment, previous, &mut upstreams, &mut problems);
-
-    let mut before = api::Before::new(previous);
     findings::check_shared(config, environment, &mut problems);
-    let mut report = findings::Report::new(config);
     let shared = api::Shared::new(config, environment, &authorization_servers);
-    let mut apis: Vec<Arc<CompiledApi>> = Vec::with_capacity(config.apis.len());
-    // Whether all APIs are found as they were, but for those that have moved.
-    let mut at_their_places = true;
-    let mut moved = Vec::new();
-    let mut bindings = Vec::with_capacity(config.apis.len());
-    let mut marks = Vec::with_capacity(config.apis.len());
-    let mut timed = Vec::new();
-    let mut globals = 0;
-    for (index, doc) in config.apis.iter().enumerate() {
-        let path = || format!("apis[{index}]");
-        let definition = input.definitions.get(index).and_then(Option::as_deref);
-        let fingerprint = definition.map(|definition| definition.fingerprint);
-        let untouched = previous.zip(before.untouched(doc, fingerprint, shared));
-        let stays = untouched.and_then(|(previous, (place, _))| upstreams.stay(previous.bindings[place]));
-        let binding = stays.unwrap_or_else(|| bind(doc, definition, &path, &mut upstreams, &mut problems));
-        bindings.push(binding);
-        if let Some((previous, (place, mark))) = untouched {
-            let api = &previous.apis[place];
-            if mark.has_more {
-                for name in &api.policy_upstreams {
-                    upstreams.find(name.as_str(), &path, &mut problems);
-                }
-                timed.extend(api.timed.iter().cloned());
-            }
-            globals |= mark.globals;
-            at_their_places &= place == apis.len();
-            marks.push(mark);
-            apis.push(Arc::clone(api));
-            continue;
-        }
-        let mut own = Diagnostics::default();
-        metadata::check(doc, &config.settings.apis, &mut own);
-        teams::check_api(doc, &teams, &mut own);
-        plans::check_api(doc, &config.plans, &mut own);
-        portal::check_api(doc, &groups, &teams, &mut own);
-        let around = api::Around { config, environment, servers: &authorization_servers, shared };
-        let job = api::Job::new(doc, definition, around, &mut own);
-        let quiet = own.is_empty();
-        problems.0.extend(own.0.into_iter().map(|problem| problem.under(&path())));
-        let Some(job) = job else { continue };
-        let mut found = Vec::new();
-        let compiled = job.compile(before.find(&job.id), &mut found);
-        report.add(index, &job, found);
-        if let Some(api) = compiled {
-            report.add(index, &job, api.findings.warnings.iter().cloned());
-            report.add_hits(&job, &api.findings.hits);
-            for name in &api.policy_upstreams {
-                upstreams.find(name.as_str(), &path, &mut problems);
-            }
-            let earlier = previous.and_then(|previous| previous.apis.get(apis.len()));
-            match earlier {
-                Some(earlier) if earlier.is_found_like(&api) => {}
-                Some(earlier) if earlier.versionless_path.is_none() => {
-                    moved.extend(u32::try_from(apis.len()))
-                }
-                _ => at_their_places = false,
-            }
-            timed.extend(api.timed.iter().cloned());
-            marks.push(job.mark(&api, quiet));
-            apis.push(api);
-        }
-    }
-    report.add_places(globals);
-    report.finish(config, &mut problems);
-    url_aliases::compare(&config.url_aliases, &apis, &mut problems);
+    let around = api::Around { config, environment, servers: &authorization_servers, shared };
+    let from = apis::From { input, around, previous, teams: &teams, groups: &groups };
+    let apis = apis::Apis::compile(&from, &mut upstreams, &mut problems);
+    url_aliases::compare(&config.url_aliases, &apis.list, &mut problems);
     if let Some(callbacks) = &callbacks {
-        callbacks::compare(callbacks, apis.iter().map(|api| &*api.base_path), &mut problems);
+        callbacks::compare(callbacks, apis.list.iter().map(|api| &*api.base_path), &mut problems);
     }
     if problems.has_errors() {
         return Err(problems);
     }
 
-    let known = previous.filter(|previous| {
-        at_their_places
-            && previous.apis.len() == apis.len()
-            && previous.settings.matching.default_version == config.settings.matching.default_version
-    });
-    let known = match known {
-        Some(previous) if moved.is_empty() => Some(Arc::clone(&previous.index)),
-        Some(previous) => {
-            previous.index.with_moved(&moved, |api| place(&apis[api as usize], api)).map(Arc::new)
-        }
-        None => None,
+    let index = apis.index(config, previous, &mut problems)?;
+    let (upstreams, upstream_index) = upstreams.finish();
+    // The same upstreams have the same endpoints.
+    let known = previous.filter(|previous| Arc::ptr_eq(&previous.upstream_index, &upstream_index));
+    let endpoints = match known {
+        Some(previous) => Arc::clone(&previous.catalog.endpoints),
+        None => upstreams.iter().flat_map(|u| &u.endpoints).map(|e| Arc::clone(&e.url)).collect(),
     };
-    let index = match known {
-        Some(index) => index,
-        None => Arc::new(index(&apis, config, &mut problems)?),
-    };
-    let (upstreams, upstream_names) = upstreams.finish();
     let catalog = Arc::new(Catalog {
         revision,
-        apis: apis.iter().map(|api| Arc::clone(&api.names)).collect(),
+        apis: apis.names,
         applications: applications.list.iter().map(|a| Arc::from(&*a.name)).collect(),
-        endpoints: upstreams.iter().flat_map(|u| &u.endpoints).map(|e| Arc::clone(&e.url)).collect(),
+        endpoints,
     });
     let unrouted =
         environment.registry.keep("unrouted".into(), || crate::stats::ApiStats::new(environment.workers));
@@ -420,96 +348,20 @@ pub fn compile(
         faults,
         listeners: config.listeners.clone(),
         listener_access: ListenerAccess::compile(&config.listeners),
-        apis,
-        bindings,
-        marks,
+        apis: apis.list,
+        bindings: apis.bindings,
+        marks: apis.marks,
         index,
         url_aliases,
         callbacks,
         upstreams,
-        upstream_names,
+        upstream_index,
         applications,
         subscriptions,
         authorization_servers,
         catalog,
         unrouted,
-        timed,
+        timed: apis.timed,
     };
     Ok((snapshot, problems.0))
-}
-
-/// Where an API is found.
-fn place(api: &CompiledApi, position: u32) -> ApiPlace<'_> {
-    let versionless = api.versionless_path.as_deref();
-    ApiPlace {
-        api: position,
-        hosts: &api.doc.hosts,
-        base_path: &api.base_path,
-        versionless: versionless.map(|base_path| Versionless { base_path, version: &api.names.version }),
-    }
-}
-
-/// Where all APIs are found.
-fn index(
-    apis: &[Arc<CompiledApi>],
-    config: &ConfigDoc,
-    problems: &mut Diagnostics,
-) -> Result<ApiIndex, Diagnostics> {
-    let places: Vec<ApiPlace<'_>> =
-        apis.iter().zip(0..).map(|(api, position)| place(api, position)).collect();
-    ApiIndex::build(&places, config.settings.matching.default_version).map_err(|errors| {
-        for error in errors {
-            let (api, other) = (&apis[error.api as usize], &apis[error.other as usize]);
-            problems.push(
-                Diagnostic::error(
-                    format!("apis[{}].basePath", error.api),
-                    format!(
-                        "found `{}`, which is the address of apis[{}] ({}) too",
-                        api.base_path, error.other, other.names.id
-                    ),
-                )
-                .help("give one of them another version, basePath or hosts"),
-            );
-        }
-        std::mem::take(problems)
-    })
-}
-
-/// Finds the upstreams that an API names.
-fn bind(
-    doc: &ApiDoc,
-    definition: Option<&ApiDefinition>,
-    path: &dyn Fn() -> String,
-    upstreams: &mut upstreams::Upstreams<'_>,
-    problems: &mut Diagnostics,
-) -> Binding {
-    let upstream = match &doc.upstream {
-        Some(name) => upstreams.find(name, &|| format!("{}.upstream", path()), problems),
-        None => {
-            let server = definition.and_then(|d| {
-                d.servers.iter().find(|s| s.starts_with("http://") || s.starts_with("https://"))
-            });
-            match server {
-                Some(url) => upstreams.find(url, &|| format!("{}.definition", path()), problems),
-                None => {
-                    problems.push(
-                        Diagnostic::warning(
-                            format!("{}.upstream", path()),
-                            "missing, and the definition names no server with a full URL; calls are answered with 503",
-                        )
-                        .help("add `upstream: https://…`"),
-                    );
-                    None
-                }
-            }
-        }
-    };
-    let mut named = |name: Option<&String>, key: &str| {
-        name.and_then(|name| upstreams.find(name, &|| format!("{}.{key}.upstream", path()), problems))
-    };
-    Binding {
-        upstream,
-        canary: named(doc.canary.as_ref().map(|c| &c.upstream), "canary"),
-        mirror: named(doc.mirror.as_ref().map(|m| &m.upstream), "mirror"),
-    }
 }

@@ -4,6 +4,7 @@
 use std::{fmt, net::IpAddr, ops::Range, sync::Arc};
 
 use http::Method;
+use model::Parts;
 
 use crate::{
     Exchange, Reason, RequestId, Stage, Timestamp,
@@ -17,10 +18,10 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Catalog {
     pub revision: u64,
-    pub apis: Vec<Arc<ApiNames>>,
+    pub apis: Parts<Arc<ApiNames>>,
     pub applications: Vec<Arc<str>>,
     /// URLs of all endpoints.
-    pub endpoints: Vec<Arc<str>>,
+    pub endpoints: Arc<[Arc<str>]>,
 }
 
 /// Names of an API and of its parts.

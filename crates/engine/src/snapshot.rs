@@ -1,17 +1,16 @@
 //! The snapshot: everything that requests need, compiled, immutable, swapped as a whole.
 
-use std::{collections::HashMap, net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc};
 
-use foldhash::fast::RandomState;
 use http::{HeaderName, HeaderValue, Method};
-use model::{ListenerDoc, Settings};
+use model::{ListenerDoc, Parts, Settings};
 
 use crate::{
     Compiled, Exchange, LogMask, Needs, Stage, Timed, Timestamp, UpstreamName,
     address_lock::AddressLock,
     authorization_server::AuthorizationServers,
     callbacks::Callbacks,
-    compile::{Findings, Mark},
+    compile::{Findings, Marks, UpstreamIndex},
     fault::Faults,
     journal::{ApiNames, Catalog, Measures, OperationNames},
     keys::Applications,
@@ -33,17 +32,17 @@ pub struct Snapshot {
     pub faults: Faults,
     pub listeners: Vec<ListenerDoc>,
     pub listener_access: ListenerAccess,
-    pub apis: Vec<Arc<CompiledApi>>,
+    pub apis: Parts<Arc<CompiledApi>>,
     /// What is behind each API, by the API's position.
-    pub bindings: Vec<Binding>,
-    /// What compiling the next snapshot asks of each API first, by the API's position.
-    pub(crate) marks: Vec<Mark>,
+    pub bindings: Parts<Binding>,
+    /// What compiling the next snapshot asks of the APIs first.
+    pub(crate) marks: Marks,
     pub index: Arc<ApiIndex>,
     pub url_aliases: UrlAliases,
     /// `None` where no callback URL can be sealed.
     pub callbacks: Option<Callbacks>,
-    pub upstreams: Vec<Arc<CompiledUpstream>>,
-    pub(crate) upstream_names: HashMap<String, u32, RandomState>,
+    pub upstreams: Parts<Arc<CompiledUpstream>>,
+    pub(crate) upstream_index: Arc<UpstreamIndex>,
     pub applications: Applications,
     pub subscriptions: Subscriptions,
     pub authorization_servers: AuthorizationServers,
@@ -62,9 +61,19 @@ impl Snapshot {
         self.timed.iter().for_each(|timed| timed.look(now));
     }
 
+    /// The first upstream of each way in which TLS is used towards them.
+    pub fn upstreams_with_tls(&self) -> impl Iterator<Item = &Arc<CompiledUpstream>> {
+        self.upstream_index.with_tls.iter().map(|position| &self.upstreams[*position as usize])
+    }
+
+    /// The upstreams whose health is checked.
+    pub fn upstreams_with_checks(&self) -> impl Iterator<Item = &Arc<CompiledUpstream>> {
+        self.upstream_index.with_checks.iter().map(|position| &self.upstreams[*position as usize])
+    }
+
     /// The position of an upstream that a policy named.
     pub fn upstream(&self, name: &UpstreamName) -> Option<u32> {
-        self.upstream_names.get(name.as_str()).copied()
+        self.upstream_index.position(name.as_str())
     }
 }
 

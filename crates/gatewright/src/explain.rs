@@ -63,6 +63,9 @@ pub struct Explanation {
     /// Nothing was sent: this is what would have happened.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
+    /// The revision of the assets that it was asked about, where it was not what is served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asset_revision: Option<u64>,
     /// Headers and payloads, where a policy keeps them. They come from the event store.
     #[serde(default, skip_serializing_if = "LoggedMessages::is_empty")]
     pub messages: LoggedMessages,
@@ -223,6 +226,7 @@ pub fn explain(batch: &Batch, finished: &Finished) -> Explanation {
         total_micros: finished.total_us,
         provider_micros: finished.provider_us,
         dry_run: false,
+        asset_revision: None,
         messages: LoggedMessages::default(),
         logged: finished.logged,
     }
@@ -355,7 +359,12 @@ impl Explanation {
         line(out, "request id", &self.request_id)?;
         line(out, "time", &self.time)?;
         line(out, "client", &self.client)?;
-        line(out, "revision", &self.revision.to_string())?;
+        match self.asset_revision {
+            Some(revision) => {
+                line(out, "revision", &format!("{revision} of the assets, which is not served"))?
+            }
+            None => line(out, "revision", &self.revision.to_string())?,
+        }
         if !self.resolved_path.is_empty() {
             line(out, "URL alias of", &self.resolved_path)?;
         }

@@ -14,7 +14,7 @@ use std::{
 
 use engine::{Alerts, Clock, PolicyKind, Snapshot, compile, state::StateRegistry};
 use manager::ManagerError;
-use model::{ConfigDoc, Diagnostic, Diagnostics, Settings};
+use model::{ConfigDoc, Diagnostic, Diagnostics, Parts, Settings};
 use proxy::{BoundListener, DryRun, NameService, Options, Server, SystemNames, event_queue};
 use store::{EventStore, analytics::Analytics};
 use tokio::{
@@ -164,7 +164,7 @@ pub struct Status {
     pub warnings: Vec<Diagnostic>,
     /// Why the latest configuration is not served.
     pub failure: Option<(u64, Diagnostics)>,
-    pub definitions: Arc<[Option<Arc<definition::Definition>>]>,
+    pub definitions: Parts<Option<Arc<definition::Definition>>>,
     /// Files that the configuration was read from.
     pub files: Vec<PathBuf>,
     pub stopping: bool,
@@ -433,7 +433,7 @@ impl Inner {
             since_ms: self.clock.now().millis(),
             warnings,
             failure: None,
-            definitions: Arc::clone(&loaded.definitions),
+            definitions: loaded.definitions.clone(),
             files: loaded.files.clone(),
             stopping: false,
         };
@@ -491,10 +491,11 @@ impl Inner {
 
     pub async fn dry_run(&self, question: DryRun) -> Option<Explanation> {
         let server = self.server()?;
-        let batch = server.dry_run(question).await?;
+        let snapshot = question.snapshot.clone().unwrap_or_else(|| server.snapshot());
+        let batch = server.dry_run(DryRun { snapshot: Some(Arc::clone(&snapshot)), ..question }).await?;
         let mut explanation = explain::explain(&batch, batch.finished.first()?);
         explanation.dry_run = true;
-        explanation.add_candidates(&server.snapshot());
+        explanation.add_candidates(&snapshot);
         Some(explanation)
     }
 

@@ -27,6 +27,7 @@ use tokio::net::TcpListener;
 use crate::{
     explain::Explanation,
     gateway::Inner,
+    ready::NoSnapshot,
     tap::{TapFilter, Tapped, Tapping},
     token_keys,
 };
@@ -320,6 +321,9 @@ pub struct Question {
     /// Address of the client. Default: loopback.
     #[serde(default)]
     pub client: Option<std::net::IpAddr>,
+    /// Revision of the assets that it is asked about. Default: what is served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u64>,
 }
 
 async fn dry_run(State(inner): Gateway, Json(question): Json<Question>) -> Response {
@@ -328,9 +332,40 @@ async fn dry_run(State(inner): Gateway, Json(question): Json<Question>) -> Respo
         Err(detail) => return problem(StatusCode::BAD_REQUEST, "bad_question", &detail),
     };
     let client = question.client.unwrap_or(std::net::Ipv4Addr::LOCALHOST.into());
-    match inner.dry_run(DryRun { head, client }).await {
-        Some(explanation) => Json(explanation).into_response(),
+    let snapshot = match question.revision {
+        None => None,
+        Some(revision) => match inner.snapshot_at(revision).await {
+            Ok(snapshot) => Some(snapshot),
+            Err(away) => return no_snapshot(revision, away),
+        },
+    };
+    match inner.dry_run(DryRun { head, client, snapshot }).await {
+        Some(mut explanation) => {
+            explanation.asset_revision = question.revision;
+            Json(explanation).into_response()
+        }
         None => stopping(),
+    }
+}
+
+/// Why nothing can be asked about a revision.
+fn no_snapshot(revision: u64, why: NoSnapshot) -> Response {
+    match why {
+        NoSnapshot::NoManager => problem(
+            StatusCode::CONFLICT,
+            "no_manager",
+            "This node keeps no revisions: it serves what is in its files (settings.manager.enabled).",
+        ),
+        NoSnapshot::Unknown { newest } => {
+            let detail = format!("There is no revision {revision}; the newest is {newest}.");
+            problem(StatusCode::NOT_FOUND, "no_such_revision", &detail)
+        }
+        NoSnapshot::Store(error) => problem(StatusCode::SERVICE_UNAVAILABLE, "store_away", &error),
+        NoSnapshot::Refused(problems) => {
+            let detail =
+                format!("Revision {revision} cannot be served by this node as it is now:\n{problems}");
+            problem(StatusCode::CONFLICT, "revision_refused", &detail)
+        }
     }
 }
 

@@ -3,11 +3,8 @@
 use std::sync::{Arc, PoisonError};
 
 use engine::{Alerts, Clock, Snapshot, compile, state::StateRegistry};
-use manager::Assets;
-use model::{
-    Diagnostic, Diagnostics, Settings,
-    upstream::{UpstreamProtocol, UpstreamTls},
-};
+use manager::{Assets, ChangeError};
+use model::{Diagnostic, Diagnostics, Settings, upstream::UpstreamProtocol};
 use proxy::tls::TlsContexts;
 use tokio::sync::OwnedMutexGuard;
 
@@ -15,7 +12,7 @@ use crate::{
     Source,
     alerts::Plans,
     collector::Outputs,
-    config::{self, Loaded},
+    config::{self, Loaded, references},
     gateway::Inner,
 };
 
@@ -69,7 +66,35 @@ impl Ready {
     }
 }
 
+/// Why there is no configuration of a revision.
+#[derive(Debug)]
+pub(crate) enum NoSnapshot {
+    NoManager,
+    Unknown { newest: u64 },
+    Store(String),
+    Refused(Diagnostics),
+}
+
 impl Inner {
+    /// What a revision of the assets would be, were it served together with everything else that this node has now.
+    pub async fn snapshot_at(self: &Arc<Self>, revision: u64) -> Result<Arc<Snapshot>, NoSnapshot> {
+        let manager = self.manager.as_ref().ok_or(NoSnapshot::NoManager)?;
+        let newest = manager.assets().revision;
+        if revision == 0 || revision > newest {
+            return Err(NoSnapshot::Unknown { newest });
+        }
+        let assets = manager.assets_at(revision).await.map_err(|error| match error {
+            ChangeError::Invalid(problems) => NoSnapshot::Refused(problems),
+            other => NoSnapshot::Store(other.to_string()),
+        })?;
+        let refused = references::refused(&assets, &self.started_with.manager.references);
+        if !refused.is_empty() {
+            return Err(NoSnapshot::Refused(refused));
+        }
+        let ready = self.make_ready(self.source(), Some(assets)).await.map_err(NoSnapshot::Refused)?;
+        Ok(Arc::new(ready.snapshot))
+    }
+
     /// Loads and compiles a configuration. Nobody else can make another one ready until this one is served or dropped.
     pub async fn make_ready(
         self: &Arc<Self>,
@@ -126,10 +151,7 @@ pub(crate) fn prepare(
     let compiled = compile(&loaded.input, environment, previous, revision);
     let tls_for = |snapshot: &Snapshot| {
         let upstreams: Vec<_> = snapshot
-            .upstreams
-            .iter()
-            // An endpoint that is made from a request uses the settings of the API's own, which may be without TLS.
-            .filter(|u| u.endpoints.iter().any(|e| e.tls) || u.doc.tls != UpstreamTls::default())
+            .upstreams_with_tls()
             .map(|upstream| {
                 let place = loaded.input.config.upstreams.iter().position(|doc| *doc.name == *upstream.name);
                 let servers = &loaded.input.config.authorization_servers;

@@ -14,6 +14,7 @@ use crate::{
     definitions::{DOCUMENT, Definitions},
     kind,
     ordered::OrderedMap,
+    served::LastServed,
     vault::Vault,
 };
 
@@ -34,8 +35,8 @@ pub struct Held {
     pub(crate) sealed: Option<String>,
     /// This node has looked at what it refers to, and may use all of it. What the node allows does not change.
     pub looked_at: AtomicBool,
-    /// It is known to refer to no secret, and to nothing outside of the store.
-    pub stands_alone: AtomicBool,
+    /// Whether it refers to something that is looked up anew each time, once somebody has asked.
+    pub(crate) refers: OnceLock<bool>,
     /// The definition that it has in the store, once somebody has asked for it: what a document's hash stands for never
     /// changes.
     pub(crate) definition: OnceLock<Arc<Definition>>,
@@ -70,6 +71,7 @@ pub struct Assets {
     /// What they refer to in the store.
     pub(crate) definitions: Definitions,
     pub(crate) vault: Arc<Vault>,
+    pub(crate) last_served: LastServed,
 }
 
 /// The assets of a kind. A set of thousands looks each of them up.
@@ -128,7 +130,7 @@ impl Assets {
             parsed,
             sealed: version.sealed,
             looked_at: AtomicBool::new(false),
-            stands_alone: AtomicBool::new(false),
+            refers: OnceLock::new(),
             definition: OnceLock::new(),
         });
         Ok(())
@@ -177,6 +179,12 @@ impl Assets {
     /// The assets of a kind, by name.
     pub fn list(&self, kind: &Kind) -> impl Iterator<Item = &Arc<Held>> {
         self.lists.get(kind.list).into_iter().flat_map(|list| list.by_name.values())
+    }
+
+    /// All APIs, by name.
+    pub(crate) fn apis(&self) -> &OrderedMap<Arc<Held>> {
+        static NONE: OrderedMap<Arc<Held>> = OrderedMap::new();
+        kind("api").and_then(|kind| self.lists.get(kind.list)).map_or(&NONE, |list| &list.by_name)
     }
 
     /// All assets, in the order of their kinds.

@@ -248,7 +248,7 @@ pub(crate) fn work_out_one(
         parsed,
         sealed,
         looked_at: AtomicBool::new(false),
-        stands_alone: AtomicBool::new(false),
+        refers: OnceLock::new(),
         definition: OnceLock::new(),
     });
     Ok(Done { kind, name, action: Some(action), event })

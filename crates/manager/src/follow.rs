@@ -65,6 +65,25 @@ impl Manager {
         Ok(())
     }
 
+    /// All assets as a revision left them, with everything that they refer to in the store.
+    pub async fn assets_at(&self, revision: u64) -> Result<Arc<Assets>, ChangeError> {
+        let now = self.assets();
+        let versions = self.store.assets_at(revision).await.map_err(ChangeError::Store)?;
+        let (mut assets, mut problems) = Assets::read(Head { revision, epoch: now.epoch }, Vec::new());
+        assets.vault = Arc::clone(&now.vault);
+        assets.definitions = now.definitions.clone();
+        for version in versions {
+            if let Err(found) = assets.apply(version) {
+                problems.0.extend(found.0);
+            }
+        }
+        if problems.has_errors() {
+            return Err(ChangeError::Invalid(problems));
+        }
+        definitions::complete(&self.store, &mut assets).await?;
+        Ok(Arc::new(assets))
+    }
+
     /// Follows what other nodes commit, until the store is closed.
     pub fn follow(self: &Arc<Self>) -> JoinHandle<()> {
         let manager = Arc::clone(self);

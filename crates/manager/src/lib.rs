@@ -26,6 +26,7 @@ mod registration;
 mod rest;
 mod rights;
 mod rotation;
+mod served;
 mod service;
 mod trial;
 mod vault;
@@ -46,6 +47,7 @@ pub use node::{Answering, Called, Counted, Node, PolicyType, Prepared, Preparing
 pub use nodes::{Identity, NodeStatus};
 pub use rest::{NodeView, openapi, router};
 pub use rotation::RotationError;
+pub use served::ServedApis;
 pub use service::{Manager, ManagerError, Setup, new_id};
 pub use trial::{FetchedDefinition, Trial, TrialAnswer, TrialError, Trying};
 pub use vault::{MasterKey, Vault, VaultError};

@@ -16,6 +16,12 @@ pub(crate) struct OrderedMap<V> {
 
 impl<V> Default for OrderedMap<V> {
     fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<V> OrderedMap<V> {
+    pub const fn new() -> Self {
         Self { parts: Vec::new() }
     }
 }
@@ -62,6 +68,30 @@ impl<V: Clone> OrderedMap<V> {
             self.parts.remove(at);
         }
         Some(value)
+    }
+
+    /// What has another value than in an earlier map, with its place in the order; `None` when keys came or went.
+    pub fn changed_since<'m>(
+        &'m self,
+        before: &Self,
+        is_same: impl Fn(&V, &V) -> bool,
+    ) -> Option<Vec<(usize, &'m V)>> {
+        if self.parts.len() != before.parts.len() {
+            return None;
+        }
+        let (mut changed, mut place) = (Vec::new(), 0);
+        for (part, before) in self.parts.iter().zip(&before.parts) {
+            if !Arc::ptr_eq(part, before) {
+                if !part.iter().map(|(key, _)| key).eq(before.iter().map(|(key, _)| key)) {
+                    return None;
+                }
+                let entries = (place..).zip(part.iter().zip(&**before));
+                let other = entries.filter(|(_, ((_, value), (_, known)))| !is_same(value, known));
+                changed.extend(other.map(|(place, ((_, value), _))| (place, value)));
+            }
+            place += part.len();
+        }
+        Some(changed)
     }
 
     pub fn values(&self) -> impl Iterator<Item = &V> {
@@ -113,6 +143,33 @@ mod tests {
             assert!(expected.iter().all(|(key, value)| map.get(key) == Some(value)));
             assert!(map.parts.iter().all(|part| (1..=MOST).contains(&part.len())));
         }
+    }
+
+    #[test]
+    fn it_tells_what_has_changed_unless_keys_came_or_went() {
+        let keys = |range: std::ops::Range<u32>| range.map(|number| format!("{number:05}"));
+        let mut before = OrderedMap::default();
+        keys(0..1_000).for_each(|key| before.insert(key.into(), 0));
+        let mut map = before.clone();
+        let changed = |map: &OrderedMap<u32>, before: &OrderedMap<u32>| {
+            let found = map.changed_since(before, |a, b| a == b)?;
+            Some(found.into_iter().map(|(place, value)| (place, *value)).collect::<Vec<_>>())
+        };
+        assert_eq!(changed(&map, &before), Some(vec![]));
+        for (number, value) in [(3, 1), (300, 0), (999, 2)] {
+            map.insert(format!("{number:05}").into(), value);
+        }
+        assert_eq!(changed(&map, &before), Some(vec![(3, 1), (999, 2)]), "and not what is what it was");
+        // Out and in again, as when another node has changed it.
+        map.remove("00004");
+        assert_eq!(changed(&map, &before), None);
+        map.insert("00004".into(), 5);
+        assert_eq!(changed(&map, &before), Some(vec![(3, 1), (4, 5), (999, 2)]));
+        map.remove("00004");
+        map.insert("000041".into(), 5);
+        assert_eq!(changed(&map, &before), None, "as many, with other keys");
+        keys(2_000..2_300).for_each(|key| map.insert(key.into(), 0));
+        assert_eq!(changed(&map, &before), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::{
     AliasDoc, ApiDoc, ApiDocumentDoc, ApplicationDoc, AuthorizationServerDoc, DestinationDoc,
-    GlobalPolicyDoc, GroupDoc, KeyMaterial, KeystoreDoc, ListenerDoc, PlanDoc, PolicyDoc, PolicyFiles,
+    GlobalPolicyDoc, GroupDoc, KeyMaterial, KeystoreDoc, ListenerDoc, Parts, PlanDoc, PolicyDoc, PolicyFiles,
     PolicyTemplateDoc, PortalDoc, SecretDoc, Settings, SharedSettingsDoc, SubscriptionDoc, TeamDoc,
     TeamRuleDoc, TruststoreDoc, UpstreamDoc, UrlAliasDoc, UserDoc, secret::ResolvedSecrets,
 };
@@ -24,9 +24,9 @@ pub struct ConfigDoc {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub upstreams: Vec<UpstreamDoc>,
     /// The published interfaces.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Parts::is_empty")]
     // Shared: a change of one is a change of few, and there can be very many.
-    pub apis: Vec<Arc<ApiDoc>>,
+    pub apis: Parts<Arc<ApiDoc>>,
     /// The consumers of the APIs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub applications: Vec<ApplicationDoc>,

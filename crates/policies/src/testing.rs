@@ -59,7 +59,7 @@ fn try_serve_changed(
     change(&mut config);
     let read =
         |definition: &str| definition::import("api.yaml", definition.as_bytes(), &NoLoader).unwrap().api;
-    let definitions = vec![(!definition.is_empty()).then(|| read(definition))];
+    let definitions = model::Parts::from_iter([(!definition.is_empty()).then(|| read(definition))]);
     let registry = StateRegistry::default();
     let environment = Environment {
         kinds: POLICIES,

@@ -7,7 +7,7 @@ use engine::{
     dynamic_endpoint::DynamicEndpoint,
     upstream::{CompiledUpstream, Endpoint, EndpointState},
 };
-use model::{UpstreamDoc, upstream::LoadBalancing};
+use model::{Parts, UpstreamDoc, upstream::LoadBalancing};
 
 /// Endpoints kept by a worker; the least recently used one makes room.
 const MOST: usize = 256;
@@ -32,7 +32,7 @@ impl DynamicUpstreams {
     /// way.
     pub fn find(
         &self,
-        (revision, upstreams): (u64, &[Arc<CompiledUpstream>]),
+        (revision, upstreams): (u64, &Parts<Arc<CompiledUpstream>>),
         own: Option<u32>,
         wanted: &DynamicEndpoint,
         now: Timestamp,
@@ -120,7 +120,7 @@ mod tests {
 
     fn find(known: &DynamicUpstreams, revision: u64, url: &str, at: u64) -> Arc<CompiledUpstream> {
         let endpoint = DynamicEndpoint::parse(url).unwrap();
-        known.find((revision, &[]), None, &endpoint, Timestamp::from_millis(at))
+        known.find((revision, &Parts::default()), None, &endpoint, Timestamp::from_millis(at))
     }
 
     #[test]

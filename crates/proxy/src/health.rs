@@ -25,7 +25,7 @@ pub async fn run(shared: Arc<Shared>, mut published: tokio::sync::watch::Receive
     loop {
         let live = shared.live.load_full();
         let mut checks = JoinSet::new();
-        for upstream in &live.snapshot.upstreams {
+        for upstream in live.snapshot.upstreams_with_checks() {
             let Some(check) = &upstream.doc.health_check else { continue };
             for index in 0..upstream.endpoints.len() {
                 checks.spawn_local(watch(

@@ -4,7 +4,7 @@ use std::{borrow::Cow, panic::AssertUnwindSafe, rc::Rc, sync::Arc};
 
 use engine::{
     Client, CompiledApi, Destination, Exchange, HeaderText, Headers, Outcome, Rejection, RequestHead,
-    RequestId, SnapshotRef,
+    RequestId, Snapshot, SnapshotRef,
     callbacks::Callbacks,
     journal::Measures,
     reason,
@@ -524,11 +524,13 @@ fn respond(exchange: &mut Exchange) -> Headers {
 pub struct DryRun {
     pub head: RequestHead,
     pub client: std::net::IpAddr,
+    /// What it is asked about. Default: what is served.
+    pub snapshot: Option<Arc<Snapshot>>,
 }
 
 /// Walks a request through everything but the upstream, and returns its record.
 pub async fn dry_run(worker: &Rc<Worker>, question: DryRun) -> engine::journal::Batch {
-    let snapshot = worker.snapshot();
+    let snapshot = question.snapshot.map_or_else(|| worker.snapshot(), Rc::new);
     let client = Client { ip: question.client, peer: (question.client, 0).into(), secure: false };
     let now = worker.now();
     let mut exchange = Exchange::new(worker.next_id(now), now, client, snapshot.clone(), question.head);

@@ -9,6 +9,7 @@ import { PageHeader } from '../../parts/PageHeader';
 import { ProblemBox } from '../../parts/ProblemBox';
 import { Decisions } from './Decisions';
 import { headersOf } from './headers';
+import { RevisionSelect } from './RevisionSelect';
 
 const route = getRouteApi('/requests/ask');
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS'];
@@ -19,7 +20,11 @@ export function AskPage() {
   const [method, setMethod] = useState(search.method ?? 'GET');
   const [url, setUrl] = useState(search.url ?? '/');
   const [headers, setHeaders] = useState('');
-  const ask = useMutation({ mutationFn: () => dryRun({ method, url, headers: headersOf(headers) }) });
+  const [revision, setRevision] = useState<number>();
+  const ask = useMutation({
+    mutationFn: () =>
+      dryRun({ method, url, headers: headersOf(headers), ...(revision !== undefined && { revision }) }),
+  });
   const submit = (event: FormEvent) => {
     event.preventDefault();
     ask.mutate();
@@ -64,6 +69,7 @@ export function AskPage() {
               maxRows={10}
               classNames={{ input: 'gw-mono' }}
             />
+            <RevisionSelect label={t('ask.configuration')} value={revision} onChange={setRevision} />
             <Group>
               <Button type="submit" loading={ask.isPending}>
                 {t('ask.submit')}
@@ -72,7 +78,16 @@ export function AskPage() {
           </Stack>
         </Box>
         {ask.isError && <ProblemBox error={ask.error} />}
-        {ask.data !== undefined && <Decisions of={ask.data} title={undefined} />}
+        {ask.data !== undefined && (
+          <Decisions
+            of={ask.data}
+            title={
+              ask.data.assetRevision === undefined
+                ? undefined
+                : t('explain.atRevision', { revision: ask.data.assetRevision })
+            }
+          />
+        )}
       </Stack>
     </>
   );

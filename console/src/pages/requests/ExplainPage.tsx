@@ -3,11 +3,13 @@ import { Alert, Anchor, Button, Skeleton, Stack, Text } from '@mantine/core';
 import { IconInfoCircle, IconPlayerPlay } from '@tabler/icons-react';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
+import { useState } from 'react';
 import { dryRun, type Explanation, explanationQuery } from '../../api/gateway';
 import { useTexts } from '../../i18n';
 import { PageHeader } from '../../parts/PageHeader';
 import { ProblemBox } from '../../parts/ProblemBox';
 import { Decisions } from './Decisions';
+import { RevisionSelect } from './RevisionSelect';
 
 const route = getRouteApi('/requests/$id');
 
@@ -15,7 +17,11 @@ export function ExplainPage() {
   const { t } = useTexts();
   const { id } = route.useParams();
   const explained = useQuery(explanationQuery(id));
-  const again = useMutation({ mutationFn: (request: Explanation) => dryRun(questionOf(request)) });
+  const [revision, setRevision] = useState<number>();
+  const again = useMutation({
+    mutationFn: (request: Explanation) =>
+      dryRun({ ...questionOf(request), ...(revision !== undefined && { revision }) }),
+  });
   const back = { to: '/requests', label: t('nav.requests') };
   const request = explained.data;
   return (
@@ -40,24 +46,34 @@ export function ExplainPage() {
           </Button>
         )}
         {request !== undefined && (
-          <Button
-            variant="default"
-            leftSection={<IconPlayerPlay size={16} />}
-            onClick={() => again.mutate(request)}
-            loading={again.isPending}
-          >
-            {t('explain.again')}
-          </Button>
+          <>
+            <RevisionSelect value={revision} onChange={setRevision} />
+            <Button
+              variant="default"
+              leftSection={<IconPlayerPlay size={16} />}
+              onClick={() => again.mutate(request)}
+              loading={again.isPending}
+            >
+              {t('explain.again')}
+            </Button>
+          </>
         )}
       </PageHeader>
       {explained.isPending && <Skeleton height={400} />}
       {explained.isError && <ProblemBox error={explained.error} retry={() => explained.refetch()} />}
       <Stack gap="xl">
         {again.isError && <ProblemBox error={again.error} />}
-        {again.data !== undefined && request !== undefined && (
-          <Since request={request} now={again.data.revision} />
+        {again.data !== undefined && request !== undefined && <Since request={request} now={again.data} />}
+        {again.data !== undefined && (
+          <Decisions
+            of={again.data}
+            title={
+              again.data.assetRevision === undefined
+                ? t('explain.now')
+                : t('explain.atRevision', { revision: again.data.assetRevision })
+            }
+          />
         )}
-        {again.data !== undefined && <Decisions of={again.data} title={t('explain.now')} />}
         {request !== undefined && (
           <Decisions of={request} title={again.data === undefined ? undefined : t('explain.then')} />
         )}
@@ -67,15 +83,15 @@ export function ExplainPage() {
 }
 
 /** Whether the configuration is still the one that the request met. */
-function Since({ request, now }: { request: Explanation; now: number }) {
+function Since({ request, now }: { request: Explanation; now: Explanation }) {
   const { t } = useTexts();
   const api = request.api;
   return (
     <Alert variant="light" color="gray" icon={<IconInfoCircle size={18} />} mb={-16}>
       <Text size="sm">{t('explain.credentials')}</Text>
-      {now !== request.revision && (
+      {now.assetRevision === undefined && now.revision !== request.revision && (
         <Text size="sm">
-          {t('explain.changed', { then: request.revision, now })}{' '}
+          {t('explain.changed', { then: request.revision, now: now.revision })}{' '}
           {api !== undefined && (
             <Anchor
               renderRoot={(props) => (

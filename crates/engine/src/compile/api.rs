@@ -1,13 +1,11 @@
 //! One API: what it is made from, and whether anything of that has changed.
 
 use std::{
-    cell::OnceCell,
-    collections::HashMap,
     hash::{BuildHasher, Hash, Hasher},
     sync::Arc,
 };
 
-use foldhash::fast::{FixedState, RandomState};
+use foldhash::fast::FixedState;
 use model::{
     ApiDefinition, ApiDoc, ConfigDoc, Diagnostic, Diagnostics, GlobalPolicyDoc, PolicyTemplateDoc,
     diagnostic::nearest,
@@ -16,13 +14,14 @@ use model::{
 use super::{
     ApiShape, Environment, Findings,
     levels::Resolver,
+    marks::Mark,
     operations::Operations,
     selection::{self, ApiFacts},
     sources::{At, Collector},
 };
 use crate::{
-    Snapshot, authorization_server::AuthorizationServers, journal::ApiNames, lifecycle::Standing,
-    route::decode, snapshot::CompiledApi, stats::ApiStats,
+    authorization_server::AuthorizationServers, journal::ApiNames, lifecycle::Standing, route::decode,
+    snapshot::CompiledApi, stats::ApiStats,
 };
 
 /// Everything that an API is compiled from.
@@ -71,70 +70,6 @@ impl Shared {
         groups.collect::<Vec<_>>().hash(&mut hasher);
         config.plans.iter().map(|plan| &plan.name).collect::<Vec<_>>().hash(&mut hasher);
         Self { every, all: hasher.finish() }
-    }
-}
-
-/// What the next compilation asks of each API first. It is not in the APIs, since walking through thousands of them would
-/// meet memory that no cache holds.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Mark {
-    /// Address of the document that it was compiled from, which the API holds on to.
-    doc: usize,
-    definition: Option<u64>,
-    /// Of everything that some API is made from.
-    shared: u64,
-    /// Which of the first 64 global policies apply to it.
-    pub(super) globals: u64,
-    /// There was nothing to say about it.
-    quiet: bool,
-    /// Its policies name upstreams, or have something to do as time passes.
-    pub(super) has_more: bool,
-}
-
-/// The APIs of the snapshot before, in the order in which they are asked for: nearly always the one they were in.
-pub(super) struct Before<'a> {
-    apis: &'a [Arc<CompiledApi>],
-    marks: &'a [Mark],
-    next: usize,
-    by_id: OnceCell<HashMap<&'a str, usize, RandomState>>,
-}
-
-impl<'a> Before<'a> {
-    pub(super) fn new(previous: Option<&'a Snapshot>) -> Self {
-        let (apis, marks) = previous.map_or((&[][..], &[][..]), |known| (&known.apis[..], &known.marks[..]));
-        Self { apis, marks, next: 0, by_id: OnceCell::new() }
-    }
-
-    /// The place of the API that was compiled from this very document and everything else as it is now, when there is nothing
-    /// to say about it. Nobody has to read the document then.
-    pub(super) fn untouched(
-        &mut self,
-        doc: &Arc<ApiDoc>,
-        definition: Option<u64>,
-        shared: Shared,
-    ) -> Option<(usize, Mark)> {
-        let address = Arc::as_ptr(doc).addr();
-        // One that was changed or deleted is passed by.
-        let at = (self.next..self.next + 2)
-            .find(|at| self.marks.get(*at).is_some_and(|mark| mark.doc == address))?;
-        self.next = at + 1;
-        let mark = self.marks[at];
-        (mark.definition == definition && mark.shared == shared.all && mark.quiet).then_some((at, mark))
-    }
-
-    /// One by its name and version.
-    pub(super) fn find(&mut self, id: &str) -> Option<&'a Arc<CompiledApi>> {
-        // One that was changed is where it was, and nobody else has to be looked up by name.
-        if let Some(api) = self.apis.get(self.next).filter(|api| *api.names.id == *id) {
-            self.next += 1;
-            return Some(api);
-        }
-        let by_id = self
-            .by_id
-            .get_or_init(|| self.apis.iter().enumerate().map(|(at, api)| (&*api.names.id, at)).collect());
-        let at = *by_id.get(id)?;
-        self.next = at + 1;
-        Some(&self.apis[at])
     }
 }
 

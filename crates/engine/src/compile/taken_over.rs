@@ -2,26 +2,42 @@
 
 use std::{collections::HashMap, fmt::Write};
 
+use model::{
+    ApiDoc,
+    parts::{PART, Part},
+};
+
 use super::{
     tests::{Bench, parse},
     *,
 };
 
-/// Documents by their text: the same text is the same document, as it is from revision to revision in a store.
+/// Documents by their text: the same text is the same document, as it is from revision to revision in a store, and a part of
+/// the list with the same documents is the same part.
 #[derive(Default)]
-struct Documents(HashMap<String, Arc<ApiDoc>>);
+struct Documents {
+    known: HashMap<String, Arc<ApiDoc>>,
+    last: Parts<Arc<ApiDoc>>,
+}
 
 impl Documents {
     fn config(&mut self, apis: &[&str], rest: &str) -> ConfigDoc {
         let mut config = parse(&format!("settings: {{}}\n{rest}"));
-        config.apis = apis
+        let docs: Parts<Arc<ApiDoc>> = apis
             .iter()
             .map(|text| {
                 let upstream = if text.contains("upstream") { "" } else { ", upstream: 'http://u'" };
                 let read = || Arc::clone(&parse(&format!("apis: [{{{text}{upstream}}}]")).apis[0]);
-                Arc::clone(self.0.entry((*text).to_owned()).or_insert_with(read))
+                Arc::clone(self.known.entry((*text).to_owned()).or_insert_with(read))
             })
             .collect();
+        for (number, part) in docs.parts().iter().enumerate() {
+            let same = |known: &&Part<Arc<ApiDoc>>| {
+                known.len() == part.len() && known.iter().zip(&**part).all(|(a, b)| Arc::ptr_eq(a, b))
+            };
+            config.apis.push_part(self.last.parts().get(number).filter(same).unwrap_or(part));
+        }
+        self.last = config.apis.clone();
         config
     }
 }
@@ -50,6 +66,8 @@ fn told(compiled: Result<(&Snapshot, Vec<String>), Vec<String>>) -> String {
         let endpoints: Vec<_> = upstream.endpoints.iter().map(|e| (e.id, &*e.url)).collect();
         let _ = writeln!(told, "{} {endpoints:?}", upstream.name);
     }
+    let names = snapshot.catalog.apis.iter().map(|names| &*names.id).collect::<Vec<_>>();
+    let _ = writeln!(told, "{names:?} {:?}", snapshot.catalog.endpoints);
     told
 }
 
@@ -94,7 +112,7 @@ plans: [{name: y}]";
     let named = "upstreams: [{name: n, endpoints: [{url: 'http://n'}]}]";
     let others =
         "upstreams: [{name: m, endpoints: [{url: 'http://b'}]}, {name: n, endpoints: [{url: 'http://x'}]}]";
-    let steps: [(&[&str], &str); 40] = [
+    let steps: [(&[&str], &str); 43] = [
         (&[A1, A2, B, C, P, Q], TEMPLATE),
         (&[A1, A2, B, C, P, Q], TEMPLATE),
         // One changes, one moves, one has other hosts.
@@ -144,17 +162,39 @@ plans: [{name: y}]";
         (&[A1, C_OWN, B_OWN], ""),
         (&[A1, B_OWN, C_OWN], ""),
         (&[A1, B_OWN, C_OWN, Q], ""),
+        // One that nobody names any more is gone, and comes back.
+        (&[A1, A2, C_OWN, P, Q], TEMPLATE),
+        (&[A1, A2, C, P, Q], TEMPLATE),
+        (&[A1, A2, C_OWN, P, Q], TEMPLATE),
     ];
-    let (mut documents, mut bench) = (Documents::default(), Bench::default());
-    let mut different = std::collections::BTreeSet::new();
-    for (step, (apis, rest)) in steps.into_iter().enumerate() {
-        let config = documents.config(apis, rest);
-        let alone = told(Bench::default().compile_config(config.clone()));
-        let beside = told(bench.compile_config(config));
-        assert_eq!(beside, alone, "step {step}");
-        different.insert(alone);
+    // Among few, and with parts of the list that nobody touches before and after them.
+    for (before, after) in [(0, 0), (PART, 3), (PART - 3, PART + 1)] {
+        let (mut documents, mut bench) = (Documents::default(), Bench::default());
+        let mut different = std::collections::BTreeSet::new();
+        let (first, last): (Vec<String>, Vec<String>) = (bystanders(0, before), bystanders(before, after));
+        for (step, (apis, rest)) in steps.iter().enumerate() {
+            let apis = first.iter().map(String::as_str).chain(apis.iter().copied());
+            let apis: Vec<&str> = apis.chain(last.iter().map(String::as_str)).collect();
+            let config = documents.config(&apis, rest);
+            let alone = told(Bench::default().compile_config(config.clone()));
+            let beside = told(bench.compile_config(config));
+            assert!(
+                beside == alone,
+                "step {step} with {before} before and {after} after:\n{beside}\n{alone}"
+            );
+            different.insert(alone);
+        }
+        assert!(different.len() >= 30, "the steps have something to tell apart: {}", different.len());
     }
-    assert!(different.len() >= 30, "the steps have something to tell apart: {}", different.len());
+}
+
+/// APIs that stay as they are; some have upstreams of their own, some share one.
+fn bystanders(from: usize, count: usize) -> Vec<String> {
+    let one = |number: usize| {
+        let upstream = if number.is_multiple_of(50) { number } else { 7 };
+        format!("name: z{number}, basePath: /z/{number}, upstream: 'http://z{upstream}'")
+    };
+    (from..from + count).map(one).collect()
 }
 
 #[test]
@@ -172,4 +212,29 @@ fn what_nothing_has_touched_is_the_same_as_before() {
     let moved = bench.compile_config(documents.config(&[A1, A2_MOVED, B, C], "")).expect("it is valid").0;
     assert_eq!(same(moved), [true, false, false, true]);
     assert!(!Arc::ptr_eq(&moved.index, &index));
+}
+
+#[test]
+fn a_change_among_many_touches_no_other_part() {
+    let (mut documents, mut bench) = (Documents::default(), Bench::default());
+    let mut apis = bystanders(0, 3 * PART);
+    let mut compile = |apis: &[String]| {
+        let apis: Vec<&str> = apis.iter().map(String::as_str).collect();
+        let snapshot = bench.compile_config(documents.config(&apis, "")).expect("it is valid").0;
+        let catalog = &snapshot.catalog;
+        let lists = (snapshot.apis.clone(), snapshot.bindings.clone(), catalog.apis.clone());
+        (lists, Arc::clone(&snapshot.upstream_index), Arc::clone(&catalog.endpoints))
+    };
+    let (before, names, endpoints) = compile(&apis);
+    apis[PART + 1].push_str(", description: changed");
+    let (after, same_names, same_endpoints) = compile(&apis);
+    fn shared<T>(before: &Parts<T>, after: &Parts<T>) -> Vec<bool> {
+        before.parts().iter().zip(after.parts()).map(|(a, b)| Arc::ptr_eq(a, b)).collect()
+    }
+    assert_eq!(shared(&before.0, &after.0), [true, false, true], "the APIs");
+    assert_eq!(shared(&before.1, &after.1), [true, false, true], "what is behind them");
+    assert_eq!(shared(&before.2, &after.2), [true, false, true], "their names");
+    assert!(Arc::ptr_eq(&names, &same_names) && Arc::ptr_eq(&endpoints, &same_endpoints));
+    let other = before.0.iter().zip(&after.0).filter(|(a, b)| !Arc::ptr_eq(a, b)).count();
+    assert_eq!(other, 1, "and of its part, nothing but the one");
 }

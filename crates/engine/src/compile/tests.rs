@@ -85,7 +85,7 @@ impl Bench {
             clock: Clock::system(),
             alerts: Default::default(),
         };
-        let input = Input { config, definitions: Vec::new() };
+        let input = Input { config, definitions: model::Parts::default() };
         let revision = self.previous.as_ref().map_or(1, |snapshot| snapshot.revision + 1);
         let text = |problems: Vec<Diagnostic>| problems.iter().map(ToString::to_string).collect();
         match compile(&input, &environment, self.previous.as_ref(), revision) {

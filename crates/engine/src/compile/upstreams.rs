@@ -1,10 +1,17 @@
 //! Upstreams: URLs taken apart, state found again, names resolved.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+    sync::Arc,
+    time::Duration,
+};
 
 use foldhash::fast::RandomState;
 use http::Uri;
-use model::{Diagnostic, Diagnostics, EndpointDoc, UpstreamDoc, diagnostic::nearest};
+use model::{
+    Diagnostic, Diagnostics, EndpointDoc, Parts, UpstreamDoc, diagnostic::nearest, upstream::UpstreamTls,
+};
 
 use super::Environment;
 use crate::{
@@ -13,13 +20,55 @@ use crate::{
     upstream::{CompiledUpstream, Endpoint, EndpointState, UpstreamState},
 };
 
+/// Positions of upstreams by what they are looked up by. Made when an upstream comes, goes or changes, so that nobody walks through
+/// thousands with every other change.
+#[derive(Default)]
+pub(crate) struct UpstreamIndex {
+    by_name: HashMap<String, u32, RandomState>,
+    /// So many were there before those that only APIs name.
+    before_apis: usize,
+    /// The first of each way in which TLS is used.
+    pub with_tls: Vec<u32>,
+    /// Those whose health is checked.
+    pub with_checks: Vec<u32>,
+}
+
+impl UpstreamIndex {
+    fn new(list: &Parts<Arc<CompiledUpstream>>, before_apis: usize) -> Self {
+        let mut index = Self { before_apis, ..Self::default() };
+        let mut ways = HashSet::with_hasher(RandomState::default());
+        for (upstream, position) in list.iter().zip(0..) {
+            let doc = &upstream.doc;
+            index.by_name.insert(doc.name.clone(), position);
+            // An endpoint that is made from a request uses the settings of the API's own, which may be without TLS.
+            let uses_tls = doc.tls != UpstreamTls::default() || upstream.endpoints.iter().any(|e| e.tls);
+            if uses_tls && ways.insert((&doc.tls, doc.protocol)) {
+                index.with_tls.push(position);
+            }
+            if doc.health_check.is_some() {
+                index.with_checks.push(position);
+            }
+        }
+        index
+    }
+
+    pub fn position(&self, name: &str) -> Option<u32> {
+        self.by_name.get(name).copied()
+    }
+}
+
+/// The upstreams so far: the first ones of the snapshot before, as they were, and what follows them.
 pub(super) struct Upstreams<'a> {
     environment: &'a Environment<'a>,
     previous: Option<&'a Snapshot>,
-    list: Vec<Arc<CompiledUpstream>>,
-    by_name: HashMap<String, u32, RandomState>,
-    /// So many are where they were in the snapshot before, from the first one on.
+    /// So many are those of the snapshot before, from the first one on.
+    same: usize,
+    own: Vec<Arc<CompiledUpstream>>,
+    /// Positions of those.
+    own_names: HashMap<String, u32, RandomState>,
+    /// So many are called as they were in the snapshot before, from the first one on.
     common: usize,
+    before_apis: usize,
     /// The one that was found last: APIs after one another often have the same.
     last: Option<u32>,
     next_endpoint: u32,
@@ -30,16 +79,72 @@ impl<'a> Upstreams<'a> {
         Self {
             environment,
             previous,
-            list: Vec::new(),
-            by_name: HashMap::default(),
+            same: 0,
+            own: Vec::new(),
+            own_names: HashMap::default(),
             common: 0,
+            before_apis: 0,
             last: None,
             next_endpoint: 0,
         }
     }
 
-    pub(super) fn finish(self) -> (Vec<Arc<CompiledUpstream>>, HashMap<String, u32, RandomState>) {
-        (self.list, self.by_name)
+    /// All upstreams, and their names: those of the snapshot before where these are the same.
+    pub(super) fn finish(self) -> (Parts<Arc<CompiledUpstream>>, Arc<UpstreamIndex>) {
+        let before_apis = self.before_apis;
+        if let Some(previous) = self.previous
+            && self.own.is_empty()
+            && self.same == previous.upstreams.len()
+            && previous.upstream_index.before_apis == before_apis
+        {
+            return (previous.upstreams.clone(), Arc::clone(&previous.upstream_index));
+        }
+        let before = self.previous.iter().flat_map(|previous| &previous.upstreams).take(self.same);
+        let list: Parts<_> = before.cloned().chain(self.own).collect();
+        let index = UpstreamIndex::new(&list, before_apis);
+        (list, Arc::new(index))
+    }
+
+    /// What comes from now on is named by APIs only.
+    pub(super) fn begin_apis(&mut self) {
+        self.before_apis = self.len();
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.same + self.own.len()
+    }
+
+    fn at(&self, position: u32) -> Option<&Arc<CompiledUpstream>> {
+        let position = position as usize;
+        match position.checked_sub(self.same) {
+            None => self.previous?.upstreams.get(position),
+            Some(place) => self.own.get(place),
+        }
+    }
+
+    fn position(&self, name: &str) -> Option<u32> {
+        let own = self.own_names.get(name).copied();
+        own.or_else(|| {
+            let before = self.previous?.upstream_index.position(name)?;
+            ((before as usize) < self.same).then_some(before)
+        })
+    }
+
+    /// Whether what is behind APIs that nobody has touched is where it was. They are those of a whole part: `first` is where
+    /// the upstreams began that they were the first to name, and `end` is after the last that is behind one of them.
+    pub(super) fn all_stay(&mut self, (first, end): (usize, usize)) -> bool {
+        if end <= self.common {
+            return true;
+        }
+        // Those that come with them came with them before.
+        let Some(previous) = self.previous else { return false };
+        let alike = self.own.is_empty()
+            && self.same == first
+            && previous.upstream_index.before_apis == self.before_apis;
+        let last = previous.upstreams.get(end - 1).filter(|_| alike);
+        let Some(endpoint) = last.and_then(|last| last.endpoints.last()) else { return false };
+        (self.same, self.common, self.next_endpoint) = (end, end, endpoint.id + 1);
+        true
     }
 
     /// The position of an upstream by name; a URL stands for an upstream with that one endpoint.
@@ -49,19 +154,21 @@ impl<'a> Upstreams<'a> {
         path: &dyn Fn() -> String,
         problems: &mut Diagnostics,
     ) -> Option<u32> {
-        let is_name = |position: &u32| *self.list[*position as usize].name == *name;
+        let is_name = |position: &u32| self.at(*position).is_some_and(|upstream| *upstream.name == *name);
         if let Some(position) = self.last.filter(is_name) {
             return Some(position);
         }
-        if let Some(position) = self.by_name.get(name) {
-            self.last = Some(*position);
-            return Some(*position);
+        if let Some(position) = self.position(name) {
+            self.last = Some(position);
+            return Some(position);
         }
         if name.contains("://") {
             let doc = UpstreamDoc::for_url(name, name);
-            return self.take_over(&doc).or_else(|| self.add(doc, &path(), problems));
+            return self.add(doc, &path(), problems);
         }
-        problems.push(unknown(name, self.by_name.keys().map(String::as_str)).under(&path()));
+        let before = self.previous.iter().flat_map(|previous| &previous.upstreams).take(self.same);
+        let known = before.chain(&self.own).map(|upstream| upstream.doc.name.as_str());
+        problems.push(unknown(name, known).under(&path()));
         None
     }
 
@@ -76,7 +183,7 @@ impl<'a> Upstreams<'a> {
             }
             // The next one that comes with an API.
             let known = self.previous?.upstreams.get(place)?;
-            if place != self.list.len() || !known.name.contains("://") {
+            if place != self.len() || !known.name.contains("://") || self.position(&known.name).is_some() {
                 return None;
             }
             self.take_over(&UpstreamDoc::for_url(&*known.name, &*known.name))?;
@@ -84,35 +191,47 @@ impl<'a> Upstreams<'a> {
         Some(binding)
     }
 
-    /// An upstream as it was, at the place that it had among the endpoints: many APIs name a URL of their own.
+    /// An upstream as it was, with the same endpoints.
     fn take_over(&mut self, doc: &UpstreamDoc) -> Option<u32> {
         let previous = self.previous?;
-        let known = previous.upstreams.get(*previous.upstream_names.get(&doc.name)? as usize)?;
-        let stays = known.doc == *doc && known.endpoints.iter().map(|e| e.id).eq([self.next_endpoint]);
+        let known = previous.upstreams.get(previous.upstream_index.position(&doc.name)? as usize)?;
+        let stays = known.doc == *doc && known.endpoints.iter().map(|e| e.id).eq(self.next_endpoints(doc)?);
         stays.then(|| {
-            self.next_endpoint += 1;
+            self.next_endpoint = self.next_endpoints(doc)?.end;
             self.push(Arc::clone(known))
         })?
     }
 
+    fn next_endpoints(&self, doc: &UpstreamDoc) -> Option<Range<u32>> {
+        let end = self.next_endpoint.checked_add(u32::try_from(doc.endpoints.len()).ok()?)?;
+        Some(self.next_endpoint..end)
+    }
+
     fn push(&mut self, upstream: Arc<CompiledUpstream>) -> Option<u32> {
-        let position = u32::try_from(self.list.len()).ok()?;
-        let known = self.previous.and_then(|previous| previous.upstreams.get(self.list.len()));
-        if self.common == self.list.len() && known.is_some_and(|known| known.name == upstream.name) {
+        let position = u32::try_from(self.len()).ok()?;
+        let known = self.previous.and_then(|previous| previous.upstreams.get(self.len()));
+        if self.common == self.len() && known.is_some_and(|known| known.name == upstream.name) {
             self.common += 1;
         }
-        self.by_name.insert(upstream.doc.name.clone(), position);
-        self.list.push(upstream);
+        if self.own.is_empty() && known.is_some_and(|known| Arc::ptr_eq(known, &upstream)) {
+            self.same += 1;
+        } else {
+            self.own_names.insert(upstream.doc.name.clone(), position);
+            self.own.push(upstream);
+        }
         Some(position)
     }
 
     pub(super) fn add(&mut self, doc: UpstreamDoc, path: &str, problems: &mut Diagnostics) -> Option<u32> {
-        if self.by_name.contains_key(&doc.name) {
+        if self.position(&doc.name).is_some() {
             problems.push(Diagnostic::error(
                 format!("{path}.name"),
                 format!("found `{}` a second time, expected a name of its own", doc.name),
             ));
             return None;
+        }
+        if let Some(position) = self.take_over(&doc) {
+            return Some(position);
         }
         if let Some(header) = &doc.hash_on.header
             && header.parse::<http::HeaderName>().is_err()

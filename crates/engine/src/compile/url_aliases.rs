@@ -1,8 +1,8 @@
 //! URL aliases: what they may be, and what they take away from APIs. How requests meet them is in `route::url_aliases`.
 
-use std::{borrow::Cow, collections::HashSet};
+use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
-use model::{ConfigDoc, Diagnostic, Diagnostics, UrlAliasDoc};
+use model::{ConfigDoc, Diagnostic, Diagnostics, Parts, UrlAliasDoc};
 
 use crate::{
     CompiledApi,
@@ -86,11 +86,7 @@ pub(super) fn compile(config: &ConfigDoc, problems: &mut Diagnostics) -> UrlAlia
 }
 
 /// Tells which aliases hide APIs, and which lead to none.
-pub(super) fn compare(
-    docs: &[UrlAliasDoc],
-    apis: &[std::sync::Arc<CompiledApi>],
-    problems: &mut Diagnostics,
-) {
+pub(super) fn compare(docs: &[UrlAliasDoc], apis: &Parts<Arc<CompiledApi>>, problems: &mut Diagnostics) {
     for (index, doc) in docs.iter().enumerate() {
         let at = format!("urlAliases[{index}]");
         let Ok(path) = plain_path(&doc.path) else { continue };

@@ -31,7 +31,7 @@ pub(super) const BODY: &str =
 
 pub(crate) fn exchange() -> Exchange {
     let config: ConfigDoc = check::parse(yaml::parse(CONFIG).unwrap().value).unwrap();
-    let input = Input { config, definitions: Vec::new() };
+    let input = Input { config, definitions: model::Parts::default() };
     let registry = StateRegistry::default();
     let environment = Environment {
         kinds: &[],

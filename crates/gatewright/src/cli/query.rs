@@ -95,6 +95,9 @@ pub struct Explain {
     /// Address of the client.
     #[arg(long, value_name = "IP", requires = "dry_run")]
     client: Option<std::net::IpAddr>,
+    /// Ask about a revision of the assets, as `gatewright history` lists them, and not about what is served.
+    #[arg(long, value_name = "REVISION", requires = "dry_run")]
+    revision: Option<u64>,
     #[command(flatten)]
     target: Target,
 }
@@ -123,8 +126,13 @@ impl Explain {
             ([method, url], true) => {
                 let headers =
                     self.headers.iter().map(|header| split_header(header)).collect::<Result<_, _>>()?;
-                let question =
-                    Question { method: method.clone(), url: url.clone(), headers, client: self.client };
+                let question = Question {
+                    method: method.clone(),
+                    url: url.clone(),
+                    headers,
+                    client: self.client,
+                    revision: self.revision,
+                };
                 let body = serde_json::to_vec(&question).map_err(|e| e.to_string())?;
                 let request = Request::post(self.target.url("/explain"))
                     .header(http::header::CONTENT_TYPE, "application/json")

@@ -8,7 +8,7 @@ use std::{
 };
 
 use clap::Args;
-use model::{ApiDoc, ConfigDoc, ListenerDoc, Operation, api::ParameterLocation};
+use model::{ApiDoc, ConfigDoc, ListenerDoc, Operation, Parts, api::ParameterLocation};
 
 use super::{count, fail, print, run};
 use crate::{
@@ -42,7 +42,7 @@ impl Up {
         };
         let upstream = self.upstream.clone().or_else(|| server_of(&definition.api.servers, &self.source));
         let api = ApiDoc { definition: Some(self.source.clone()), upstream, ..ApiDoc::default() };
-        let mut config = ConfigDoc { apis: vec![Arc::new(api)], ..ConfigDoc::default() };
+        let mut config = ConfigDoc { apis: Parts::from_iter([Arc::new(api)]), ..ConfigDoc::default() };
         let listen = self.listen.unwrap_or_else(|| free_or_any(default_listener().address));
         config.listeners = vec![ListenerDoc { address: listen, ..default_listener() }];
         config.settings.operations.address =

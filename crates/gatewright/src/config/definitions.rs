@@ -11,47 +11,31 @@ use model::{ConfigDoc, Diagnostic, Diagnostics, Settings};
 use super::references;
 use crate::client;
 
-/// Loads all definitions; the second value names the files they were read from. The APIs that come first are the node's
-/// own; the others are assets, and have these definitions in the store.
+/// Loads the definition of an API that is not in the store: one of the node's own, or of an asset. The files that it was read from
+/// are added to `files`.
 pub(super) async fn load(
     config: &ConfigDoc,
-    own: usize,
-    kept: Vec<Option<Arc<Definition>>>,
+    index: usize,
+    is_own: bool,
+    files: &mut Vec<PathBuf>,
     problems: &mut Diagnostics,
-) -> (Vec<Option<Arc<Definition>>>, Vec<PathBuf>) {
-    let mut definitions = Vec::with_capacity(config.apis.len());
-    let mut files = Vec::new();
-    let kept = std::iter::repeat_n(None, own).chain(kept);
-    for ((index, api), kept) in config.apis.iter().enumerate().zip(kept) {
-        if kept.is_some() {
-            definitions.push(kept);
-            continue;
+) -> Option<Arc<Definition>> {
+    let location = config.apis.get(index)?.definition.as_ref()?;
+    let read = if is_own { read(location).await } else { read_for_assets(location, &config.settings).await };
+    match read {
+        Ok(definition) => {
+            if !location.contains("://") {
+                let directory = Path::new(location).parent().unwrap_or(Path::new("."));
+                files.push(PathBuf::from(location));
+                files.extend(definition.documents.iter().skip(1).map(|d| directory.join(&d.location)));
+            }
+            Some(Arc::new(definition))
         }
-        let Some(location) = &api.definition else {
-            definitions.push(None);
-            continue;
-        };
-        let read = if index < own {
-            read(location).await
-        } else {
-            read_for_assets(location, &config.settings).await
-        };
-        match read {
-            Ok(definition) => {
-                if !location.contains("://") {
-                    let directory = Path::new(location).parent().unwrap_or(Path::new("."));
-                    files.push(PathBuf::from(location));
-                    files.extend(definition.documents.iter().skip(1).map(|d| directory.join(&d.location)));
-                }
-                definitions.push(Some(Arc::new(definition)));
-            }
-            Err(problem) => {
-                problems.push(Diagnostic::error(format!("apis[{index}].definition"), problem));
-                definitions.push(None);
-            }
+        Err(problem) => {
+            problems.push(Diagnostic::error(format!("apis[{index}].definition"), problem));
+            None
         }
     }
-    (definitions, files)
 }
 
 /// Reads one definition for whoever manages APIs, who does not therefore reach into the network of the node: from a URL

@@ -226,7 +226,7 @@ fn read_file(path: &Path, in_folder: bool, read: &mut Read) -> Result<(), Diagno
     let entries = &mut read.origins.entries;
     append(entries, "listeners", file, &mut read.config.listeners, document.listeners);
     append(entries, "upstreams", file, &mut read.config.upstreams, document.upstreams);
-    append(entries, "apis", file, &mut read.config.apis, document.apis);
+    append(entries, "apis", file, &mut read.config.apis, document.apis.iter().cloned().collect());
     append(entries, "applications", file, &mut read.config.applications, document.applications);
     let servers = &mut read.config.authorization_servers;
     append(entries, "authorizationServers", file, servers, document.authorization_servers);
@@ -255,7 +255,7 @@ fn append<T>(
     entries: &mut HashMap<&'static str, Vec<(usize, usize)>>,
     list: &'static str,
     file: usize,
-    whole: &mut Vec<T>,
+    whole: &mut impl Extend<T>,
     part: Vec<T>,
 ) {
     entries.entry(list).or_default().extend((0..part.len()).map(|position| (file, position)));

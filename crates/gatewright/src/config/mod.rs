@@ -9,13 +9,13 @@ pub(crate) mod resolve;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::Arc,
 };
 
 use definition::Definition;
 use engine::compile::Input;
-use manager::Assets;
-use model::{ApiDoc, ConfigDoc, Diagnostic, Diagnostics, ListenerDoc, SharedSettingsDoc};
+use manager::{Assets, KINDS};
+use model::{ApiDefinition, ConfigDoc, Diagnostic, Diagnostics, ListenerDoc, Parts, SharedSettingsDoc};
 
 use files::Origins;
 
@@ -33,7 +33,7 @@ pub enum Source {
 pub struct Loaded {
     pub input: Input,
     /// The definitions as they came, by the position of their API.
-    pub definitions: Arc<[Option<Arc<Definition>>]>,
+    pub definitions: Parts<Option<Arc<Definition>>>,
     pub warnings: Vec<Diagnostic>,
     /// Files whose change is a change of the configuration.
     pub files: Vec<PathBuf>,
@@ -82,14 +82,20 @@ async fn load_whole(
     let mut problems = Diagnostics::default();
     resolve::secrets_in_files(&config, &mut problems);
     let served: Vec<bool> = config.apis.iter().map(|api| api.is_served()).collect();
-    config.apis.retain(|api| api.is_served());
+    config.apis = config.apis.iter().filter(|api| api.is_served()).cloned().collect();
     origins.retain("apis", &served);
     let own = config.apis.len();
     // Of thousands of APIs in the store hardly any has to be read again.
     let mut referring: Vec<usize> = (0..own).collect();
-    let mut kept = Vec::new();
+    let mut definitions: Parts<Option<Arc<Definition>>> = referring.iter().map(|_| None).collect();
+    let mut governing: Parts<Option<Arc<ApiDefinition>>> = referring.iter().map(|_| None).collect();
     if let Some(assets) = assets {
-        kept = add(assets, &mut config, &mut referring);
+        add(assets, &mut config);
+        let apis = assets.served_apis(references::refers);
+        go_on(&mut config.apis, &apis.docs);
+        go_on(&mut definitions, &apis.definitions);
+        go_on(&mut governing, &apis.governing);
+        referring.extend(apis.referring_positions().map(|position| own + position));
         origins.go_on(Arc::clone(assets));
     }
     let assets = assets.map(|assets| &**assets);
@@ -100,38 +106,46 @@ async fn load_whole(
     if config.listeners.is_empty() {
         config.listeners.push(default_listener());
     }
-    let (definitions, mut found) = definitions::load(&config, own, kept, &mut problems).await;
-    files.append(&mut found);
+    for index in referring {
+        // What is in the store is there already.
+        if definitions.get(index).is_some_and(Option::is_some) {
+            continue;
+        }
+        let Some(definition) =
+            definitions::load(&config, index, index < own, &mut files, &mut problems).await
+        else {
+            continue;
+        };
+        governing.get_mut(index).map(|place| place.insert(Arc::clone(&definition.api)));
+        definitions.get_mut(index).map(|place| place.insert(definition));
+    }
     files.extend(resolve::certificate_files(&config));
     let problems = Diagnostics(problems.0.into_iter().map(|p| origins.locate(p)).collect());
     if problems.has_errors() {
         return Err(problems);
     }
-    let governing = definitions.iter().map(|definition| Some(Arc::clone(&definition.as_ref()?.api)));
-    let input = Input { config, definitions: governing.collect() };
-    Ok(Loaded { input, definitions: definitions.into(), warnings: problems.0, files, origins })
+    let input = Input { config, definitions: governing };
+    Ok(Loaded { input, definitions, warnings: problems.0, files, origins })
 }
 
-/// Adds assets, kind by kind, by name. Places of APIs that may refer to something are added to `referring`; returned are the
-/// definitions that APIs have in the store, in the order of the APIs.
-fn add(assets: &Assets, config: &mut ConfigDoc, referring: &mut Vec<usize>) -> Vec<Option<Arc<Definition>>> {
-    let mut definitions = Vec::new();
-    for held in assets.all() {
+/// Adds all assets but the APIs, kind by kind, by name.
+fn add(assets: &Assets, config: &mut ConfigDoc) {
+    for held in KINDS.iter().filter(|kind| kind.name != "api").flat_map(|kind| assets.list(kind)) {
         let typed = &held.parsed.typed;
-        if typed.downcast_ref::<ApiDoc>().is_some_and(|api| !api.is_served()) {
-            continue;
-        }
         held.kind.append(config, typed);
-        if typed.is::<ApiDoc>() {
-            if !held.stands_alone.load(Relaxed) {
-                referring.push(config.apis.len() - 1);
-            }
-            definitions.push(assets.definition(held).cloned());
-        } else if let Some(shared) = typed.downcast_ref::<SharedSettingsDoc>() {
+        if let Some(shared) = typed.downcast_ref::<SharedSettingsDoc>() {
             shared.apply_to(&mut config.settings);
         }
     }
-    definitions
+}
+
+/// A list with another after it. Where nothing comes before it, the whole of it is shared.
+fn go_on<T: Clone>(list: &mut Parts<T>, rest: &Parts<T>) {
+    if list.is_empty() {
+        *list = rest.clone();
+    } else {
+        list.extend(rest.iter().cloned());
+    }
 }
 
 /// Reads documents without loading what they refer to. Paths in them are absolute.

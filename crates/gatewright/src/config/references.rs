@@ -3,34 +3,45 @@
 
 use std::sync::atomic::Ordering;
 
-use manager::{Assets, DOCUMENT};
+use manager::{Assets, DOCUMENT, Held, KINDS};
 use model::{Diagnostic, Diagnostics, SecretDoc, diagnostic::join, secret::SecretSource, usable_by::fits};
 use serde_json::Value;
 
 use super::resolve;
 
+/// Everything that an asset refers to outside of the store, and the secrets in it, with the paths of these references.
+fn references(held: &Held) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    SecretSource::each_in(&held.parsed.document, "", &mut |path, _, source| {
+        found.push((path.to_owned(), source.to_string()));
+    });
+    let mut files = Vec::new();
+    resolve::named_files(&held.parsed.document, "", &mut files);
+    if WITH_FILES.contains(&held.kind.name) {
+        own_files(&held.parsed.document, "", &mut files);
+    }
+    found.extend(files.into_iter().map(|(path, name)| (path, format!("file:{name}"))));
+    found
+}
+
+/// Whether something has to be looked up for an API each time that a configuration is made.
+pub(super) fn refers(held: &Held) -> bool {
+    let definition = held.parsed.document.get("definition").and_then(Value::as_str);
+    definition.is_some_and(|location| !location.starts_with(DOCUMENT)) || !references(held).is_empty()
+}
+
 /// Every reference of an asset that the settings do not allow.
 pub(crate) fn refused(assets: &Assets, allowed: &[String]) -> Diagnostics {
     let mut problems = Diagnostics::default();
     let secrets = manager::kind("secret");
-    for held in assets.all() {
+    let apis = assets.served_apis(refers);
+    let others = KINDS.iter().filter(|kind| kind.name != "api").flat_map(|kind| assets.list(kind));
+    for held in others.chain(apis.referring()) {
         // What refers to a secret stays to be looked at: what a secret allows may change.
         if held.looked_at.load(Ordering::Relaxed) {
             continue;
         }
-        let mut found = Vec::new();
-        SecretSource::each_in(&held.parsed.document, "", &mut |path, _, source| {
-            found.push((path.to_owned(), source.to_string()));
-        });
-        let mut files = Vec::new();
-        resolve::named_files(&held.parsed.document, "", &mut files);
-        if WITH_FILES.contains(&held.kind.name) {
-            own_files(&held.parsed.document, "", &mut files);
-        }
-        found.extend(files.into_iter().map(|(path, name)| (path, format!("file:{name}"))));
-        let definition = held.parsed.document.get("definition").and_then(Value::as_str);
-        let is_kept = definition.is_none_or(|location| location.starts_with(DOCUMENT));
-        held.stands_alone.store(found.is_empty() && is_kept, Ordering::Relaxed);
+        let mut found = references(held);
         found.retain(|(_, reference)| {
             reference.starts_with("secret:") || !allowed.iter().any(|pattern| fits(pattern, reference))
         });

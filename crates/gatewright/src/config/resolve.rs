@@ -20,12 +20,14 @@ pub(super) fn paths(config: &mut ConfigDoc, apis: impl IntoIterator<Item = usize
         }
     };
     for index in apis {
-        let Some(api) = config.apis.get_mut(index) else { continue };
+        let Some(api) = config.apis.get(index) else { continue };
         // Only what is different is made anew.
         if let Some(location) = api.definition.as_deref().filter(|location| !location.starts_with(DOCUMENT)) {
             let mut found = location.to_owned();
             absolute(&mut found);
-            if found != location {
+            if found != location
+                && let Some(api) = config.apis.get_mut(index)
+            {
                 Arc::make_mut(api).definition = Some(found);
             }
         }

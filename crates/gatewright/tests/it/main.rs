@@ -57,6 +57,7 @@ mod mutual_tls;
 mod nodes;
 mod oauth_store;
 mod panics;
+mod past_revisions;
 mod plans;
 mod policies;
 mod portal;

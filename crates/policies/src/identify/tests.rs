@@ -53,7 +53,7 @@ applications:
         clock: Clock::system(),
         alerts: Default::default(),
     };
-    let input = Input { config, definitions: Vec::new() };
+    let input = Input { config, definitions: model::Parts::default() };
     let (snapshot, warnings) = compile(&input, &environment, None, 1).unwrap_or_else(|e| panic!("{e}"));
     assert!(warnings.is_empty(), "{warnings:?}");
     Rc::new(Arc::new(snapshot))

@@ -181,7 +181,7 @@ impl Documents {
 
     /// The manager cannot read files that are here.
     async fn upload_definitions(&self, config: &mut ConfigDoc) -> Result<(), String> {
-        for api in &mut config.apis {
+        for api in config.apis.iter_mut() {
             let api = Arc::make_mut(api);
             let Some(path) =
                 api.definition.as_deref().filter(|d| !d.contains("://") && !d.starts_with(manager::DOCUMENT))

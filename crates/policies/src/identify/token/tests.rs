@@ -37,7 +37,7 @@ applications: [{{name: shop, apis: [a], identifiers: {{clientIds: [{{id: shop}}]
         clock: Clock::manual(NOW),
         alerts: Default::default(),
     };
-    let input = Input { config, definitions: Vec::new() };
+    let input = Input { config, definitions: model::Parts::default() };
     let (snapshot, _) = compile(&input, &environment, None, 1).unwrap_or_else(|e| panic!("{e}"));
     Rc::new(Arc::new(snapshot))
 }
