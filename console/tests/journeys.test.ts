@@ -89,7 +89,7 @@ test('from a document to a call that is explained', async () => {
   await page.getByRole('option', { name: /^Revision 1 / }).click();
   await page.getByRole('button', { name: 'Ask again as dry run' }).click();
   await page.getByRole('heading', { name: 'As it would go at revision 1' }).waitFor();
-  await page.getByText('No API is published at this address.').waitFor();
+  await page.getByText('No API is published at this address.', { exact: true }).waitFor();
   await accessible(page, 'explanation at a revision');
   await picture(page, 'explain-revision');
 });

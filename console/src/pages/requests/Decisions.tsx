@@ -126,7 +126,7 @@ function Summary({ request }: { request: Explanation }) {
     [t('explain.api'), request.api ?? t('explain.none')],
     [t('explain.operation'), request.operation?.name ?? t('explain.none')],
     [t('explain.application'), request.application ?? t('explain.none')],
-    [t('revision'), request.revision],
+    [t('revision'), request.assetRevision ?? request.revision],
     [t('explain.time'), time(request.time)],
   ];
   if (!request.dryRun) {
