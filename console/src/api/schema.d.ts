@@ -3046,7 +3046,7 @@ export interface paths {
         /** Changes what an application says about itself. Its name stays. */
         put: operations["putOwnApplication"];
         post?: never;
-        /** Deletes an application with its keys and subscriptions. */
+        /** Deletes an application with its keys, OAuth clients and subscriptions. */
         delete: operations["deleteOwnApplication"];
         options?: never;
         head?: never;
@@ -3082,6 +3082,74 @@ export interface paths {
         post?: never;
         /** Takes an API key away, which is refused at once. */
         delete: operations["deleteOwnKey"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/applications/{name}/oauthClients": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes an OAuth client for an application of one's own. Its secret is told once. */
+        post: operations["createOwnOauthClient"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/applications/{name}/oauthClients/{client}/secrets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes a secret for an OAuth client of one's own, which is told once. The one before ends after an overlap. */
+        post: operations["createOwnClientSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/applications/{name}/oauthClients/{client}/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Issues a token for an OAuth client of one's own, to try an API with. It counts for ten minutes at most. */
+        post: operations["createOwnToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/applications/{name}/oauthClients/{client}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes an OAuth client of one's own away. Its tokens are refused at once. */
+        delete: operations["deleteOwnOauthClient"];
         options?: never;
         head?: never;
         patch?: never;
@@ -5016,6 +5084,23 @@ export interface components {
             /** @description What the application sends. It is told this once. */
             key: string;
         };
+        /** @description A new OAuth client. */
+        MadeOauthClient: {
+            id: string;
+            /** @description What users are told that it is called. Missing where that is the name of the application. */
+            name?: string | null;
+            authentication: components["schemas"]["ClientAuthentication"];
+            grantTypes: components["schemas"]["GrantType"][];
+            redirectUris: string[];
+            /** @description Scopes that it may ask for. */
+            scopes: string[];
+            /** @description Secrets that are live. */
+            secrets: components["schemas"]["OwnOauthSecret"][];
+            /** @description It was made here, and can be changed here. Others are changed by whoever manages the gateway. */
+            changeable: boolean;
+            /** @description What the client proves with who it is. It is told this once. Missing for a public client. */
+            clientSecret?: string | null;
+        };
         /** @description A new secret. */
         MadeSecret: {
             /** @description Id of the client. */
@@ -5129,6 +5214,36 @@ export interface components {
              */
             overlap: components["schemas"]["Duration"] | null;
         };
+        /** @description What a new client is to be like. */
+        NewOauthClient: {
+            /**
+             * @description What users are told that it is called: up to 100 letters, digits, spaces and `.`, `_`, `-`. Default: the name of the
+             *     application.
+             * @default null
+             */
+            name: string | null;
+            /**
+             * @description It can keep no secret, such as an app or a page in a browser. It gets tokens only for users who log in, with PKCE.
+             * @default false
+             */
+            public: boolean;
+            /**
+             * @description Ways to a token: some of `clientCredentials`, `authorizationCode` and `refreshToken`. Default: `clientCredentials`; for a
+             *     public client `authorizationCode`.
+             * @default null
+             */
+            grantTypes: components["schemas"]["GrantType"][] | null;
+            /**
+             * @description Where browsers may be sent with an authorization code, to the letter. At most 20.
+             * @default []
+             */
+            redirectUris: string[];
+            /**
+             * @description Such as `90d`, after which its secret is refused. Default: never.
+             * @default null
+             */
+            expiresIn: components["schemas"]["Duration"] | null;
+        };
         NewPassword: {
             password: string;
             /** @description The password that it is now: needed in a session, for one's own. */
@@ -5201,6 +5316,14 @@ export interface components {
             expiresIn?: components["schemas"]["Duration"] | null;
             /** @description Names of privileges, of those that the user has. Default: all of them. */
             privileges?: string[] | null;
+        };
+        /** @description What a token for trying is to be like. */
+        NewTrialToken: {
+            /**
+             * @description Scopes of the client, with spaces between them. Default: none.
+             * @default null
+             */
+            scope: string | null;
         };
         /** @description A version that is to be made. */
         NewVersion: {
@@ -5315,6 +5438,11 @@ export interface components {
             refreshLimit?: number | null;
             /** @description The client has registered itself, and looks after its registration. The authorization server writes this. */
             registration?: components["schemas"]["ClientRegistrationDoc"] | null;
+            /**
+             * @description Made in the developer portal by the user whose application it is, who looks after it there. Users are told that
+             *     nobody here knows it. The portal writes this.
+             */
+            selfService?: boolean;
         };
         /** @description A condition on the operation. The policy then applies to the operations that fulfil it, and to no others. */
         OperationCondition: {
@@ -5366,12 +5494,34 @@ export interface components {
             /** @description It is recognised and refused. Whoever manages the gateway has decided so. */
             suspended: boolean;
             keys: components["schemas"]["KeyView"][];
+            /** @description Its clients at the internal authorization server. */
+            oauthClients: components["schemas"]["OwnOauthClient"][];
             subscriptions: components["schemas"]["SubscriptionView"][];
             createdAt: string;
         };
         /** @description Everything of a kind that there is. */
         OwnApplicationList: {
             items: components["schemas"]["OwnApplication"][];
+        };
+        /** @description An OAuth client of one's own application, without secrets. */
+        OwnOauthClient: {
+            id: string;
+            /** @description What users are told that it is called. Missing where that is the name of the application. */
+            name?: string | null;
+            authentication: components["schemas"]["ClientAuthentication"];
+            grantTypes: components["schemas"]["GrantType"][];
+            redirectUris: string[];
+            /** @description Scopes that it may ask for. */
+            scopes: string[];
+            /** @description Secrets that are live. */
+            secrets: components["schemas"]["OwnOauthSecret"][];
+            /** @description It was made here, and can be changed here. Others are changed by whoever manages the gateway. */
+            changeable: boolean;
+        };
+        /** @description When a secret ends. */
+        OwnOauthSecret: {
+            /** @description When it is refused from. */
+            expires?: string | null;
         };
         PasswordAndCode: {
             password: string;
@@ -5758,6 +5908,21 @@ export interface components {
              * @description Applications that one user may have, 0 to 1000.
              */
             applicationsPerUser?: number;
+            /** @description Let consumers make OAuth 2.0 clients for their applications, where there is an internal authorization server. */
+            oauthClients?: boolean;
+            /** @description Scopes that such a client may ask for, from when it is made: those that are there already keep theirs. Default: none. */
+            oauthScopes?: string[];
+        };
+        /** @description What consumers need to know to make clients. */
+        PortalOauthView: {
+            /** @description Where clients get tokens. */
+            tokenUrl: string;
+            /** @description Where clients send users to log in. */
+            authorizationUrl: string;
+            /** @description Ways to a token that a client may have. */
+            grantTypes: components["schemas"]["GrantType"][];
+            /** @description Scopes that a new client may ask for. */
+            scopes: string[];
         };
         /** @description A page of the portal. */
         PortalPage: {
@@ -5801,6 +5966,8 @@ export interface components {
             tryIt: boolean;
             /** @description APIs can be rated and commented on. */
             feedback: boolean;
+            /** @description Consumers make OAuth clients for their applications. Missing where they do not. */
+            oauth?: components["schemas"]["PortalOauthView"] | null;
             /** @description Who is signed in. */
             user?: string | null;
             /** @description Only the portal is there for them. */
@@ -6537,6 +6704,16 @@ export interface components {
              * @description From connecting to the last byte of the body that was read.
              */
             millis: number;
+        };
+        /** @description A token for trying. */
+        TrialToken: {
+            accessToken: string;
+            /**
+             * Format: uint64
+             * @description In seconds.
+             */
+            expiresIn: number;
+            scope: string;
         };
         /** @description A truststore, with what there is to know about it. */
         TruststoreAsset: {
@@ -15030,6 +15207,120 @@ export interface operations {
             path: {
                 name: string;
                 id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was done. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createOwnOauthClient: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once; after that it is refused, since what it made is told once. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewOauthClient"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeOauthClient"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createOwnClientSecret: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once; after that it is refused, since what it made is told once. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                name: string;
+                client: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSecret"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeSecret"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    createOwnToken: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same request with the same key within a day is done once; after that it is refused, since what it made is told once. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                name: string;
+                client: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTrialToken"];
+            };
+        };
+        responses: {
+            /** @description It was done. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrialToken"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteOwnOauthClient: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+                client: string;
             };
             cookie?: never;
         };

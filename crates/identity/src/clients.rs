@@ -46,9 +46,11 @@ impl Client {
         self.doc.name.as_deref().unwrap_or(&self.application)
     }
 
-    /// Whether it has registered itself as anybody may, so that nobody here knows who it is.
+    /// Whether it has registered itself as anybody may, or a consumer has made it, so that nobody here knows who it is.
     pub fn is_unknown(&self) -> bool {
-        self.doc.registration.as_ref().is_some_and(|registration| registration.initial_token.is_none())
+        let anybodys =
+            self.doc.registration.as_ref().is_some_and(|registration| registration.initial_token.is_none());
+        anybodys || self.doc.self_service
     }
 
     /// Whether browsers may be sent to an address: one of the client's to the letter, but for the port of a program on the

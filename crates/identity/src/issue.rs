@@ -42,10 +42,10 @@ pub struct LoggedIn<'a> {
 /// What the client gets (RFC 6749, 5.1; OpenID Connect Core, 3.1.3.3).
 #[derive(Serialize)]
 pub struct Issued {
-    access_token: String,
+    pub access_token: String,
     token_type: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    expires_in: Option<u64>,
+    pub expires_in: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,7 +53,7 @@ pub struct Issued {
     /// What an exchanged token is (RFC 8693, 2.2.1).
     #[serde(skip_serializing_if = "Option::is_none")]
     issued_token_type: Option<&'static str>,
-    scope: String,
+    pub scope: String,
 }
 
 impl Issued {

@@ -20,6 +20,7 @@ mod index;
 mod issue;
 mod keys;
 mod login;
+mod own_token;
 mod pace;
 mod pages;
 mod registration;
@@ -48,6 +49,7 @@ pub use assertion::{Issuer, NotVerified};
 pub use binding::Binding;
 pub use http::{ShownCertificate, router};
 pub use index::{Index, Live};
+pub use own_token::{NotIssued, OwnToken};
 pub use registration::{Limits, NewClient, NotRegistered, Registering, Registration};
 
 use clients::{Client, Clients};
@@ -210,6 +212,16 @@ impl AuthorizationServer {
         &self.settings
     }
 
+    /// Where clients get tokens.
+    pub fn token_url(&self) -> String {
+        format!("{}{}", self.settings.issuer, http::TOKEN)
+    }
+
+    /// Where clients send users to log in.
+    pub fn authorization_url(&self) -> String {
+        format!("{}{}", self.settings.issuer, http::AUTHORIZE)
+    }
+
     /// Has the index look for what other nodes have done; the numbers of the passes that have ended, and that of the
     /// one that has read everything.
     pub fn look(&self) -> (watch::Receiver<u64>, u64) {
@@ -271,6 +283,12 @@ impl AuthorizationServer {
         let revoked = self.store.revoke(owner, self.house.now()).await?;
         self.index.catch_up(&self.store, self.house.now()).await?;
         Ok(revoked)
+    }
+
+    /// Of a client that is gone: its tokens end, and what users have allowed it is forgotten.
+    pub async fn forget_client(&self, id: &str) -> Result<(), ServerError> {
+        self.revoke(TokenOwner::Client(id)).await?;
+        Ok(self.store.forget_client(id).await?)
     }
 
     pub fn store(&self) -> &OauthStore {

@@ -18,6 +18,8 @@ pub(crate) struct Pace {
     links: Counts,
     used_links: Counts,
     written: Mutex<HashMap<String, u64>>,
+    /// Tokens that consumers fetch to try an API with.
+    tokens: Counts,
     /// Requests that are sent from the portal at a time.
     pub tries: Semaphore,
 }
@@ -36,6 +38,9 @@ const MOST_LOGINS: u32 = 600;
 /// Links that are used from one address in a minute, and from all.
 const MOST_LINKS_OF_ADDRESS: u32 = 20;
 const MOST_LINKS: u32 = 200;
+/// Tokens that are fetched to try APIs with from one address in a minute, and from all.
+const MOST_TOKENS_OF_ADDRESS: u32 = 30;
+const MOST_TOKENS: u32 = 300;
 /// How long a user is not written to again.
 const WRITTEN: u64 = 2 * MINUTE;
 const TRIES: usize = 16;
@@ -49,6 +54,7 @@ impl Default for Pace {
             links: Mutex::default(),
             used_links: Mutex::default(),
             written: Mutex::default(),
+            tokens: Mutex::default(),
             tries: Semaphore::new(TRIES),
         }
     }
@@ -68,6 +74,11 @@ impl Pace {
     /// Counts a link that somebody uses; says whether there may be one more.
     pub(crate) fn may_use_link(&self, address: IpAddr, now: u64) -> bool {
         may(&self.used_links, address, now, MINUTE, [MOST_LINKS_OF_ADDRESS, MOST_LINKS])
+    }
+
+    /// Counts a token that somebody fetches to try an API with; says whether there may be one more.
+    pub(crate) fn may_fetch_token(&self, address: IpAddr, now: u64) -> bool {
+        may(&self.tokens, address, now, MINUTE, [MOST_TOKENS_OF_ADDRESS, MOST_TOKENS])
     }
 
     /// Whether a user was not written to just now; from now on they were.

@@ -132,10 +132,12 @@ fn find<'a>(
     Ok((held, doc.oauth_clients.clone(), place.ok_or(NotRegistered::Other)?))
 }
 
-fn with_clients(held: &Held, clients: &[OauthClientDoc]) -> Edit {
+/// The clients of an application as a change of it.
+pub(crate) fn with_clients(held: &Held, clients: &[OauthClientDoc]) -> Edit {
     Edit {
         kind: held.kind,
         name: Some(held.parsed.name.clone()),
+        // A secret that another change has made meanwhile is not lost.
         condition: Condition::At(held.revision),
         write: Write::Merge(json!({ "oauthClients": clients })),
     }

@@ -335,6 +335,10 @@ pub struct OauthClientDoc {
     /// The client has registered itself, and looks after its registration. The authorization server writes this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub registration: Option<ClientRegistrationDoc>,
+    /// Made in the developer portal by the user whose application it is, who looks after it there. Users are told that
+    /// nobody here knows it. The portal writes this.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub self_service: bool,
 }
 
 fn default_client_grants() -> Vec<GrantType> {

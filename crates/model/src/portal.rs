@@ -140,6 +140,12 @@ pub struct PortalDoc {
     #[serde(default = "twenty", skip_serializing_if = "is_twenty")]
     #[schemars(range(max = 1000))]
     pub applications_per_user: u32,
+    /// Let consumers make OAuth 2.0 clients for their applications, where there is an internal authorization server.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub oauth_clients: bool,
+    /// Scopes that such a client may ask for, from when it is made: those that are there already keep theirs. Default: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub oauth_scopes: Vec<String>,
 }
 
 /// A page of the portal.
@@ -188,6 +194,8 @@ impl Default for PortalDoc {
             try_it: true,
             feedback: true,
             applications_per_user: twenty(),
+            oauth_clients: true,
+            oauth_scopes: Vec::new(),
         }
     }
 }

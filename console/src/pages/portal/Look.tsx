@@ -10,6 +10,7 @@ import {
   Skeleton,
   Stack,
   Switch,
+  TagsInput,
   Text,
   Textarea,
   TextInput,
@@ -22,7 +23,7 @@ import { Problem } from '../../api/problem';
 import { dataUrlOf, PICTURES } from '../../parts/picture';
 import { ProblemBox } from '../../parts/ProblemBox';
 import { ReviewChange } from '../../parts/ReviewChange';
-import { isObject, text } from '../apis/spec';
+import { isObject, text, texts as listOf } from '../apis/spec';
 import { isColor } from '../../portal/brand';
 import { LookPreview } from './LookPreview';
 import { usePortalAdminTexts } from './texts';
@@ -137,7 +138,7 @@ function LookForm({ base }: { base: Asset | null }) {
             label: p(`look.signUp.${value}`),
           }))}
         />
-        {(['tryIt', 'feedback'] as const).map((name) => (
+        {(['tryIt', 'feedback', 'oauthClients'] as const).map((name) => (
           <Switch
             key={name}
             label={p(`look.${name}`)}
@@ -147,6 +148,18 @@ function LookForm({ base }: { base: Asset | null }) {
             }
           />
         ))}
+        {spec.oauthClients !== false && (
+          <TagsInput
+            label={p('look.oauthScopes')}
+            description={p('look.oauthScopesHelp')}
+            placeholder="orders.read"
+            splitChars={[',', ' ']}
+            value={listOf(spec.oauthScopes)}
+            onChange={(scopes) =>
+              setSpec(withOne(spec, 'oauthScopes', scopes.length === 0 ? undefined : scopes))
+            }
+          />
+        )}
         <Group justify="space-between">
           {base !== null && (
             <Anchor

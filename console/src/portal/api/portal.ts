@@ -15,6 +15,11 @@ export type Comment = Schemas['CommentView'];
 export type Application = Schemas['OwnApplication'];
 export type Key = Schemas['KeyView'];
 export type MadeKey = Schemas['MadeKey'];
+export type OauthClient = Schemas['OwnOauthClient'];
+export type MadeOauthClient = Schemas['MadeOauthClient'];
+export type MadeSecret = Schemas['MadeSecret'];
+export type GrantType = Schemas['GrantType'];
+export type Offered = Schemas['PortalOauthView'];
 export type Subscription = Schemas['SubscriptionView'];
 export type Profile = Schemas['ProfileView'];
 export type Tried = Omit<Schemas['TryAnswer'], 'headers'> & { headers: [string, string][] };
@@ -161,6 +166,53 @@ export function createKey(application: string, body: WantedKey): Promise<MadeKey
 export async function deleteKey(application: string, id: string): Promise<void> {
   const params = { path: { name: application, id } };
   await wanted(client.DELETE('/portal/applications/{name}/keys/{id}', { params }));
+}
+
+export interface WantedOauthClient {
+  name?: string;
+  public?: boolean;
+  grantTypes?: GrantType[];
+  redirectUris?: string[];
+  expiresIn?: string;
+}
+
+export function createOauthClient(application: string, body: WantedOauthClient): Promise<MadeOauthClient> {
+  return wanted(
+    client.POST('/portal/applications/{name}/oauthClients', {
+      ...named(application),
+      body: body as Schemas['NewOauthClient'],
+    }),
+  );
+}
+
+const ofClient = (name: string, id: string) => ({ params: { path: { name, client: id } } });
+
+export interface WantedSecret {
+  expiresIn?: string;
+  overlap?: string;
+}
+
+export function rotateSecret(application: string, id: string, body: WantedSecret): Promise<MadeSecret> {
+  return wanted(
+    client.POST('/portal/applications/{name}/oauthClients/{client}/secrets', {
+      ...ofClient(application, id),
+      body: body as Schemas['NewSecret'],
+    }),
+  );
+}
+
+export async function deleteOauthClient(application: string, id: string): Promise<void> {
+  await wanted(client.DELETE('/portal/applications/{name}/oauthClients/{client}', ofClient(application, id)));
+}
+
+/** A token that the gateway issues to try an API with, for who is signed in: no secret is needed for it. */
+export function fetchToken(application: string, id: string, scope: string): Promise<Schemas['TrialToken']> {
+  return wanted(
+    client.POST('/portal/applications/{name}/oauthClients/{client}/tokens', {
+      ...ofClient(application, id),
+      body: { scope } as Schemas['NewTrialToken'],
+    }),
+  );
 }
 
 export interface WantedSubscription {

@@ -1,4 +1,4 @@
-/** One of one's own applications: its keys, subscriptions, usage, what it says about itself. */
+/** One of one's own applications: its keys, OAuth clients, subscriptions, usage, what it says about itself. */
 import { Alert, Skeleton, Stack, Tabs } from '@mantine/core';
 import { IconBan } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
@@ -11,7 +11,9 @@ import { applicationPath, useAddress, useGo } from '../links';
 import { NotFound } from '../parts/NotFound';
 import { Head, Page } from '../parts/Page';
 import { SignedIn } from '../parts/SignedIn';
+import { useLook } from '../visitor';
 import { Keys } from './application/Keys';
+import { OauthClients } from './application/OauthClients';
 import { Settings } from './application/Settings';
 import { Subscriptions } from './application/Subscriptions';
 
@@ -47,6 +49,7 @@ function One({ application }: { application: Application }) {
   const { search } = useAddress<object, { tab?: string }>();
   const go = useGo();
   const tab = TABS.find((known) => known === search.tab) ?? 'access';
+  const { oauth } = useLook();
   const { name, description, suspended } = application;
   return (
     <>
@@ -87,6 +90,9 @@ function One({ application }: { application: Application }) {
         <Tabs.Panel value="access">
           <Stack gap={48}>
             <Keys application={application} />
+            {(oauth != null || application.oauthClients.length > 0) && (
+              <OauthClients application={application} offered={oauth ?? undefined} />
+            )}
             <Subscriptions application={application} />
           </Stack>
         </Tabs.Panel>

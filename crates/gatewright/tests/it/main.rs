@@ -61,6 +61,7 @@ mod past_revisions;
 mod plans;
 mod policies;
 mod portal;
+mod portal_oauth;
 mod process;
 mod registration;
 mod reload;

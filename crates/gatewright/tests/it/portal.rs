@@ -7,7 +7,7 @@ use testkit::{Admin, Gateway, Request, Response, Upstream, Value, get, json, jso
 use crate::manager::{code, expect, managed};
 
 const KEY: &str = "x-Gateway-APIKey";
-const PASSWORD: &str = "correct horse battery";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 const DAY: Duration = Duration::from_secs(86_400);
 
 fn api(name: &str, upstream: &Upstream, portal: Value) -> Value {
@@ -54,7 +54,7 @@ async fn with_apis(upstream: &Upstream, sign_up: &str) -> (Gateway, Admin) {
     (gw, admin)
 }
 
-async fn user(gw: &Gateway, admin: &Admin, document: Value) -> Admin {
+pub(crate) async fn user(gw: &Gateway, admin: &Admin, document: Value) -> Admin {
     let name = document["name"].as_str().expect("a name").to_owned();
     expect(&admin.post("/users", &document).await, 201);
     let set = json_request("PUT", &format!("/users/{name}/password"), &json!({ "password": PASSWORD }));
@@ -62,7 +62,7 @@ async fn user(gw: &Gateway, admin: &Admin, document: Value) -> Admin {
     gw.admin(&name, PASSWORD)
 }
 
-async fn consumer(gw: &Gateway, admin: &Admin, name: &str) -> Admin {
+pub(crate) async fn consumer(gw: &Gateway, admin: &Admin, name: &str) -> Admin {
     user(gw, admin, json!({ "name": name, "portalOnly": true, "groups": ["consumers"] })).await
 }
 

@@ -44,7 +44,7 @@ type Server = State<Arc<AuthorizationServer>>;
 /// Largest request.
 const LARGEST: usize = 64 * 1024;
 
-const AUTHORIZE: &str = "/authorize";
+pub const AUTHORIZE: &str = "/authorize";
 const LOGIN: &str = "/login";
 const CONSENT: &str = "/consent";
 const LOGOUT: &str = "/logout";

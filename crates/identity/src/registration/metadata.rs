@@ -115,6 +115,7 @@ impl Metadata {
             access_token_lifetime: None,
             refresh_token_lifetime: None,
             refresh_limit: None,
+            self_service: false,
             registration: Some(ClientRegistrationDoc {
                 posts_secret: self.posts_secret,
                 client_uri: self.client_uri,

@@ -11,10 +11,7 @@ use model::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use store::{
-    StoreError,
-    assets::{InitialToken, TokenOwner},
-};
+use store::{StoreError, assets::InitialToken};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
@@ -278,8 +275,7 @@ impl AuthorizationServer {
         };
         let id = client.doc.id.clone();
         self.house.register(Registering { client: id.clone(), address, what }).await?;
-        self.revoke(TokenOwner::Client(&id)).await?;
-        Ok(self.store.forget_client(&id).await?)
+        Ok(self.forget_client(&id).await?)
     }
 
     async fn initial_token(&self, shown: &str) -> Result<InitialToken, OauthError> {

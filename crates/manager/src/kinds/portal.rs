@@ -74,6 +74,15 @@ impl AssetDoc for PortalDoc {
                     .push(problem.help("people who sign up are strangers: name groups without privileges"));
             }
         }
+        for (index, scope) in self.oauth_scopes.iter().enumerate() {
+            // RFC 6749, 3.3.
+            let fits = |b: u8| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+            if scope.is_empty() || !scope.bytes().all(fits) {
+                let message = format!("found `{}`, which is no scope", scope.escape_debug());
+                let problem = Diagnostic::error(format!("oauthScopes[{index}]"), message);
+                problems.push(problem.help("write one scope in each line, such as orders.read"));
+            }
+        }
         if problems.is_empty() { Ok(self.name.clone()) } else { Err(Diagnostics(problems)) }
     }
 

@@ -4,13 +4,9 @@
 use std::sync::Arc;
 
 use axum::{Extension, Json, extract::State, http::StatusCode, routing};
-use model::{
-    ApplicationDoc,
-    oauth_client::{ClientAuthentication, ClientSecretDoc, OauthClientDoc},
-};
+use model::oauth_client::{ClientAuthentication, ClientSecretDoc, OauthClientDoc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -19,7 +15,7 @@ use super::{
     extract::{Bytes, Path},
     route::{Right, Route, post},
 };
-use crate::{ChangeError, Condition, Edit, Manager, Privilege, Who, Write};
+use crate::{ChangeError, Manager, Privilege, Who, registration::with_clients};
 
 pub(super) const ROUTES: &[Route] = &[post(
     "/applications/{name}/oauthClients/{client}/secrets",
@@ -35,36 +31,38 @@ pub(super) const ROUTES: &[Route] = &[post(
 /// What a new secret is to be like.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-struct NewSecret {
+pub(super) struct NewSecret {
     /// Such as `90d`, after which the secret is refused. Default: never.
-    expires_in: Option<model::Duration>,
+    pub expires_in: Option<model::Duration>,
     /// Secrets that the client has go on for so long. Default: 1d; `0s` for not at all.
-    overlap: Option<model::Duration>,
+    pub overlap: Option<model::Duration>,
 }
 
 /// A new secret.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct MadeSecret {
+pub(super) struct MadeSecret {
     /// Id of the client.
     client_id: String,
     /// What the client proves with who it is. It is told this once.
-    client_secret: String,
+    pub client_secret: String,
     /// When it is refused from.
     #[serde(skip_serializing_if = "Option::is_none")]
     expires: Option<String>,
 }
 
+/// Whether a secret goes on after a time.
+pub(super) fn is_after(secret: &ClientSecretDoc, then: u64) -> bool {
+    secret.expires.as_deref().and_then(micros_at).is_none_or(|expires| expires > then)
+}
+
 /// Makes a secret; the document has it already.
-fn make(client: &mut OauthClientDoc, wanted: &NewSecret, now: u64) -> Result<MadeSecret, Problem> {
+pub(super) fn make(client: &mut OauthClientDoc, wanted: &NewSecret, now: u64) -> Result<MadeSecret, Problem> {
     if client.authentication != ClientAuthentication::ClientSecret {
         let detail = format!("the client `{}` does not prove with a secret who it is", client.id);
         return Err(Problem::new(StatusCode::CONFLICT, "no_secret_wanted", detail));
     }
     let ends = now.saturating_add(micros_of(wanted.overlap.unwrap_or(model::Duration::from_secs(86_400))));
-    let is_after = |secret: &ClientSecretDoc, then: u64| {
-        secret.expires.as_deref().and_then(micros_at).is_none_or(|expires| expires > then)
-    };
     client.secrets.retain(|secret| is_after(secret, now));
     for secret in client.secrets.iter_mut().filter(|secret| is_after(secret, ends)) {
         secret.expires = Some(time(ends));
@@ -82,34 +80,34 @@ async fn create(
     Path((name, client)): Path<(String, String)>,
     body: Bytes,
 ) -> Result<(StatusCode, Json<MadeSecret>), Problem> {
-    let wanted = match body.is_empty() {
-        true => NewSecret::default(),
-        false => serde_json::from_slice(&body).map_err(|error| {
-            Problem::new(StatusCode::BAD_REQUEST, "bad_request", format!("the body: {error}"))
-        })?,
-    };
+    let wanted = wanted(&body)?;
     let assets = manager.assets();
     let (held, doc) = found(&assets, &who, &name)?;
-    let mut doc: ApplicationDoc = doc.clone();
-    let known = doc.oauth_clients.iter_mut().find(|known| known.id == client);
-    let known = known.ok_or_else(|| {
-        let detail = format!("the application has no OAuth client `{client}`");
-        Problem::new(StatusCode::NOT_FOUND, "not_found", detail)
-    })?;
-    let made = make(known, &wanted, manager.now())?;
-    let edit = Edit {
-        kind: held.kind,
-        name: Some(held.parsed.name.clone()),
-        // A secret that another change has made meanwhile is not lost.
-        condition: Condition::At(held.revision),
-        write: Write::Merge(json!({ "oauthClients": doc.oauth_clients })),
-    };
-    manager.change(&who, &[edit], Some("a new client secret"), false).await?;
+    let mut clients = doc.oauth_clients.clone();
+    let known = clients.iter_mut().find(|known| known.id == client);
+    let made = make(known.ok_or_else(|| no_such_client(&client))?, &wanted, manager.now())?;
+    manager.change(&who, &[with_clients(held, &clients)], Some("a new client secret"), false).await?;
     Ok((StatusCode::CREATED, Json(made)))
+}
+
+/// What a new secret is to be like; nothing said is nothing wanted.
+pub(super) fn wanted(body: &[u8]) -> Result<NewSecret, Problem> {
+    if body.is_empty() {
+        return Ok(NewSecret::default());
+    }
+    serde_json::from_slice(body)
+        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, "bad_request", format!("the body: {error}")))
+}
+
+pub(super) fn no_such_client(id: &str) -> Problem {
+    let detail = format!("the application has no OAuth client `{id}`");
+    Problem::new(StatusCode::NOT_FOUND, "not_found", detail)
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

@@ -18,14 +18,12 @@ import { IconPlayerPlay } from '@tabler/icons-react';
 import { useMutation } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { useTexts } from '../../../i18n';
-import { CommandLine } from '../../../parts/CommandLine';
 import { ProblemBox } from '../../../parts/ProblemBox';
-import { quoted } from '../../../parts/shell';
 import { type ApiDetail, type Tried, tryApi } from '../../api/portal';
 import { callOf, key, missing } from '../../definition/call';
 import type { Definition, Endpoint } from '../../definition/read';
 import { suggested } from '../../definition/suggested';
-import { type Tokens, tokensOf } from '../../definition/tokens';
+import { tokensOf } from '../../definition/tokens';
 import { usePortalTexts } from '../../i18n';
 import { apiPath, Link } from '../../links';
 import { baseUrl, keyHeaders, tokenHeaders } from '../../parts/address';
@@ -33,6 +31,7 @@ import { Samples } from '../../parts/Samples';
 import { useLook, useUser } from '../../visitor';
 import { keep, kept, type Kept } from './kept';
 import classes from './Reference.module.css';
+import { TokenField } from './TokenField';
 
 interface Props {
   api: ApiDetail;
@@ -105,6 +104,7 @@ export function Caller({ api, definition, endpoint }: Props) {
                 )}
                 {tokens !== undefined && (
                   <TokenField
+                    api={api}
                     tokens={tokens}
                     value={token}
                     onChange={(value) => setToken(keep(ofToken, value))}
@@ -197,46 +197,6 @@ function KeyField({
       onChange={(event) => onChange(event.currentTarget.value)}
       visibilityToggleButtonProps={{ 'aria-label': t('password.show') }}
     />
-  );
-}
-
-interface TokenProps {
-  tokens: Tokens;
-  value: string;
-  onChange: (token: string) => void;
-}
-
-/**
- * A token is fetched by its owner, not by the page: the Content-Security-Policy of the portal lets it talk to nobody
- * but the portal, and a secret of a client has no place in it.
- */
-function TokenField({ tokens: { url, scopes }, value, onChange }: TokenProps) {
-  const { t } = useTexts();
-  const { p } = usePortalTexts();
-  const scope = scopes.length === 0 ? '' : ` -d ${quoted(`scope=${scopes.join(' ')}`)}`;
-  return (
-    <Stack gap="xs">
-      <PasswordInput
-        label={p('try.token')}
-        description={p('try.tokenHelp')}
-        placeholder="Authorization: Bearer"
-        autoComplete="off"
-        value={value}
-        onChange={(event) => onChange(event.currentTarget.value)}
-        visibilityToggleButtonProps={{ 'aria-label': t('password.show') }}
-      />
-      {url !== undefined && (
-        <>
-          <Text size="sm" c="dimmed">
-            {p('try.tokenHow')}
-          </Text>
-          <CommandLine
-            label={p('try.tokenHow')}
-            text={`curl -u YOUR_CLIENT_ID -d grant_type=client_credentials${scope} ${quoted(url)}`}
-          />
-        </>
-      )}
-    </Stack>
   );
 }
 

@@ -1,5 +1,5 @@
 /** API keys of an application: told once, exchanged with an overlap, taken away. */
-import { Alert, Badge, Box, Button, Group, Select, Text, Title } from '@mantine/core';
+import { Alert, Badge, Box, Button, Group, Text, Title } from '@mantine/core';
 import { IconAlertCircle, IconKey, IconPlus, IconRefresh, IconTrash } from '@tabler/icons-react';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -8,6 +8,7 @@ import { Confirm, Dialog, DialogEnd } from '../../../parts/Dialog';
 import { useToast } from '../../../parts/Toasts';
 import { type Application, createKey, deleteKey, type Key, type MadeKey } from '../../api/portal';
 import { usePortalTexts } from '../../i18n';
+import { type Lasting, type Overlap, SelectLasting, SelectOverlap } from './Lasting';
 import rows from './rows.module.css';
 
 const LIVE = 2;
@@ -154,9 +155,6 @@ function KeyRow({ of: key, mayRotate, onRotate, onRevoke }: RowProps) {
   );
 }
 
-const LASTING = ['', '30d', '90d', '365d'] as const;
-const OVERLAPS = ['0s', '1h', '1d', '7d'] as const;
-
 interface NewProps {
   application: Application;
   replaces?: Key;
@@ -166,12 +164,12 @@ interface NewProps {
 function NewKey({ application, replaces, onClose }: NewProps) {
   const { p } = usePortalTexts();
   const queries = useQueryClient();
-  const [lasts, setLasts] = useState<string>('');
-  const [overlap, setOverlap] = useState<string>('1d');
+  const [lasts, setLasts] = useState<Lasting>('ever');
+  const [overlap, setOverlap] = useState<Overlap>('1d');
   const create = useMutation({
     mutationFn: () =>
       createKey(application.name, {
-        ...(lasts === '' ? {} : { expiresIn: lasts }),
+        ...(lasts === 'ever' ? {} : { expiresIn: lasts }),
         ...(replaces?.id == null ? {} : { replaces: replaces.id, overlap }),
       }),
     onSuccess: () => queries.invalidateQueries({ queryKey: ['portal', 'applications'] }),
@@ -190,25 +188,14 @@ function NewKey({ application, replaces, onClose }: NewProps) {
       ) : (
         <>
           {replaces !== undefined && (
-            <Select
+            <SelectOverlap
               label={p('keys.overlap')}
               description={p('keys.overlapHelp')}
               value={overlap}
-              onChange={(value) => setOverlap(value ?? '1d')}
-              allowDeselect={false}
-              data={OVERLAPS.map((value) => ({ value, label: p(`keys.overlap.${value}`) }))}
+              onChange={setOverlap}
             />
           )}
-          <Select
-            label={p('keys.lasts')}
-            value={lasts === '' ? 'ever' : lasts}
-            onChange={(value) => setLasts(value === 'ever' || value === null ? '' : value)}
-            allowDeselect={false}
-            data={LASTING.map((value) => ({
-              value: value === '' ? 'ever' : value,
-              label: p(`keys.lasts.${value === '' ? 'ever' : value}`),
-            }))}
-          />
+          <SelectLasting label={p('keys.lasts')} value={lasts} onChange={setLasts} />
           <DialogEnd action={title} running={create} onAct={() => create.mutate()} onClose={onClose} />
         </>
       )}

@@ -1,4 +1,5 @@
-//! Clients that have registered themselves log users in as others do; users are told when nobody here knows them.
+//! Clients that have registered themselves, or that consumers made in the portal, log users in as others do; users are told
+//! when nobody here knows them.
 
 use super::*;
 
@@ -51,4 +52,41 @@ async fn a_client_that_anybody_may_have_registered_logs_users_in_who_are_told_so
     assert_eq!(calls(&gateway, text(&issued, "access_token")).await.status(), 401);
     assert_eq!(browser.open(&asks(id, back, "")).await.status(), 400, "users are told that it is gone");
     assert_eq!(allowed().await, json!([]));
+}
+
+#[tokio::test]
+async fn a_public_client_that_a_consumer_made_in_the_portal_logs_users_in_who_are_told_so() {
+    let gateway = started().await;
+    let admin = gateway.administrator();
+    expect(&admin.post("/portals", &json!({ "oauthScopes": ["openid", "read"] })).await, 201);
+    let bob = gateway.admin("bob", PASSWORD);
+    expect(&bob.post("/portal/applications", &json!({ "name": "boats" })).await, 201);
+    let wanted = json!({
+        "name": "Our Bank", "public": true, "grantTypes": ["authorizationCode", "refreshToken"],
+        "redirectUris": ["http://127.0.0.1/back"],
+    });
+    let made = expect(&bob.post("/portal/applications/boats/oauthClients", &wanted).await, 201);
+    let id = text(&made, "id");
+
+    let back = "http://127.0.0.1:51004/back";
+    let browser = Browser::new(&gateway);
+    let asked = browser.log_in(&asks(id, back, "&scope=openid+read"), "ada").await;
+    for shown in ["Our Bank", "nobody here has checked"] {
+        assert!(asked.text().contains(shown), "{shown} is not in {}", asked.text());
+    }
+    let code = answer(&browser.submit(&asked, "decision=allow").await, "code").expect("a code");
+    let fields = |verifier: &str| {
+        format!(
+            "grant_type=authorization_code&client_id={id}&code={code}&redirect_uri={back}&code_verifier={verifier}"
+        )
+    };
+    let issued = expect(&gateway.issuer(form("/token", &fields(VERIFIER))).await, 200);
+    assert!(issued["refresh_token"].is_string() && issued["id_token"].is_string(), "{issued}");
+
+    let gone = bob.delete(&format!("/portal/applications/boats/oauthClients/{id}")).await;
+    assert_eq!(gone.status(), 204);
+    assert_eq!(calls(&gateway, text(&issued, "access_token")).await.reason(), "token_inactive");
+    assert_eq!(browser.open(&asks(id, back, "")).await.status(), 400, "users are told that it is gone");
+    let of_ada = gateway.admin("ada", PASSWORD);
+    assert_eq!(expect(&of_ada.get("/portal/consents").await, 200)["items"], json!([]));
 }

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::{
     bad, conflict,
+    oauth_client::{self, OwnOauthClient},
     own::{applications, find_application, subscriptions},
     portal, read, short,
     subscription::{SubscriptionView, view as subscription_view},
@@ -53,7 +54,7 @@ pub(super) const ROUTES: &[Route] = &[
     delete(
         "/portal/applications/{name}",
         "deleteOwnApplication",
-        "Deletes an application with its keys and subscriptions.",
+        "Deletes an application with its keys, OAuth clients and subscriptions.",
         Right::Consumer,
         || routing::delete(remove),
     )
@@ -75,6 +76,8 @@ struct OwnApplication {
     /// It is recognised and refused. Whoever manages the gateway has decided so.
     suspended: bool,
     keys: Vec<KeyView>,
+    /// Its clients at the internal authorization server.
+    oauth_clients: Vec<OwnOauthClient>,
     subscriptions: Vec<SubscriptionView>,
     created_at: String,
 }
@@ -119,6 +122,7 @@ async fn view(manager: &Manager, assets: &Assets, held: &Held) -> Result<OwnAppl
     Ok(OwnApplication {
         id: held.id.clone(),
         keys: views(manager, &doc).await?,
+        oauth_clients: oauth_client::views(&doc, manager.now()),
         subscriptions: own.map(|(held, doc)| subscription_view(assets, held, doc)).collect(),
         name: doc.name.clone(),
         description: doc.description,
@@ -242,5 +246,6 @@ async fn remove(
         })
         .collect();
     manager.change_own(&who, &edits, None).await?;
+    oauth_client::forget(&manager, &doc.oauth_clients).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -12,7 +12,11 @@ use model::portal::SignUp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{not_found, portal};
+use super::{
+    not_found,
+    oauth_client::{PortalOauthView, offered},
+    portal,
+};
 use crate::{
     Manager,
     rest::{
@@ -60,6 +64,9 @@ struct PortalView {
     try_it: bool,
     /// APIs can be rated and commented on.
     feedback: bool,
+    /// Consumers make OAuth clients for their applications. Missing where they do not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    oauth: Option<PortalOauthView>,
     /// Who is signed in.
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<String>,
@@ -88,6 +95,7 @@ async fn show(
     headers: HeaderMap,
 ) -> Json<PortalView> {
     let doc = portal(&manager.assets());
+    let oauth = offered(&manager, &doc);
     let gateway_url = doc.gateway_url.or_else(|| {
         let authority = headers.get(HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
         let host = authority.as_ref().map_or("", Authority::host);
@@ -104,6 +112,7 @@ async fn show(
         sign_up: doc.sign_up,
         try_it: doc.try_it,
         feedback: doc.feedback,
+        oauth,
         portal_only: who.as_ref().is_some_and(crate::Who::is_portal_only),
         user: who.map(|who| who.user),
     })

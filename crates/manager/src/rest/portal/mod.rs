@@ -8,6 +8,7 @@ mod consent;
 mod feedback;
 mod key;
 mod look;
+mod oauth_client;
 mod own;
 mod profile;
 mod sign_up;
@@ -32,6 +33,7 @@ pub(super) const ROUTES: &[&[Route]] = &[
     consent::ROUTES,
     application::ROUTES,
     key::ROUTES,
+    oauth_client::ROUTES,
     subscription::ROUTES,
     usage::ROUTES,
     try_it::ROUTES,
