@@ -21,6 +21,7 @@ pub mod ldap;
 pub mod lifecycle;
 pub mod listener;
 pub mod mail;
+pub mod manager_settings;
 pub mod oauth_client;
 pub mod open_id_connect;
 pub mod parts;

@@ -1,6 +1,6 @@
 //! Active health checks, on a thread of their own: a slow endpoint under check never holds up traffic.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
 use engine::Headers;
@@ -20,47 +20,50 @@ use crate::{
     worker::{Live, Shared},
 };
 
-/// Checks what the served snapshot wants checked, and starts over whenever another one is served.
+/// Checks what the served snapshot wants checked. Upstreams that another snapshot has taken over go on being checked as they were.
 pub async fn run(shared: Arc<Shared>, mut published: tokio::sync::watch::Receiver<u64>) {
+    let mut running: Vec<(Arc<CompiledUpstream>, JoinSet<()>)> = Vec::new();
     loop {
         let live = shared.live.load_full();
-        let mut checks = JoinSet::new();
+        let mut before: HashMap<*const CompiledUpstream, _> = running
+            .drain(..)
+            .map(|(upstream, checks)| (Arc::as_ptr(&upstream), (upstream, checks)))
+            .collect();
         for upstream in live.snapshot.upstreams_with_checks() {
-            let Some(check) = &upstream.doc.health_check else { continue };
-            for index in 0..upstream.endpoints.len() {
-                checks.spawn_local(watch(
-                    Arc::clone(&shared),
-                    Arc::clone(&live),
-                    Arc::clone(upstream),
-                    index,
-                    check.clone(),
-                ));
-            }
+            let known = before.remove(&Arc::as_ptr(upstream));
+            running.push(known.unwrap_or_else(|| (Arc::clone(upstream), checks(&shared, upstream))));
         }
-        drop(live);
+        // The others end with their tasks.
+        drop((live, before));
         if published.changed().await.is_err() {
             return;
         }
     }
 }
 
-async fn watch(
-    shared: Arc<Shared>,
-    live: Arc<Live>,
-    upstream: Arc<CompiledUpstream>,
-    index: usize,
-    check: HealthCheck,
-) {
+fn checks(shared: &Arc<Shared>, upstream: &Arc<CompiledUpstream>) -> JoinSet<()> {
+    let mut checks = JoinSet::new();
+    for index in 0..upstream.endpoints.len() {
+        checks.spawn_local(watch(Arc::clone(shared), Arc::clone(upstream), index));
+    }
+    checks
+}
+
+async fn watch(shared: Arc<Shared>, upstream: Arc<CompiledUpstream>, index: usize) {
+    let Some(check) = &upstream.doc.health_check else { return };
     let mut ticks = interval(check.interval.get().max(Duration::from_millis(10)));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let pools = Pools::default();
     let endpoint = &upstream.endpoints[index];
     loop {
         ticks.tick().await;
+        // Certificates and name servers may be others by now.
+        let live = shared.live.load_full();
         let answered =
-            timeout(check.timeout.get(), ask(&shared, &live, &pools, &upstream, endpoint, &check)).await;
+            timeout(check.timeout.get(), ask(&shared, &live, &pools, &upstream, endpoint, check)).await;
+        drop(live);
         let good = answered == Ok(true);
-        if let Some(healthy) = endpoint.state.health_checked(&check, good) {
+        if let Some(healthy) = endpoint.state.health_checked(check, good) {
             tracing::info!(upstream = %upstream.name, endpoint = %endpoint.url, healthy, "the health of an endpoint changed");
         }
     }

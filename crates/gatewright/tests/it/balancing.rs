@@ -240,6 +240,22 @@ async fn health_checks_take_an_endpoint_out_and_bring_it_back() {
 }
 
 #[tokio::test]
+async fn a_change_elsewhere_begins_no_health_check_anew() {
+    let (stays, changes) = (Upstream::text("stays").start().await, Upstream::text("changes").start().await);
+    let check = |path: &str| json!({ "healthCheck": { "path": path, "interval": "1h" } });
+    let config =
+        |path: &str| balanced(&[&stays], check("/health")).balanced("other", &[&changes], check(path));
+    let gw = Gateway::serving(config("/first")).await;
+    stays.wait_for(1).await;
+    for (turn, path) in ["/second", "/third", "/fourth"].into_iter().enumerate() {
+        gw.apply(config(path)).await.unwrap();
+        changes.wait_for(turn + 2).await;
+        assert_eq!(changes.last().path, path);
+    }
+    assert_eq!(stays.count(), 1, "it was asked once, and is due in an hour");
+}
+
+#[tokio::test]
 async fn a_canary_gets_the_requests_with_its_header_and_its_share_of_the_others() {
     let (stable, canary) = (Upstream::text("stable").start().await, Upstream::text("canary").start().await);
     let header = json!({ "name": "x-canary", "value": "yes" });
