@@ -2,7 +2,7 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { accessible, launch, logIn, picture, type Visit, visit } from './browser';
-import { Gateway } from './gateway';
+import { freePort, Gateway } from './gateway';
 import { PETS } from './pets';
 
 let gateway: Gateway;
@@ -412,6 +412,34 @@ test('requests are narrowed down by what one knows of them', async () => {
     .getByRole('link', { name: /nowhere/ })
     .first()
     .waitFor();
+});
+
+test('an API that broke is found, explained and put right', async () => {
+  const { page } = at;
+  await gateway.ask('POST', '/apis', { name: 'Fish', basePath: '/fish', upstream: gateway.upstream });
+  const url = `${gateway.listener}/fish/1`;
+  expect((await fetch(url)).status).toBe(200);
+  const nobody = `http://127.0.0.1:${await freePort()}`;
+  await gateway.ask('PATCH', '/apis/Fish:1.0?reason=another%20machine', { upstream: nobody });
+  expect((await fetch(url)).status).toBe(502);
+
+  await logIn(page, gateway, 'Administrator', gateway.password);
+  await page.getByRole('link', { name: 'Requests' }).click();
+  await page.getByRole('heading', { level: 1, name: 'Requests' }).waitFor();
+  await page.getByRole('combobox', { name: 'Status' }).click();
+  await page.getByRole('option', { name: '5xx' }).click();
+  await page.getByRole('link', { name: /\/fish\/1/ }).click();
+  await page.getByText('The native service could not be reached.').first().waitFor();
+  await page.getByText(nobody).first().waitFor();
+  await accessible(page, 'broken API');
+  await picture(page, 'broken');
+  // Before the change it would have gone elsewhere; and there it goes again.
+  await page.goto(`${gateway.admin}/console/apis/Fish%3A1.0?tab=history`);
+  await page.getByText('another machine').waitFor();
+  await page.getByRole('button', { name: 'Restore' }).first().click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Restore' }).click();
+  await page.getByText(/was restored/).waitFor();
+  expect((await fetch(url)).status).toBe(200);
 });
 
 test('who is locked out is let in again', async () => {
