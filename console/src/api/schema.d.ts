@@ -3824,14 +3824,21 @@ export interface components {
                 [key: string]: string;
             };
         };
+        /** @description What assertions are. */
+        AssertionFormat: "jwt" | "saml2";
         /** @description Whom a token that is given for an assertion is for. */
         AssertionSubject: "client" | "user";
         /**
-         * @description Assertions (RFC 7523, 2.1): JSON Web Tokens that a server has signed, for which clients get tokens of the internal
-         *     authorization server. The way is open where `jwtBearer` is among `settings.authorizationServer.grants` and
-         *     `grantTypes` of the client. Each assertion is good for once.
+         * @description Assertions (RFC 7521): what a server has signed, for which clients get tokens of the internal authorization server.
+         *     The way is open where `jwtBearer`, or `saml2Bearer`, is among `settings.authorizationServer.grants` and `grantTypes` of
+         *     the client. Each assertion is good for once.
          */
         AssertionsDoc: {
+            /**
+             * @description What they are. With `saml2`, keys are those of `samlMetadata` or `certificateFile`, and nothing that the server
+             *     signs is accepted at APIs.
+             */
+            format?: components["schemas"]["AssertionFormat"];
             /** @description Ids of the clients that may bring them. */
             clients: string[];
             /**
@@ -3840,17 +3847,20 @@ export interface components {
              */
             actsFor: components["schemas"]["AssertionSubject"];
             /**
-             * @description Claims `sub` that count, to the letter; a `*` at the end stands for any rest. With `actsFor: client` it has to be
+             * @description Claims `sub`, or names of subjects (`NameID`), that count, to the letter; a `*` at the end stands for any rest. With `actsFor: client` it has to be
              *     said, since a server may know many whom you do not; `["*"]` is for all of them. Default with `actsFor: user`: all.
              */
             subjects?: string[];
-            /** @description With `actsFor: user`: claim with the name of the user here. With dots it leads into nested claims. Default: `sub`. */
+            /**
+             * @description With `actsFor: user`: claim with the name of the user here; with dots it leads into nested claims. For SAML, an
+             *     attribute. Default: `sub`, or the name of the subject unless that is made anew each time.
+             */
             userClaim?: string | null;
-            /** @description Claim `aud`: assertions have to be for one of these. Default: issuer and token endpoint of the internal server. */
+            /** @description Claim `aud`, or `Audience`: assertions have to be for one of these. Default: issuer and token endpoint of the internal server. */
             audiences?: string[];
             /** @description Scopes that tokens may have, out of those of the client. Default: all of the client. */
             scopes?: string[];
-            /** @description Longest time since an assertion was made (`iat`): up to a day. One that does not say when is refused. */
+            /** @description Longest time since an assertion was made (`iat`, `IssueInstant`): up to a day. One that does not say when is refused. */
             maxAge?: components["schemas"]["Duration"];
             /**
              * @description Take an assertion as often as it is brought, until it is over. For servers that give out one for many uses, such
@@ -3951,6 +3961,11 @@ export interface components {
             jwks?: unknown;
             /** @description PEM file with certificates or public keys that verify tokens, such as a truststore. Nothing is fetched for it. */
             certificateFile?: string | null;
+            /**
+             * @description URL of metadata of SAML 2.0, whose certificates verify `assertions` with `format: saml2`. Default of `issuer`: the
+             *     entity id in there.
+             */
+            samlMetadata?: string | null;
             /**
              * @description Secret of at least 32 bytes that the server signs with, for HS256, HS384 and HS512. Without it, tokens that are
              *     signed with a secret are refused: `${env:NAME}` or `${file:/path}`.
@@ -4542,7 +4557,7 @@ export interface components {
             config?: unknown;
         };
         /** @description A way to a token. */
-        GrantType: "authorizationCode" | "clientCredentials" | "refreshToken" | "deviceCode" | "tokenExchange" | "jwtBearer" | "password";
+        GrantType: "authorizationCode" | "clientCredentials" | "refreshToken" | "deviceCode" | "tokenExchange" | "jwtBearer" | "saml2Bearer" | "password";
         /** @description A group, with what there is to know about it. */
         GroupAsset: {
             /** @constant */

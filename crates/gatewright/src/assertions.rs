@@ -7,8 +7,8 @@ use engine::{
     Clock, Snapshot,
     authorization_server::{Asked, AuthorizationServer, Fetcher, claim},
 };
-use identity::{Issuer, Later, NotVerified};
-use jose::{Algorithm, Compact, Why};
+use identity::{Issuer, Later, LookedAt};
+use jose::{Algorithm, KeySet};
 use model::authorization_server::AssertionsDoc;
 use serde_json::{Map, Value};
 use tokio::time::timeout;
@@ -43,34 +43,6 @@ struct Elsewhere {
     clock: Clock,
 }
 
-impl Elsewhere {
-    async fn verify_now(&self, assertion: &Compact<'_>) -> Result<(), NotVerified> {
-        let keys = &self.server.keys;
-        let (mut seen, mut found) = (0, NotVerified::NoKeys);
-        if let Some(published) = keys.published() {
-            match published.keys.verify(assertion, &self.algorithms) {
-                Ok(()) => return Ok(()),
-                Err(refusal) => {
-                    let may_be_new = refusal.why == Why::UnknownKey;
-                    (seen, found) = (published.version, NotVerified::Refused(refusal));
-                    if !may_be_new {
-                        return Err(found);
-                    }
-                }
-            }
-        }
-        if let Asked::Fetching(awaited) = keys.ask(&self.fetcher, self.clock.now(), seen) {
-            let _ = timeout(PATIENCE, awaited.end()).await;
-        }
-        match keys.published().filter(|published| published.version != seen) {
-            Some(published) => {
-                published.keys.verify(assertion, &self.algorithms).map_err(NotVerified::Refused)
-            }
-            None => Err(found),
-        }
-    }
-}
-
 impl Issuer for Elsewhere {
     fn name(&self) -> &str {
         &self.server.name
@@ -89,12 +61,35 @@ impl Issuer for Elsewhere {
         self.server.skew
     }
 
+    fn algorithms(&self) -> &[Algorithm] {
+        &self.algorithms
+    }
+
     fn user(&self, claims: &Map<String, Value>) -> Option<String> {
         let name = self.doc.user_claim.as_deref().unwrap_or("sub");
         claim(claims, name)?.as_str().filter(|user| !user.is_empty()).map(str::to_owned)
     }
 
-    fn verify<'a>(&'a self, assertion: &'a Compact<'a>) -> Later<'a, Result<(), NotVerified>> {
-        Box::pin(self.verify_now(assertion))
+    fn with_keys<'a>(&'a self, look: &'a mut (dyn FnMut(&KeySet) -> LookedAt + Send)) -> Later<'a, bool> {
+        Box::pin(async move {
+            let keys = &self.server.keys;
+            let mut seen = 0;
+            if let Some(published) = keys.published() {
+                seen = published.version;
+                if look(&published.keys) == LookedAt::Decided {
+                    return true;
+                }
+            }
+            if let Asked::Fetching(awaited) = keys.ask(&self.fetcher, self.clock.now(), seen) {
+                let _ = timeout(PATIENCE, awaited.end()).await;
+            }
+            match keys.published().filter(|published| published.version != seen) {
+                Some(published) => {
+                    look(&published.keys);
+                    true
+                }
+                None => seen != 0,
+            }
+        })
     }
 }

@@ -1,7 +1,7 @@
 //! Users of an identity provider elsewhere log in at the manager, by SAML 2.0. What messages mean is in the crate `saml`; here is
 //! where metadata and keys come from, and who an assertion says that somebody is.
 
-use std::{fs, io, sync::Arc, time::Duration};
+use std::{fs, io, slice, sync::Arc, time::Duration};
 
 use engine::{Clock, Timestamp};
 use http::Uri;
@@ -14,7 +14,8 @@ use model::{
 };
 use rustls::ClientConfig;
 use saml::{
-    Assertion, AuthnRequest, DecryptionKey, Expected, IdentityProvider, ServiceProvider, TRANSIENT, Why,
+    Assertion, AuthnRequest, DecryptionKey, Expected, IdentityProvider, Purpose, ServiceProvider, Signer,
+    TRANSIENT, Why,
 };
 use tokio::sync::Mutex;
 
@@ -158,7 +159,7 @@ impl Provider {
                 (Err(error), None) => return Err(away(error.to_string())),
             },
         };
-        match known.provider.valid_until.filter(|until| *until <= now.seconds()) {
+        match known.provider.signer.valid_until.filter(|until| *until <= now.seconds()) {
             Some(_) => Err(away("its metadata have expired (`validUntil`)")),
             None => Ok(known),
         }
@@ -178,10 +179,11 @@ impl Provider {
 
     fn read_response(&self, known: &Known, response: &str) -> Result<Assertion, saml::Refusal> {
         let expected = Expected {
-            issuer: &known.provider.entity_id,
-            keys: &known.provider.keys,
-            audience: &self.entity_id,
-            recipient: &self.answer_to,
+            issuer: &known.provider.signer.entity_id,
+            keys: &known.provider.signer.keys,
+            audiences: slice::from_ref(&self.entity_id),
+            recipients: slice::from_ref(&self.answer_to),
+            purpose: Purpose::Login,
             decryption: self.decryption.as_ref(),
             now: self.clock.now().seconds(),
             skew: SKEW,
@@ -236,12 +238,11 @@ fn source(settings: &SamlIdentityProvider) -> Result<(Source, Option<IdentityPro
         (None, None, None, Some(sso_url), Some(file)) => {
             let entity_id = entity_id.clone().ok_or_else(|| wrong("entityId", "missing".to_owned()))?;
             let keys = KeySet::of_pem(read_file("certificateFile", file)?.as_bytes());
+            let keys = keys.map_err(|problem| wrong("certificateFile", problem))?;
             let provider = IdentityProvider {
-                entity_id,
+                signer: Signer { entity_id, keys, valid_until: None },
                 sso_url: sso_url.clone(),
-                keys: keys.map_err(|problem| wrong("certificateFile", problem))?,
                 wants_signed_requests: false,
-                valid_until: None,
             };
             Ok((Source::Here, Some(provider)))
         }
@@ -336,7 +337,7 @@ impl SamlProvider for Provider {
             Ok(SamlLogin {
                 user: self.user(&assertion)?,
                 // Ids are unique for whoever makes them.
-                id: format!("{}\n{}", known.provider.entity_id, assertion.id),
+                id: format!("{}\n{}", known.provider.signer.entity_id, assertion.id),
                 in_response_to: assertion.in_response_to,
                 until: assertion.until.saturating_mul(1_000_000),
             })

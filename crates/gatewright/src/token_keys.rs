@@ -48,7 +48,7 @@ pub(crate) async fn keep(inner: Arc<Inner>) {
 
 async fn fetch(issuer: Arc<AuthorizationServer>, tls: Option<Arc<ClientConfig>>, clock: engine::Clock) {
     let name = &issuer.name;
-    let found = timeout(PATIENCE, read(&issuer, tls)).await;
+    let found = timeout(PATIENCE, read(&issuer, tls, clock.now())).await;
     let found = found.unwrap_or_else(|_| Err(io::Error::other("no answer within 10 seconds")));
     let now = clock.now();
     match found {
@@ -80,7 +80,11 @@ struct Found {
     text: Box<[u8]>,
 }
 
-async fn read(issuer: &AuthorizationServer, tls: Option<Arc<ClientConfig>>) -> io::Result<Found> {
+async fn read(
+    issuer: &AuthorizationServer,
+    tls: Option<Arc<ClientConfig>>,
+    now: Timestamp,
+) -> io::Result<Found> {
     let get = async |uri: &Uri| {
         client::get(uri, tls.clone(), issuer.tls.server_name.as_deref(), LARGEST)
             .await
@@ -93,6 +97,10 @@ async fn read(issuer: &AuthorizationServer, tls: Option<Arc<ClientConfig>>) -> i
             let (named, uri) = metadata(uri, &text, issuer.issuer.as_deref()).map_err(io::Error::other)?;
             (Some(named), uri)
         }
+        KeySource::SamlMetadata(uri) => {
+            let text = get(uri).await?;
+            return saml_metadata(&text, issuer.issuer.as_deref(), now).map_err(io::Error::other);
+        }
         KeySource::None | KeySource::Written | KeySource::Internal => {
             return Err(io::Error::other("it has no keys to be fetched"));
         }
@@ -100,6 +108,22 @@ async fn read(issuer: &AuthorizationServer, tls: Option<Arc<ClientConfig>>) -> i
     let text = get(&uri).await?;
     let (keys, unusable) = key_set(&uri, &text)?;
     Ok(Found { named, keys, unusable, text: text.to_vec().into() })
+}
+
+/// The keys in metadata of SAML. Those that have expired take them away: whoever wrote them did not want them to be believed
+/// for longer.
+fn saml_metadata(text: &[u8], expected: Option<&str>, now: Timestamp) -> Result<Found, String> {
+    let text = std::str::from_utf8(text).map_err(|_| "its metadata are no UTF-8")?;
+    let signer = saml::Signer::read(text, expected).map_err(|problem| format!("its metadata: {problem}"))?;
+    let expired = signer.valid_until.is_some_and(|until| until <= now.seconds());
+    if expired {
+        tracing::warn!(issuer = signer.entity_id, "metadata of SAML have expired (`validUntil`)");
+    }
+    let (keys, text) = match expired {
+        true => (KeySet::default(), &b"expired"[..]),
+        false => (signer.keys, text.as_bytes()),
+    };
+    Ok(Found { named: Some(signer.entity_id), keys, unusable: Vec::new(), text: text.into() })
 }
 
 /// The keys of a JWK Set, and those that cannot be used.

@@ -45,7 +45,7 @@ use tokio::{
 };
 
 pub use allowed::{Allowed, Scope};
-pub use assertion::{Issuer, NotVerified};
+pub use assertion::{Issuer, LookedAt};
 pub use binding::Binding;
 pub use http::{ShownCertificate, router};
 pub use index::{Index, Live};

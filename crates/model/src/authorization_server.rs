@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Duration, Secret, upstream::UpstreamTls};
+use crate::{Duration, Secret, oauth_client::GrantType, upstream::UpstreamTls};
 
 /// A server whose tokens applications show. Tokens that are JSON Web Tokens are verified here, with keys that the server
 /// publishes or that are written down; others, and those of servers without keys, are asked about at the server.
@@ -45,6 +45,10 @@ pub struct AuthorizationServerDoc {
     /// PEM file with certificates or public keys that verify tokens, such as a truststore. Nothing is fetched for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate_file: Option<String>,
+    /// URL of metadata of SAML 2.0, whose certificates verify `assertions` with `format: saml2`. Default of `issuer`: the
+    /// entity id in there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub saml_metadata: Option<String>,
     /// Secret of at least 32 bytes that the server signs with, for HS256, HS384 and HS512. Without it, tokens that are
     /// signed with a secret are refused: `${env:NAME}` or `${file:/path}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -98,38 +102,68 @@ pub struct AuthorizationServerDoc {
     pub assertions: Option<AssertionsDoc>,
 }
 
-/// Assertions (RFC 7523, 2.1): JSON Web Tokens that a server has signed, for which clients get tokens of the internal
-/// authorization server. The way is open where `jwtBearer` is among `settings.authorizationServer.grants` and
-/// `grantTypes` of the client. Each assertion is good for once.
+/// Assertions (RFC 7521): what a server has signed, for which clients get tokens of the internal authorization server.
+/// The way is open where `jwtBearer`, or `saml2Bearer`, is among `settings.authorizationServer.grants` and `grantTypes` of
+/// the client. Each assertion is good for once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AssertionsDoc {
+    /// What they are. With `saml2`, keys are those of `samlMetadata` or `certificateFile`, and nothing that the server
+    /// signs is accepted at APIs.
+    #[serde(default, skip_serializing_if = "AssertionFormat::is_default")]
+    pub format: AssertionFormat,
     /// Ids of the clients that may bring them.
     #[schemars(length(min = 1))]
     pub clients: Vec<String>,
     /// Whom a token is for.
     #[serde(default)]
     pub acts_for: AssertionSubject,
-    /// Claims `sub` that count, to the letter; a `*` at the end stands for any rest. With `actsFor: client` it has to be
+    /// Claims `sub`, or names of subjects (`NameID`), that count, to the letter; a `*` at the end stands for any rest. With `actsFor: client` it has to be
     /// said, since a server may know many whom you do not; `["*"]` is for all of them. Default with `actsFor: user`: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub subjects: Vec<String>,
-    /// With `actsFor: user`: claim with the name of the user here. With dots it leads into nested claims. Default: `sub`.
+    /// With `actsFor: user`: claim with the name of the user here; with dots it leads into nested claims. For SAML, an
+    /// attribute. Default: `sub`, or the name of the subject unless that is made anew each time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_claim: Option<String>,
-    /// Claim `aud`: assertions have to be for one of these. Default: issuer and token endpoint of the internal server.
+    /// Claim `aud`, or `Audience`: assertions have to be for one of these. Default: issuer and token endpoint of the internal server.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub audiences: Vec<String>,
     /// Scopes that tokens may have, out of those of the client. Default: all of the client.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scopes: Vec<String>,
-    /// Longest time since an assertion was made (`iat`): up to a day. One that does not say when is refused.
+    /// Longest time since an assertion was made (`iat`, `IssueInstant`): up to a day. One that does not say when is refused.
     #[serde(default = "default_assertion_age", skip_serializing_if = "is_default_assertion_age")]
     pub max_age: Duration,
     /// Take an assertion as often as it is brought, until it is over. For servers that give out one for many uses, such
     /// as Kubernetes.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reusable: bool,
+}
+
+/// What assertions are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum AssertionFormat {
+    /// JSON Web Tokens (RFC 7523).
+    #[default]
+    Jwt,
+    /// Assertions of SAML 2.0 (RFC 7522).
+    Saml2,
+}
+
+impl AssertionFormat {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The way that they are brought by.
+    pub fn grant(self) -> GrantType {
+        match self {
+            Self::Jwt => GrantType::JwtBearer,
+            Self::Saml2 => GrantType::Saml2Bearer,
+        }
+    }
 }
 
 /// Whom a token that is given for an assertion is for.

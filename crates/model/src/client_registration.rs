@@ -15,7 +15,8 @@ pub struct RegistrationSettings {
     /// Anybody may register, without an initial access token. Users are told that nobody here knows such a client.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub open: bool,
-    /// Ways to a token that they may take, out of `grants`: any but `password` and `jwtBearer`.
+    /// Ways to a token that they may take, out of `grants`: any but `password`, `jwtBearer` and
+    /// `saml2Bearer`.
     #[schemars(length(min = 1))]
     pub grants: Vec<GrantType>,
     /// Scopes that they may have. A client that does not say which gets all of them. Default: none.

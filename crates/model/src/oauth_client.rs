@@ -74,7 +74,8 @@ pub struct AuthorizationServerSettings {
     #[serde(default = "default_proxies")]
     #[schemars(with = "Vec<String>")]
     pub trusted_proxies: Vec<IpNet>,
-    /// Ways to a token that are open. A client has to be allowed them, too. Default: all but `password` and `jwtBearer`.
+    /// Ways to a token that are open. A client has to be allowed them, too. Default: all but `password`,
+    /// `jwtBearer` and `saml2Bearer`.
     #[serde(default = "default_grants")]
     pub grants: Vec<GrantType>,
     /// How often expired tokens are deleted.
@@ -168,18 +169,22 @@ pub enum GrantType {
     /// A token that a server elsewhere has signed, for one of this server (RFC 7523): of those in `authorizationServers`
     /// that have `assertions`.
     JwtBearer,
+    /// An assertion of SAML 2.0 that a server elsewhere has signed, for a token of this server (RFC 7522): of those in
+    /// `authorizationServers` whose `assertions` have `format: saml2`.
+    Saml2Bearer,
     /// The client passes a user's password on. It sees it: only for old clients of one's own.
     Password,
 }
 
 impl GrantType {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::AuthorizationCode,
         Self::ClientCredentials,
         Self::RefreshToken,
         Self::DeviceCode,
         Self::TokenExchange,
         Self::JwtBearer,
+        Self::Saml2Bearer,
         Self::Password,
     ];
 
@@ -197,6 +202,7 @@ impl GrantType {
             Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
             Self::TokenExchange => "urn:ietf:params:oauth:grant-type:token-exchange",
             Self::JwtBearer => "urn:ietf:params:oauth:grant-type:jwt-bearer",
+            Self::Saml2Bearer => "urn:ietf:params:oauth:grant-type:saml2-bearer",
             Self::Password => "password",
         }
     }

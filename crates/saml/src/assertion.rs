@@ -1,10 +1,10 @@
-//! What an assertion says (SAML 2.0 Core, 2; Profiles, 4.1.4.3): who made it, whom it is about, for whom and until when. Whoever
+//! What an assertion says (SAML 2.0 Core, 2; Profiles, 4.1.4.3; RFC 7522, 3): who made it, whom it is about, for whom and until when. Whoever
 //! calls this has verified the signature over what is given here.
 
 use uppsala::{Document, NodeId};
 
 use crate::{
-    Expected, Refusal, Why,
+    Expected, Purpose, Refusal, Why,
     response::check_issuer,
     xml::{self, ASSERTION},
 };
@@ -23,6 +23,8 @@ pub struct Assertion {
     pub attributes: Vec<(String, Vec<String>)>,
     /// The request that it answers.
     pub in_response_to: Option<String>,
+    /// When it was made, where it says so, in seconds since 1970.
+    pub issued: Option<u64>,
     /// Until when it could be brought again, in seconds since 1970.
     pub until: u64,
 }
@@ -60,9 +62,9 @@ impl Assertion {
         let id = id.ok_or_else(|| Refusal::malformed("the assertion has no `ID`"))?.to_owned();
         check_issuer(document, xml::needed(document, node, ASSERTION, "Issuer")?, expected)?;
         let conditions = xml::needed(document, node, ASSERTION, "Conditions")?;
-        check_conditions(document, conditions, expected)?;
+        let end = check_conditions(document, conditions, expected)?;
         let subject = xml::needed(document, node, ASSERTION, "Subject")?;
-        let bearer = Bearer::find(document, subject, expected)?;
+        let bearer = Bearer::find(document, subject, end, expected)?;
         check_login(document, node, expected)?;
         let name = xml::one(document, subject, ASSERTION, "NameID")?;
         let name = name.map(|name| {
@@ -77,6 +79,7 @@ impl Assertion {
             name: name.transpose()?,
             attributes: attributes(document, node),
             in_response_to: bearer.in_response_to,
+            issued: xml::time(document, node, "IssueInstant")?,
             until: bearer.until.saturating_add(expected.skew),
         })
     }
@@ -104,15 +107,24 @@ fn check_times(
     }
 }
 
-fn check_conditions(document: &Document<'_>, node: NodeId, expected: &Expected<'_>) -> Result<(), Refusal> {
-    check_times(document, node, expected)?;
+/// Tells until when they hold, where they say so.
+fn check_conditions(
+    document: &Document<'_>,
+    node: NodeId,
+    expected: &Expected<'_>,
+) -> Result<Option<u64>, Refusal> {
+    let end = check_times(document, node, expected)?;
+    let wanted = || expected.audiences.join("` or `");
     let mut is_for_us = false;
     for condition in xml::elements(document, node) {
         if xml::is(document, condition, ASSERTION, "AudienceRestriction") {
             let mut audiences = xml::named(document, condition, ASSERTION, "Audience");
-            if !audiences.any(|audience| xml::text(document, audience).as_deref() == Some(expected.audience))
-            {
-                let detail = format!("it is for others, expected `{}` as its audience", expected.audience);
+            let is_ours = |audience| {
+                let found = xml::text(document, audience);
+                found.is_some_and(|found| expected.audiences.contains(&found))
+            };
+            if !audiences.any(is_ours) {
+                let detail = format!("it is for others, expected `{}` as its audience", wanted());
                 return Err(Refusal::new(Why::Audience, detail));
             }
             is_for_us = true;
@@ -125,21 +137,26 @@ fn check_conditions(document: &Document<'_>, node: NodeId, expected: &Expected<'
         }
     }
     if is_for_us {
-        return Ok(());
+        return Ok(end);
     }
-    let detail = format!("it does not say whom it is for, expected `{}` as its audience", expected.audience);
+    let detail = format!("it does not say whom it is for, expected `{}` as its audience", wanted());
     Err(Refusal::new(Why::Audience, detail))
 }
 
 impl Bearer {
     /// The first that is right, or what is wrong with the last.
-    fn find(document: &Document<'_>, subject: NodeId, expected: &Expected<'_>) -> Result<Self, Refusal> {
+    fn find(
+        document: &Document<'_>,
+        subject: NodeId,
+        end: Option<u64>,
+        expected: &Expected<'_>,
+    ) -> Result<Self, Refusal> {
         let mut problem = Refusal::new(Why::Recipient, "it is not for who brings it (`cm:bearer`)");
         for confirmation in xml::named(document, subject, ASSERTION, "SubjectConfirmation") {
             if xml::attribute(document, confirmation, "Method") != Some(BEARER) {
                 continue;
             }
-            match Self::read(document, confirmation, expected) {
+            match Self::read(document, confirmation, end, expected) {
                 Ok(bearer) => return Ok(bearer),
                 Err(found) => problem = found,
             }
@@ -147,11 +164,24 @@ impl Bearer {
         Err(problem)
     }
 
-    fn read(document: &Document<'_>, node: NodeId, expected: &Expected<'_>) -> Result<Self, Refusal> {
-        let data = xml::needed(document, node, ASSERTION, "SubjectConfirmationData")?;
+    fn read(
+        document: &Document<'_>,
+        node: NodeId,
+        end: Option<u64>,
+        expected: &Expected<'_>,
+    ) -> Result<Self, Refusal> {
+        let data = xml::one(document, node, ASSERTION, "SubjectConfirmationData")?;
+        let data = match (data, end) {
+            (Some(data), _) => data,
+            (None, Some(until)) if expected.purpose == Purpose::Grant => {
+                return Ok(Self { in_response_to: None, until });
+            }
+            (None, _) => return Err(Refusal::malformed("there is no `SubjectConfirmationData`")),
+        };
         let recipient = xml::attribute(document, data, "Recipient").unwrap_or_default();
-        if recipient != expected.recipient {
-            let detail = format!("it is for `{}`, expected `{}`", jose::shown(recipient), expected.recipient);
+        if !expected.recipients.iter().any(|known| known == recipient) {
+            let wanted = expected.recipients.join("` or `");
+            let detail = format!("it is for `{}`, expected `{wanted}`", jose::shown(recipient));
             return Err(Refusal::new(Why::Recipient, detail));
         }
         let until = check_times(document, data, expected)?;
@@ -160,10 +190,10 @@ impl Bearer {
     }
 }
 
-/// Somebody has to have logged in, and their session at the provider must not be over.
+/// For a login, somebody has to have logged in; their session at the provider must not be over.
 fn check_login(document: &Document<'_>, node: NodeId, expected: &Expected<'_>) -> Result<(), Refusal> {
     let mut logins = xml::named(document, node, ASSERTION, "AuthnStatement").peekable();
-    if logins.peek().is_none() {
+    if logins.peek().is_none() && expected.purpose == Purpose::Login {
         return Err(Refusal::malformed("it does not say that somebody has logged in (`AuthnStatement`)"));
     }
     for login in logins {

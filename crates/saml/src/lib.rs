@@ -15,9 +15,9 @@ use jose::KeySet;
 
 pub use assertion::{Assertion, NameId, TRANSIENT};
 pub use encryption::DecryptionKey;
-pub use metadata::{IdentityProvider, ServiceProvider};
+pub use metadata::{IdentityProvider, ServiceProvider, Signer};
 pub use request::AuthnRequest;
-pub use response::read_response;
+pub use response::{issuer_of, read_assertion, read_response};
 
 /// Largest message, in bytes of XML.
 pub const LARGEST: usize = 256 << 10;
@@ -65,16 +65,26 @@ impl fmt::Display for Refusal {
     }
 }
 
+/// What somebody brings an assertion for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// A login in a browser (Profiles, 4.1.4.3): the assertion has to say that somebody has logged in.
+    Login,
+    /// A token (RFC 7522, 3): when it ends may be said by its conditions alone.
+    Grant,
+}
+
 /// What a message has to be like.
 pub struct Expected<'e> {
     /// Entity id of who has to have made it.
     pub issuer: &'e str,
     /// Keys of theirs.
     pub keys: &'e KeySet,
-    /// Entity id of who it has to be for.
-    pub audience: &'e str,
-    /// Where it has to have been sent to.
-    pub recipient: &'e str,
+    /// Entity ids of who it has to be for: one of them.
+    pub audiences: &'e [String],
+    /// Where it has to have been sent to: one of them.
+    pub recipients: &'e [String],
+    pub purpose: Purpose,
     /// What opens assertions that are encrypted.
     pub decryption: Option<&'e DecryptionKey>,
     /// Seconds since 1970.

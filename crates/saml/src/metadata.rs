@@ -1,6 +1,7 @@
 //! Metadata (SAML 2.0 Metadata): read of an identity provider, written of a service provider.
 
 use jose::KeySet;
+use uppsala::{Document, NodeId};
 
 use crate::{
     escape,
@@ -10,33 +11,60 @@ use crate::{
 const REDIRECT: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect";
 const POST: &str = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST";
 
+/// Who signs assertions.
+#[derive(Debug)]
+pub struct Signer {
+    pub entity_id: String,
+    pub keys: KeySet,
+    /// Until when this counts, in seconds since 1970.
+    pub valid_until: Option<u64>,
+}
+
 /// An identity provider.
 #[derive(Debug)]
 pub struct IdentityProvider {
-    pub entity_id: String,
+    pub signer: Signer,
     /// Where browsers are sent to with a request.
     pub sso_url: String,
-    /// Keys that it signs with.
-    pub keys: KeySet,
     /// Whether it takes requests only when they are signed.
     pub wants_signed_requests: bool,
-    /// Until when this counts, in seconds since 1970.
-    pub valid_until: Option<u64>,
 }
 
 impl IdentityProvider {
     /// From its metadata, or those of several where one is named. The text says what is wrong.
     pub fn read(text: &str, entity_id: Option<&str>) -> Result<Self, String> {
         let document = xml::document(text)?;
+        let (role, signer) = Signer::find(&document, entity_id)?;
+        let mut places = xml::named(&document, role, METADATA, "SingleSignOnService")
+            .filter(|place| xml::attribute(&document, *place, "Binding") == Some(REDIRECT));
+        let place = places.find_map(|place| xml::attribute(&document, place, "Location"));
+        let place = place.ok_or("they have no `SingleSignOnService` with HTTP-Redirect")?;
+        Ok(Self {
+            signer,
+            sso_url: place.to_owned(),
+            wants_signed_requests: is_true(xml::attribute(&document, role, "WantAuthnRequestsSigned")),
+        })
+    }
+}
+
+impl Signer {
+    /// The same, of whom nobody logs in at.
+    pub fn read(text: &str, entity_id: Option<&str>) -> Result<Self, String> {
+        let document = xml::document(text)?;
+        Self::find(&document, entity_id).map(|(_, signer)| signer)
+    }
+
+    /// The role that signs, and who has it.
+    fn find(document: &Document<'_>, entity_id: Option<&str>) -> Result<(NodeId, Self), String> {
         let root = document.document_element().ok_or("there is no element")?;
-        let entities: Vec<_> = if xml::is(&document, root, METADATA, "EntitiesDescriptor") {
-            xml::named(&document, root, METADATA, "EntityDescriptor").collect()
-        } else if xml::is(&document, root, METADATA, "EntityDescriptor") {
+        let entities: Vec<_> = if xml::is(document, root, METADATA, "EntitiesDescriptor") {
+            xml::named(document, root, METADATA, "EntityDescriptor").collect()
+        } else if xml::is(document, root, METADATA, "EntityDescriptor") {
             vec![root]
         } else {
             return Err("found no `EntityDescriptor` of SAML 2.0".to_owned());
         };
-        let name_of = |entity| xml::attribute(&document, entity, "entityID");
+        let name_of = |entity| xml::attribute(document, entity, "entityID");
         let found = match entity_id {
             Some(wanted) => entities.into_iter().find(|entity| name_of(*entity) == Some(wanted)),
             None if entities.len() == 1 => entities.into_iter().next(),
@@ -45,34 +73,23 @@ impl IdentityProvider {
         let entity = found.ok_or_else(|| format!("they are not of `{}`", entity_id.unwrap_or_default()))?;
         let entity_id = name_of(entity).filter(|name| !name.is_empty()).ok_or("there is no `entityID`")?;
         let speaks = |role: &_| {
-            let protocols =
-                xml::attribute(&document, *role, "protocolSupportEnumeration").unwrap_or_default();
+            let protocols = xml::attribute(document, *role, "protocolSupportEnumeration").unwrap_or_default();
             protocols.split_ascii_whitespace().any(|protocol| protocol == PROTOCOL)
         };
-        let role = xml::named(&document, entity, METADATA, "IDPSSODescriptor").find(speaks);
+        let role = xml::named(document, entity, METADATA, "IDPSSODescriptor").find(speaks);
         let role = role.ok_or("they are not of an identity provider with SAML 2.0 (`IDPSSODescriptor`)")?;
-        let mut places = xml::named(&document, role, METADATA, "SingleSignOnService")
-            .filter(|place| xml::attribute(&document, *place, "Binding") == Some(REDIRECT));
-        let place = places.find_map(|place| xml::attribute(&document, place, "Location"));
-        let place = place.ok_or("they have no `SingleSignOnService` with HTTP-Redirect")?;
         let mut keys = KeySet::default();
-        for key in xml::named(&document, role, METADATA, "KeyDescriptor") {
-            if xml::attribute(&document, key, "use").is_none_or(|purpose| purpose == "signing") {
-                keys.add(keys_of(&document, key)?);
+        for key in xml::named(document, role, METADATA, "KeyDescriptor") {
+            if xml::attribute(document, key, "use").is_none_or(|purpose| purpose == "signing") {
+                keys.add(keys_of(document, key)?);
             }
         }
         if keys.is_empty() {
             return Err("they have no certificate for signatures (`X509Certificate`)".to_owned());
         }
-        let until = |node| xml::time(&document, node, "validUntil").map_err(|problem| problem.detail);
+        let until = |node| xml::time(document, node, "validUntil").map_err(|problem| problem.detail);
         let valid_until = [until(root)?, until(entity)?, until(role)?].into_iter().flatten().min();
-        Ok(Self {
-            entity_id: entity_id.to_owned(),
-            sso_url: place.to_owned(),
-            keys,
-            wants_signed_requests: is_true(xml::attribute(&document, role, "WantAuthnRequestsSigned")),
-            valid_until,
-        })
+        Ok((role, Self { entity_id: entity_id.to_owned(), keys, valid_until }))
     }
 }
 
@@ -80,7 +97,7 @@ fn is_true(text: Option<&str>) -> bool {
     matches!(text.map(str::trim), Some("true" | "1"))
 }
 
-fn keys_of(document: &uppsala::Document<'_>, descriptor: uppsala::NodeId) -> Result<KeySet, String> {
+fn keys_of(document: &Document<'_>, descriptor: NodeId) -> Result<KeySet, String> {
     let mut keys = KeySet::default();
     let infos = xml::named(document, descriptor, DSIG, "KeyInfo");
     let certificates = infos

@@ -1,5 +1,6 @@
-//! Responses of an identity provider (SAML 2.0 Core, 3.2 and 3.3; Profiles, 4.1.4). One has one assertion, which is signed, or the
-//! response is. What is said outside of what is signed may be a reason to refuse it, and is nothing else.
+//! Responses of an identity provider (SAML 2.0 Core, 3.2 and 3.3; Profiles, 4.1.4), and assertions without one (RFC 7522). A
+//! response has one assertion, which is signed, or the response is. What is said outside of what is signed may be a reason
+//! to refuse it, and is nothing else.
 
 use uppsala::{Document, NodeId};
 
@@ -12,11 +13,7 @@ const SUCCESS: &str = "urn:oasis:names:tc:SAML:2.0:status:Success";
 
 /// Reads a response as a form brings it (Bindings, 3.5.4): in base64.
 pub fn read_response(text: &str, expected: &Expected<'_>) -> Result<Assertion, Refusal> {
-    if text.len() > LARGEST / 3 * 4 {
-        return Err(Refusal::new(Why::TooLarge, format!("it has more than {LARGEST} bytes")));
-    }
-    let bytes = xml::decode(text).ok_or_else(|| Refusal::malformed("it is no base64"))?;
-    let text = String::from_utf8(bytes).map_err(|_| Refusal::malformed("it is no UTF-8"))?;
+    let text = decoded(text)?;
     let document = xml::message(&text)?;
     let root = xml::root(&document)?;
     if !xml::is(&document, root, PROTOCOL, "Response") {
@@ -35,6 +32,43 @@ pub fn read_response(text: &str, expected: &Expected<'_>) -> Result<Assertion, R
             Assertion::read(&document, assertion(&document, xml::root(&document)?)?, expected)
         }
         (None, None) => Err(unsigned()),
+    }
+}
+
+/// Reads an assertion as a client brings it for a token (RFC 7522, 2.1): in base64, as it is usual in addresses.
+pub fn read_assertion(text: &str, expected: &Expected<'_>) -> Result<Assertion, Refusal> {
+    let text = decoded(text)?;
+    let document = xml::message(&text)?;
+    let root = lone(&document)?;
+    let signed = signature::signed(&document, root, expected.keys)?;
+    alone(&signed.ok_or_else(|| Refusal::new(Why::Unsigned, "it is not signed itself"))?, expected)
+}
+
+/// Who is said to have made such an assertion. Nothing is verified.
+pub fn issuer_of(text: &str) -> Result<String, Refusal> {
+    let text = decoded(text)?;
+    let document = xml::message(&text)?;
+    let issuer = xml::needed(&document, lone(&document)?, ASSERTION, "Issuer")?;
+    Ok(xml::text(&document, issuer).unwrap_or_default())
+}
+
+fn decoded(text: &str) -> Result<String, Refusal> {
+    if text.len() > LARGEST / 3 * 4 {
+        return Err(Refusal::new(Why::TooLarge, format!("it has more than {LARGEST} bytes")));
+    }
+    let bytes = xml::decode(text).ok_or_else(|| Refusal::malformed("it is no base64"))?;
+    String::from_utf8(bytes).map_err(|_| Refusal::malformed("it is no UTF-8"))
+}
+
+/// The element of a document that has to be an assertion.
+fn lone(document: &Document<'_>) -> Result<NodeId, Refusal> {
+    let root = xml::root(document)?;
+    if xml::is(document, root, ASSERTION, "EncryptedAssertion") {
+        return Err(Refusal::new(Why::Encryption, "it is encrypted, and TLS hides it already"));
+    }
+    match xml::is(document, root, ASSERTION, "Assertion") {
+        true => Ok(root),
+        false => Err(Refusal::malformed("it is no assertion of SAML 2.0")),
     }
 }
 
@@ -63,12 +97,9 @@ fn glance(document: &Document<'_>, root: NodeId, expected: &Expected<'_>) -> Res
         check_issuer(document, issuer, expected)?;
     }
     match xml::attribute(document, root, "Destination") {
-        Some(destination) if destination != expected.recipient => {
-            let detail = format!(
-                "the response is for `{}`, expected `{}`",
-                jose::shown(destination),
-                expected.recipient
-            );
+        Some(destination) if !expected.recipients.iter().any(|known| known == destination) => {
+            let wanted = expected.recipients.join("` or `");
+            let detail = format!("the response is for `{}`, expected `{wanted}`", jose::shown(destination));
             Err(Refusal::new(Why::Recipient, detail))
         }
         _ => Ok(()),

@@ -1,7 +1,7 @@
 //! XML, read within bounds: no DTD, so that there are no entities but the five; no comments and no instructions, which
 //! readers step over in different ways. Names count with their namespace.
 
-use base64ct::{Base64, Encoding};
+use base64ct::{Base64Unpadded, Encoding};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use uppsala::{Document, NodeId, NodeKind, Parser};
 
@@ -117,10 +117,21 @@ pub(crate) fn bytes(document: &Document<'_>, node: NodeId) -> Option<Vec<u8>> {
     decode(&text(document, node)?)
 }
 
-/// Base64, in lines or not.
+/// Base64, in lines or not, with either of its alphabets, padded or not.
 pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
-    let plain: String = text.chars().filter(|character| !character.is_ascii_whitespace()).collect();
-    Base64::decode_vec(&plain).ok()
+    let plain = text.trim_end().trim_end_matches('=').chars().filter(|one| !one.is_ascii_whitespace());
+    let plain: String = plain
+        .map(|one| {
+            if one == '-' {
+                '+'
+            } else if one == '_' {
+                '/'
+            } else {
+                one
+            }
+        })
+        .collect();
+    Base64Unpadded::decode_vec(&plain).ok()
 }
 
 /// A time that an attribute says, in seconds since 1970.

@@ -22,7 +22,7 @@ const EDGES: [(&str, &[&str]); 13] = [
     ("policies", &["engine", "jose", "model"]),
     ("proxy", &["engine", "model"]),
     ("store", &["model"]),
-    ("identity", &["jose", "model", "store"]),
+    ("identity", &["jose", "model", "saml", "store"]),
     ("manager", &["definition", "identity", "model", "store"]),
     (
         "gatewright",

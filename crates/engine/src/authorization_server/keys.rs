@@ -36,6 +36,8 @@ pub enum KeySource {
     Jwks(Uri),
     /// Metadata, which name a JWK Set.
     Discovery(Uri),
+    /// Metadata of SAML, which have the keys in them.
+    SamlMetadata(Uri),
     /// The authorization server inside says when they change.
     Internal,
 }
@@ -171,7 +173,7 @@ impl KeyState {
 
     /// Whether keys are fetched at all.
     pub fn is_remote(&self) -> bool {
-        matches!(self.source, KeySource::Jwks(_) | KeySource::Discovery(_))
+        matches!(self.source, KeySource::Jwks(_) | KeySource::Discovery(_) | KeySource::SamlMetadata(_))
     }
 
     /// Asks for others than those of version `seen`.

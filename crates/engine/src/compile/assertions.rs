@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use model::{
     ConfigDoc, Diagnostic,
-    authorization_server::{AssertionSubject, AssertionsDoc},
+    authorization_server::{AssertionFormat, AssertionSubject, AssertionsDoc},
     diagnostic::nearest,
-    oauth_client::GrantType,
 };
 
 /// How long nodes have to remember what was brought before.
@@ -21,6 +20,14 @@ pub(super) fn check(
     has_public: bool,
 ) -> Vec<Diagnostic> {
     let mut found = Vec::new();
+    let grant = doc.format.grant();
+    let (way, keys) = match doc.format {
+        AssertionFormat::Jwt => (
+            "jwtBearer",
+            "add `jwksUri`, `jwks` or `certificateFile`; a server is asked about access tokens only",
+        ),
+        AssertionFormat::Saml2 => ("saml2Bearer", "add `samlMetadata` or `certificateFile`"),
+    };
     match &config.settings.authorization_server {
         None => found.push(
             Diagnostic::error(
@@ -29,18 +36,14 @@ pub(super) fn check(
             )
             .help("add `settings.authorizationServer` with an `issuer`"),
         ),
-        Some(settings) if !settings.grants.contains(&GrantType::JwtBearer) => found.push(
+        Some(settings) if !settings.grants.contains(&grant) => found.push(
             Diagnostic::warning("", "no token is given for them: the way is not open")
-                .help("add `jwtBearer` to `settings.authorizationServer.grants`"),
+                .help(format!("add `{way}` to `settings.authorizationServer.grants`")),
         ),
         Some(_) => {}
     }
     if !has_keys {
-        found.push(
-            Diagnostic::error("", "there are no keys that assertions are verified with").help(
-                "add `jwksUri`, `jwks` or `certificateFile`; a server is asked about access tokens only",
-            ),
-        );
+        found.push(Diagnostic::error("", "there are no keys that assertions are verified with").help(keys));
     } else if !has_public {
         found.push(
             Diagnostic::error(
@@ -68,10 +71,11 @@ pub(super) fn check(
                     None => problem.help("clients are in `oauthClients` of applications"),
                 });
             }
-            Some(client) if !client.grant_types.contains(&GrantType::JwtBearer) => {
+            Some(client) if !client.grant_types.contains(&grant) => {
                 let problem = format!("found `{id}`, which may not take this way");
                 found.push(
-                    Diagnostic::warning(path, problem).help("add `jwtBearer` to `grantTypes` of the client"),
+                    Diagnostic::warning(path, problem)
+                        .help(format!("add `{way}` to `grantTypes` of the client")),
                 );
             }
             Some(_) => {}

@@ -12,7 +12,7 @@ use http::{HeaderValue, Uri, uri::PathAndQuery};
 use jose::{Algorithm, DecryptionKeys, Key, KeySet};
 use model::{
     AuthorizationServerDoc, ConfigDoc, Diagnostic, Diagnostics, Secret, UpstreamDoc,
-    authorization_server::{IntrospectionDoc, ScopeMapping, TokenAlgorithm},
+    authorization_server::{AssertionFormat, IntrospectionDoc, ScopeMapping, TokenAlgorithm},
     diagnostic::nearest,
     upstream::{UpstreamProtocol, UpstreamTls},
 };
@@ -128,10 +128,16 @@ impl Job<'_> {
             self.error("", "expected keys that are fetched or keys that are written down, found both");
         }
         if !is_written && matches!(source, KeySource::None) && doc.introspection.is_none() {
-            self.problems
-                .push(Diagnostic::error("", "nothing says how tokens are checked").help(
+            let (problem, help) = match self.is_saml() {
+                true => {
+                    ("nothing says how assertions are verified", "add `samlMetadata` or `certificateFile`")
+                }
+                false => (
+                    "nothing says how tokens are checked",
                     "add `issuer: https://…`, `jwksUri`, `jwks`, `certificateFile` or `introspection`",
-                ));
+                ),
+            };
+            self.problems.push(Diagnostic::error("", problem).help(help));
         }
         if doc.issuer.is_none() && (is_written || matches!(source, KeySource::Jwks(_))) {
             self.problems.push(
@@ -140,6 +146,7 @@ impl Job<'_> {
             );
         }
         self.check_limits();
+        self.check_saml();
         let algorithms = self.algorithms(is_written);
         let decryption = self.decryption();
         let introspection = doc.introspection.as_ref().and_then(|doc| self.introspection(doc));
@@ -194,6 +201,7 @@ impl Job<'_> {
             ("jwksUri", doc.jwks_uri.is_some()),
             ("jwks", doc.jwks.is_some()),
             ("certificateFile", doc.certificate_file.is_some()),
+            ("samlMetadata", doc.saml_metadata.is_some()),
             ("secret", doc.secret.is_some()),
             ("introspection", doc.introspection.is_some()),
             ("decryption", !doc.decryption.is_empty()),
@@ -272,9 +280,46 @@ impl Job<'_> {
         }
     }
 
+    fn is_saml(&self) -> bool {
+        self.doc.assertions.as_ref().is_some_and(|assertions| assertions.format == AssertionFormat::Saml2)
+    }
+
+    /// What signs assertions of SAML does nothing else.
+    fn check_saml(&mut self) {
+        let doc = self.doc;
+        let is_saml = self.is_saml();
+        if doc.saml_metadata.is_some() && !is_saml {
+            self.problems.push(
+                Diagnostic::error("samlMetadata", "found some, and no assertions of SAML are taken")
+                    .help("write `assertions` with `format: saml2`"),
+            );
+        }
+        let others = [
+            ("audiences", !doc.audiences.is_empty()),
+            ("anyAudience", doc.any_audience),
+            ("algorithms", !doc.algorithms.is_empty()),
+            ("types", !doc.types.is_empty()),
+            ("discovery", doc.discovery.is_some()),
+            ("jwksUri", doc.jwks_uri.is_some()),
+            ("jwks", doc.jwks.is_some()),
+            ("secret", doc.secret.is_some()),
+            ("introspection", doc.introspection.is_some()),
+            ("decryption", !doc.decryption.is_empty()),
+        ];
+        for (path, _) in others.into_iter().filter(|(_, is_there)| is_saml && *is_there) {
+            self.error(path, "has no place beside `assertions` with `format: saml2`");
+        }
+    }
+
     /// Where keys are fetched.
     fn source(&mut self) -> KeySource {
         let doc = self.doc;
+        if let Some(url) = &doc.saml_metadata {
+            return self.url("samlMetadata", url).map_or(KeySource::None, KeySource::SamlMetadata);
+        }
+        if self.is_saml() {
+            return KeySource::None;
+        }
         let is_written = doc.jwks.is_some() || doc.certificate_file.is_some() || doc.secret.is_some();
         let (path, url) = match (&doc.jwks_uri, &doc.discovery, &doc.issuer) {
             (Some(_), Some(_), _) => {
@@ -399,7 +444,8 @@ impl Job<'_> {
     fn upstream(&mut self) -> Option<UpstreamDoc> {
         let doc = self.doc;
         let asked = doc.introspection.as_ref().map(|introspection| &introspection.url);
-        let fetched = doc.jwks_uri.as_ref().or(doc.discovery.as_ref()).or(doc.issuer.as_ref());
+        let fetched = [&doc.jwks_uri, &doc.discovery, &doc.saml_metadata, &doc.issuer];
+        let fetched = fetched.into_iter().find_map(Option::as_ref);
         let url = match asked {
             Some(url) => url,
             None if doc.tls != UpstreamTls::default() => fetched?,

@@ -104,7 +104,7 @@ fn of_registration(
     let mut found = Vec::new();
     for (place, grant) in registration.grants.iter().enumerate() {
         let path = format!("grants[{place}]");
-        if matches!(grant, GrantType::Password | GrantType::JwtBearer) {
+        if matches!(grant, GrantType::Password | GrantType::JwtBearer | GrantType::Saml2Bearer) {
             let problem =
                 format!("found `{}`, which is for clients that somebody here knows", grant.wire_name());
             found
@@ -225,7 +225,7 @@ fn of_client(client: &OauthClientDoc, settings: Option<&AuthorizationServerSetti
     if client.authentication == ClientAuthentication::None {
         for (place, grant) in client.grant_types.iter().enumerate().filter(|(_, grant)| grant.needs_proof()) {
             let problem = format!(
-                "found `{}`, which is for clients that prove who they are; expected authorizationCode, deviceCode, jwtBearer or refreshToken",
+                "found `{}`, which is for clients that prove who they are; expected authorizationCode, deviceCode, jwtBearer, saml2Bearer or refreshToken",
                 grant.wire_name()
             );
             error(format!("grantTypes[{place}]"), problem);

@@ -66,6 +66,7 @@ mod process;
 mod registration;
 mod reload;
 mod routing;
+mod saml_assertions;
 mod saml_login;
 mod scripts;
 mod second_factor;

@@ -1,13 +1,13 @@
 //! Users of an identity provider log in in a browser, by SAML 2.0: as what their groups become, and only with what the provider
 //! has signed, for this gateway, for this browser, and once. What the provider says is signed and encrypted by `xmlsec1`.
 
-mod provider;
+pub(crate) mod provider;
 
-use std::time::Instant;
+use std::{slice, time::Instant};
 
 use base64ct::{Base64, Encoding};
 use jose::KeySet;
-use saml::{Expected, IdentityProvider};
+use saml::{Expected, IdentityProvider, Purpose};
 use testkit::{Admin, Config, Gateway, MINUTE, Response, SECOND, Value, json, post, request};
 
 use self::provider::{Key, Message, Provider, attribute, parameter, request_in};
@@ -368,8 +368,9 @@ async fn whatever_is_changed_in_a_signed_response_lets_nobody_else_in() {
     let expected = Expected {
         issuer: provider::ENTITY,
         keys: &keys,
-        audience: &message.audience,
-        recipient: &message.recipient,
+        audiences: slice::from_ref(&message.audience),
+        recipients: slice::from_ref(&message.recipient),
+        purpose: Purpose::Login,
         decryption: None,
         now: gateway.clock().now().seconds(),
         skew: 60,

@@ -8,7 +8,7 @@ use axum::{
     extract::{ConnectInfo, State},
     response::{IntoResponse, Response},
 };
-use model::oauth_client::GrantType;
+use model::{authorization_server::AssertionFormat, oauth_client::GrantType};
 use store::assets::TokenOwner;
 
 use super::{Server, authenticate, caller::Caller, form, proof, respond};
@@ -58,7 +58,8 @@ async fn answer(
         GrantType::RefreshToken => refresh(server, &client, &form, binding).await?,
         GrantType::DeviceCode => server.poll(&client, &form, binding).await?,
         GrantType::TokenExchange => server.exchange(&client, &form, binding).await?,
-        GrantType::JwtBearer => server.assert(&client, &form, binding).await?,
+        GrantType::JwtBearer => server.assert(AssertionFormat::Jwt, &client, &form, binding).await?,
+        GrantType::Saml2Bearer => server.assert(AssertionFormat::Saml2, &client, &form, binding).await?,
     };
     Ok(not_stored(Json(issued).into_response()))
 }

@@ -12,11 +12,11 @@ use flate2::read::DeflateDecoder;
 use tempfile::TempDir;
 use testkit::Upstream;
 
-pub(super) const ENTITY: &str = "https://id.example.com/saml";
+pub(crate) const ENTITY: &str = "https://id.example.com/saml";
 const PROTOCOL: &str = "urn:oasis:names:tc:SAML:2.0:protocol";
 const ASSERTION: &str = "urn:oasis:names:tc:SAML:2.0:assertion";
-pub(super) const RSA_SHA256: &str = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256";
-pub(super) const SHA256: &str = "http://www.w3.org/2001/04/xmlenc#sha256";
+pub(crate) const RSA_SHA256: &str = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256";
+pub(crate) const SHA256: &str = "http://www.w3.org/2001/04/xmlenc#sha256";
 
 fn run(program: &str, folder: &Path, arguments: &[&str]) -> String {
     let ended = Command::new(program).current_dir(folder).args(arguments).output();
@@ -26,7 +26,7 @@ fn run(program: &str, folder: &Path, arguments: &[&str]) -> String {
 }
 
 /// An RSA key with its certificate, in a folder of their own.
-pub(super) struct Key(TempDir);
+pub(crate) struct Key(TempDir);
 
 impl Key {
     pub fn new() -> Self {
@@ -106,7 +106,7 @@ fn body(xml: &str) -> String {
 }
 
 /// What serves metadata, and is down where there are none.
-pub(super) struct Provider {
+pub(crate) struct Provider {
     pub key: Key,
     upstream: Upstream,
     served: Arc<Mutex<Option<String>>>,
@@ -160,7 +160,7 @@ impl Provider {
 }
 
 /// A request as an address brings it.
-pub(super) fn request_in(location: &str) -> String {
+pub(crate) fn request_in(location: &str) -> String {
     let deflated = parameter(location, "SAMLRequest").expect("a request");
     let deflated = Base64::decode_vec(&deflated).expect("base64");
     let mut text = String::new();
@@ -168,20 +168,20 @@ pub(super) fn request_in(location: &str) -> String {
     text
 }
 
-pub(super) fn parameter(location: &str, name: &str) -> Option<String> {
+pub(crate) fn parameter(location: &str, name: &str) -> Option<String> {
     let query = location.split_once('?').map_or("", |(_, query)| query);
     let mut found = form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == name);
     found.next().map(|(_, value)| value.into_owned())
 }
 
-pub(super) fn attribute(xml: &str, name: &str) -> String {
+pub(crate) fn attribute(xml: &str, name: &str) -> String {
     let found = xml.split_once(&format!(" {name}=\"")).and_then(|(_, rest)| rest.split_once('"'));
     found.unwrap_or_else(|| panic!("{name} is missing: {xml}")).0.to_owned()
 }
 
 /// What an assertion and the response around it say.
 #[derive(Clone)]
-pub(super) struct Message {
+pub(crate) struct Message {
     pub id: &'static str,
     pub issuer: String,
     pub audience: String,
@@ -204,13 +204,19 @@ impl Message {
     pub fn answer_to(location: &str) -> Self {
         let request = request_in(location);
         let recipient = attribute(&request, "AssertionConsumerServiceURL");
+        let in_response_to = Some(attribute(&request, "ID"));
+        Self { in_response_to, ..Self::about_ann(recipient.replace("/acs", "/metadata"), recipient) }
+    }
+
+    /// That somebody is `ann`, in the group `staff`.
+    pub fn about_ann(audience: String, recipient: String) -> Self {
         Self {
             id: "_assertion-1",
             issuer: ENTITY.to_owned(),
-            audience: recipient.replace("/acs", "/metadata"),
+            audience,
             destination: recipient.clone(),
             recipient,
-            in_response_to: Some(attribute(&request, "ID")),
+            in_response_to: None,
             not_before: "2026-01-15T09:59:00Z",
             not_on_or_after: "2026-01-15T10:05:00Z",
             name: "ann",

@@ -1,69 +1,16 @@
-//! Tokens for what a server elsewhere has signed (RFC 7523, 2.1 and 3): it says who somebody is, and a client that may
-//! bring such an assertion gets a token for it. Where the server's keys come from is left to others ([`Issuer`]).
+//! Assertions that are JSON Web Tokens (RFC 7523, 2.1 and 3).
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use jose::{Algorithm, Audience, Compact, Expectations, Refusal, Why};
-use model::{
-    authorization_server::{AssertionSubject, AssertionsDoc},
-    oauth_client::AuthorizationServerSettings,
-    usable_by::fits,
-};
+use model::{authorization_server::AssertionFormat, oauth_client::AuthorizationServerSettings};
 use serde_json::{Map, Value};
-use store::assets::Passing;
 
-use crate::{
-    AuthorizationServer, Later,
-    binding::Binding,
-    clients::Client,
-    error::OauthError,
-    form::Form,
-    http::TOKEN,
-    issue::{Grant, Issued, LoggedIn, scopes},
-    secret,
-};
+use super::{Failed, Issuer, LookedAt, Refused, Said, of_client, of_subject, own_names};
+use crate::secret;
 
-/// How long after its assertion a token may last, in seconds: RFC 7521, 4.1 wants it not to last much longer.
-const LONGEST_AFTER: u64 = 3_600;
 /// What an assertion may call itself: what was made as an access token or an ID token of today is none.
 const KINDS: [&str; 2] = ["jwt", "authorization-grant+jwt"];
-
-/// A server elsewhere whose assertions are taken.
-pub trait Issuer: Send + Sync {
-    /// As the configuration calls it.
-    fn name(&self) -> &str;
-    /// As its assertions name it in `iss`, as far as that is known.
-    fn issuer(&self) -> Option<String>;
-    fn doc(&self) -> &AssertionsDoc;
-    /// How far clocks may differ.
-    fn skew(&self) -> Duration;
-    /// The name of the user that claims mean.
-    fn user(&self, claims: &Map<String, Value>) -> Option<String>;
-    /// Verifies the signature. Keys that may have been published since are waited for.
-    fn verify<'a>(&'a self, assertion: &'a Compact<'a>) -> Later<'a, Result<(), NotVerified>>;
-}
-
-/// Why it is not known that an assertion is right.
-#[derive(Debug)]
-pub enum NotVerified {
-    Refused(Refusal),
-    /// No keys of the server are known.
-    NoKeys,
-}
-
-/// Why an assertion is not taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Refused {
-    /// Stays the same, for whoever looks through logs.
-    reason: &'static str,
-    told: String,
-}
-
-impl Refused {
-    fn new(reason: &'static str, told: impl Into<String>) -> Self {
-        Self { reason, told: told.into() }
-    }
-}
 
 impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
@@ -83,7 +30,7 @@ impl From<Refusal> for Refused {
             Why::Audience => ("assertion_audience", "get one for this server from its issuer"),
             Why::Claims => ("assertion_claims", "it needs `iss`, `sub`, `aud`, `exp` and `iat`"),
         };
-        Self::new(reason, format!("the assertion is not taken: {}; {help}", refusal.detail))
+        Self::because(reason, &refusal.detail, help)
     }
 }
 
@@ -92,16 +39,8 @@ struct Looked<'t> {
     token: Compact<'t>,
     claims: Map<String, Value>,
     issuer: Arc<dyn Issuer>,
-    /// Until when it could be brought again, in seconds since 1970.
     until: u64,
-    /// What it is told apart from others by.
     id: String,
-}
-
-/// Whether somebody counts.
-fn counts(doc: &AssertionsDoc, subject: &str) -> bool {
-    let all = doc.subjects.is_empty() && doc.acts_for == AssertionSubject::User;
-    all || doc.subjects.iter().any(|pattern| fits(pattern, subject))
 }
 
 /// Looks at everything but the signature.
@@ -120,22 +59,16 @@ fn look_at<'t>(
     let claims = token.claims()?;
     let claim = |name: &str| claims.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     let named = claim("iss").ok_or_else(|| Refusal::new(Why::Claims, "it names no issuer (`iss`)"))?;
-    let of_issuer = || issuers.iter().filter(|issuer| issuer.issuer().as_deref() == Some(named));
-    if of_issuer().next().is_none() {
-        let detail = format!("its issuer `{}` is not trusted here", jose::shown(named));
-        return Err(Refusal::new(Why::Issuer, detail).into());
-    }
-    let of_client = || of_issuer().filter(|issuer| issuer.doc().clients.iter().any(|known| known == client));
-    // The same server may be there several times, for others each time.
-    let for_subject =
-        claim("sub").and_then(|subject| of_client().find(|issuer| counts(issuer.doc(), subject)));
-    let issuer = Arc::clone(for_subject.or_else(|| of_client().next()).ok_or_else(|| {
-        let told = "the assertion is not taken: this client may not bring one of its issuer; whoever manages \
-                    this server has to add it to `assertions.clients`";
-        Refused::new("assertion_client", told)
-    })?);
+    let of_client = of_client(issuers, named, AssertionFormat::Jwt, client)?;
+    let for_subject = claim("sub").map(|subject| of_subject(&of_client, subject, "`sub`"));
+    // Which entry it is says what else it has to be like; what is wrong with it otherwise is told first.
+    let Some(issuer) = for_subject.as_ref().and_then(|found| found.as_ref().ok()).or(of_client.first())
+    else {
+        return Err(Refusal::new(Why::Issuer, "its issuer is not trusted here").into());
+    };
+    let issuer = Arc::clone(issuer);
     let doc = issuer.doc();
-    let own = [settings.issuer.clone(), format!("{}{TOKEN}", settings.issuer)];
+    let own = own_names(settings);
     let audiences = if doc.audiences.is_empty() { &own[..] } else { &doc.audiences[..] };
     let expected = Expectations {
         issuer: named,
@@ -153,15 +86,7 @@ fn look_at<'t>(
         }
         _ => refusal,
     })?;
-    let subject = claim("sub").ok_or_else(|| Refusal::new(Why::Claims, "it is about nobody (no `sub`)"))?;
-    if !counts(doc, subject) {
-        let told = format!(
-            "the assertion is not taken: its `sub` is {}, which is not one that counts; whoever manages this server has \
-             to add it to `assertions.subjects`",
-            jose::shown(subject)
-        );
-        return Err(Refused::new("assertion_subject", told));
-    }
+    for_subject.ok_or_else(|| Refusal::new(Why::Claims, "it is about nobody (no `sub`)"))??;
     let id = match claims.get("jti") {
         Some(Value::String(id)) if !id.is_empty() => format!("jti {id}"),
         Some(_) => return Err(Refusal::new(Why::Claims, "its `jti` is no text").into()),
@@ -172,89 +97,40 @@ fn look_at<'t>(
     Ok(Looked { until: lifetime.until.unwrap_or(now), token, claims, issuer, id })
 }
 
-impl AuthorizationServer {
-    pub(crate) async fn assert(
-        &self,
-        client: &Client,
-        form: &Form,
-        binding: Option<&Binding>,
-    ) -> Result<Issued, OauthError> {
-        let refused = |refused: Refused| {
-            let Refused { reason, told } = refused;
-            tracing::info!(client = client.doc.id.as_str(), reason, "{told}");
-            OauthError::invalid_grant(fitting(&told))
-        };
-        let now = self.house.now() / 1_000_000;
-        let known = self.clients();
-        let text = form.needs("assertion")?;
-        let looked = look_at(text, &client.doc.id, &known.issuers, &self.settings, now).map_err(refused)?;
-        let (issuer, doc) = (looked.issuer.name(), looked.issuer.doc());
-        let scope = scopes(client, form.get("scope"))?;
-        if !doc.scopes.is_empty() && scope.iter().any(|scope| !doc.scopes.contains(scope)) {
-            let problem = "tokens for assertions of this issuer do not have all of these scopes";
-            return Err(OauthError::new("invalid_scope", problem));
+pub(super) async fn read(
+    text: &str,
+    client: &str,
+    issuers: &[Arc<dyn Issuer>],
+    settings: &AuthorizationServerSettings,
+    now: u64,
+) -> Result<Said, Failed> {
+    let Looked { token, claims, issuer, until, id } = look_at(text, client, issuers, settings, now)?;
+    let mut verified = Ok(());
+    let mut look = |keys: &jose::KeySet| {
+        verified = keys.verify(&token, issuer.algorithms());
+        match &verified {
+            Err(refusal) if refusal.why == Why::UnknownKey => LookedAt::KeyMissing,
+            _ => LookedAt::Decided,
         }
-        match looked.issuer.verify(&looked.token).await {
-            Ok(()) => {}
-            Err(NotVerified::Refused(refusal)) => return Err(refused(refusal.into())),
-            Err(NotVerified::NoKeys) => {
-                tracing::warn!(issuer, "an assertion cannot be verified: no keys of its issuer are known");
-                let problem = "the keys of the issuer of the assertion are not known yet; try again later";
-                return Err(OauthError::new("server_error", problem));
-            }
-        }
-        let person = match doc.acts_for {
-            AssertionSubject::Client => None,
-            AssertionSubject::User => {
-                let named = looked.issuer.user(&looked.claims);
-                let person = named.and_then(|name| self.house.person(&name));
-                Some(person.ok_or_else(|| {
-                    let told = "the assertion is not taken: it means nobody who is a user here";
-                    refused(Refused::new("assertion_user", told))
-                })?)
-            }
-        };
-        if !doc.reusable {
-            let once = Passing {
-                hash: looked.id.clone(),
-                kind: "assertion".to_owned(),
-                user: None,
-                client: Some(client.doc.id.clone()),
-                expires_at: (looked.until + 1).saturating_mul(1_000_000),
-                used_at: None,
-                document: String::new(),
-            };
-            if !self.store.put_passing(&once).await? {
-                let told = "the assertion is not taken: it was brought before, and each is good for once; get a new one \
-                            from its issuer";
-                return Err(refused(Refused::new("assertion_replayed", told)));
-            }
-        }
-        let grant = Grant {
-            client,
-            user: person.as_ref().map(|person| LoggedIn { person, at: None, nonce: None }),
-            scope: &scope,
-            family: secret::id()?,
-            may_refresh: false,
-            bound_to: binding,
-            not_after: Some((looked.until + LONGEST_AFTER).saturating_mul(1_000_000)),
-        };
-        self.issue(grant).await
+    };
+    if !issuer.with_keys(&mut look).await {
+        return Err(Failed::NoKeys(issuer.name().to_owned()));
     }
-}
-
-/// What may stand in a description (RFC 6749, 5.2).
-fn fitting(text: &str) -> String {
-    let fits = |c: char| matches!(c, ' ' | '!' | '#'..='[' | ']'..='~');
-    text.chars().map(|c| if fits(c) { c } else { '?' }).collect()
+    verified.map_err(Refused::from)?;
+    let user = issuer.user(&claims);
+    Ok(Said { issuer, user, until, id })
 }
 
 #[cfg(test)]
 mod tests {
-    use jose::SigningKey;
+    use std::time::Duration;
+
+    use jose::{KeySet, SigningKey};
+    use model::authorization_server::AssertionsDoc;
     use serde_json::json;
 
     use super::*;
+    use crate::Later;
 
     const NOW: u64 = 1_800_000_000;
 
@@ -281,8 +157,12 @@ mod tests {
             claims.get("sub")?.as_str().map(str::to_owned)
         }
 
-        fn verify<'a>(&'a self, _: &'a Compact<'a>) -> Later<'a, Result<(), NotVerified>> {
-            Box::pin(async { Err(NotVerified::NoKeys) })
+        fn algorithms(&self) -> &[Algorithm] {
+            &[]
+        }
+
+        fn with_keys<'a>(&'a self, _: &'a mut (dyn FnMut(&KeySet) -> LookedAt + Send)) -> Later<'a, bool> {
+            Box::pin(async { false })
         }
     }
 
@@ -408,10 +288,5 @@ mod tests {
         let (said, _) = bare.rsplit_once('.').expect("it has parts");
         assert_eq!(id(&bare), id(&format!("{said}.AAAA")), "signed in another way");
         assert_ne!(id(&bare), named("a"));
-    }
-
-    #[test]
-    fn a_description_says_what_may_be_said() {
-        assert_eq!(fitting("a `b` \"c\"\\\r\n\u{e9}"), "a `b` ?c?????");
     }
 }
