@@ -60,6 +60,7 @@ impl Bench {
             warm_up: 0.3,
             proxy: Vec::new(),
             upstream: self.upstream.tree(),
+            credentials: None,
             watch: None,
         }
     }

@@ -15,10 +15,13 @@ use std::{path::PathBuf, process::ExitCode};
 mod cpu;
 mod epoll;
 mod http;
+mod identity;
 mod instance;
 mod load;
 mod manager;
+mod node;
 mod options;
+mod page;
 mod policies;
 mod process;
 mod proxies;
@@ -44,6 +47,8 @@ fn main() -> ExitCode {
         Some((first, _)) if first == "upstream" => upstream::main(),
         Some((first, _)) if first == "manager" && cfg!(debug_assertions) => Err(UNOPTIMISED.into()),
         Some((first, rest)) if first == "manager" => manager::main(rest),
+        Some((first, _)) if first == "identity" && cfg!(debug_assertions) => Err(UNOPTIMISED.into()),
+        Some((first, rest)) if first == "identity" => identity::main(rest),
         Some((first, _)) if first == "policies" && cfg!(debug_assertions) => Err(UNOPTIMISED.into()),
         Some((first, rest)) if first == "policies" => policies::main(rest),
         _ => run(&args),

@@ -7,6 +7,7 @@ use super::{proxies, work::Work};
 pub const USAGE: &str = "usage: make bench BENCH='[OPTION…]'
        make bench BENCH='manager [NUMBER OF APIS…]'
        make bench BENCH='policies [OPTION…]'
+       make bench BENCH='identity [OPTION…]'
 
 `manager` measures the control plane with so many APIs in its store (default: 10,000, then 100,000). `policies` measures
 what each policy, and a chain of ten, adds to a request; it knows --rounds, --slice, --connections, --workers,
@@ -14,6 +15,11 @@ what each policy, and a chain of ten, adds to a request; it knows --rounds, --sl
 
   --policies LIST     rows of its table (default: all)
   --write FILE        write the table into a page, between `<!-- bench policies -->` and `<!-- end -->`
+
+`identity` measures what it adds to a request to find out who sends it, at first sight and repeated; it knows --rounds,
+--slice, --connections, --write, and
+
+  --tokens N          opaque tokens that are live while some are shown (default: 1000000)
 
 Everything else:
 
@@ -44,8 +50,10 @@ pub struct Options {
     pub keep: bool,
     /// Rows of the table of policies; all when empty.
     pub policies: Vec<String>,
-    /// Page that the table of policies is written into.
+    /// Page that the table of policies, or of identity, is written into.
     pub write: Option<PathBuf>,
+    /// Opaque tokens that are live while some are shown.
+    pub tokens: usize,
 }
 
 impl Options {
@@ -63,6 +71,7 @@ impl Options {
             keep: false,
             policies: Vec::new(),
             write: None,
+            tokens: 1_000_000,
         };
         // First, so that what is said explicitly stays.
         if args.iter().any(|arg| arg == "--quick") {
@@ -95,6 +104,7 @@ impl Options {
                 "--gatewright" => options.gatewright = Some(value()?.into()),
                 "--policies" => options.policies = list(value()?).map(String::from).collect(),
                 "--write" => options.write = Some(value()?.into()),
+                "--tokens" => options.tokens = number(arg, value()?, 1_000.0, 100_000_000.0)? as usize,
                 "--quick" => {}
                 "--keep" => options.keep = true,
                 "--help" | "-h" => return Ok(None),

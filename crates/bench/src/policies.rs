@@ -1,13 +1,13 @@
 //! What each policy adds to a request: the same POST of 1 KiB of JSON through an instance without policies, one for each
 //! policy, and one with a chain of ten, interleaved. What is added is taken within a round.
 
-use std::{fmt::Write as _, fs, path::Path};
+use std::fmt::Write as _;
 
 use super::{
     instance::{Bench, Instance, run_load},
     load::Pace,
     options::Options,
-    process,
+    page, process,
     proxies::PROXIES,
 };
 
@@ -128,7 +128,7 @@ pub fn main(args: &[String]) -> Result<(), String> {
     let write = options.write.clone();
     let table = table(&rows, &measure(&rows, options)?);
     println!("{table}");
-    write.map_or(Ok(()), |page| put_into(&page, &table))
+    write.map_or(Ok(()), |page| page::put(&page, BEGIN, &table))
 }
 
 /// CPU microseconds for each request, by row, in each round.
@@ -176,7 +176,7 @@ fn table(rows: &[&Row], samples: &[Vec<f64>]) -> String {
 
 const MICROS: &str = "µs/request";
 
-fn median(mut samples: Vec<f64>) -> f64 {
+pub fn median(mut samples: Vec<f64>) -> f64 {
     samples.sort_by(f64::total_cmp);
     match samples.len() {
         0 => 0.0,
@@ -186,21 +186,6 @@ fn median(mut samples: Vec<f64>) -> f64 {
 }
 
 const BEGIN: &str = "<!-- bench policies -->\n";
-const END: &str = "<!-- end -->";
-
-/// Replaces what is between the marks.
-fn put_into(page: &Path, table: &str) -> Result<(), String> {
-    let text = fs::read_to_string(page).map_err(|error| format!("{}: {error}", page.display()))?;
-    let text = between(&text, table)
-        .ok_or_else(|| format!("{}: expected `{}` and after it `{END}`", page.display(), BEGIN.trim_end()))?;
-    fs::write(page, text).map_err(|error| format!("{}: {error}", page.display()))
-}
-
-fn between(text: &str, table: &str) -> Option<String> {
-    let (before, rest) = text.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some([before, BEGIN, "\n", table, "\n", END, after].concat())
-}
 
 #[cfg(test)]
 mod tests {
@@ -211,12 +196,5 @@ mod tests {
         let rows = [&ROWS[0], &ROWS[1]];
         let table = table(&rows, &[vec![10.0, 20.0, 30.0], vec![11.0, 22.0, 30.5]]);
         assert!(table.ends_with("| `allowedProtocols` | one protocol | 22.00 | 1.00 |\n"), "{table}");
-    }
-
-    #[test]
-    fn a_page_keeps_what_is_around_the_table() {
-        let page = format!("a\n{BEGIN}old\n{END}\nb\n");
-        assert_eq!(between(&page, "| t |\n").unwrap(), format!("a\n{BEGIN}\n| t |\n\n{END}\nb\n"));
-        assert_eq!(between("a\nb\n", ""), None);
     }
 }

@@ -129,6 +129,11 @@ fn get(path: &str, header: &str) -> Vec<u8> {
         .into_bytes()
 }
 
+/// What asks for 150 B, as somebody.
+pub fn authorized(path: &str, authorization: &str) -> Vec<u8> {
+    get(&format!("{path}/150"), &format!("Authorization: {authorization}\r\n"))
+}
+
 fn post(path: &str, header: &str, body: &[u8]) -> Vec<u8> {
     let mut request = format!(
         "POST {path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: bench\r\nAccept: */*\r\n\

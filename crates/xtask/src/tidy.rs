@@ -39,7 +39,7 @@ const EDGES: [(&str, &[&str]); 13] = [
             "store",
         ],
     ),
-    ("bench", &[]),
+    ("bench", &["jose"]),
     ("testkit", &["definition", "engine", "gatewright", "model", "policies", "proxy", "store"]),
 ];
 /// Crates that only tests may use.

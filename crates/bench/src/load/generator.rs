@@ -94,7 +94,7 @@ impl<'a> Generator<'a> {
         let mut tokens = Vec::new();
         loop {
             let mut now = Instant::now();
-            let sending = now < self.sending_until;
+            let sending = now < self.sending_until && !self.all_shown();
             if !sending && (self.in_flight == 0 && self.backlog.is_empty() || now >= give_up) {
                 break;
             }
@@ -111,7 +111,9 @@ impl<'a> Generator<'a> {
                     wait = wait.min(due.saturating_duration_since(now));
                 }
             } else if sending {
-                while let Some(index) = self.idle.pop_front() {
+                while !self.all_shown()
+                    && let Some(index) = self.idle.pop_front()
+                {
                     self.ask(index, Instant::now());
                 }
             }
@@ -135,6 +137,11 @@ impl<'a> Generator<'a> {
         Ok(())
     }
 
+    /// Whether each request was sent that is to be sent once.
+    fn all_shown(&self) -> bool {
+        self.plan.shows_each_once() && self.next_request >= self.requests.len()
+    }
+
     fn send_backlog(&mut self) {
         while !self.backlog.is_empty() {
             let Some(index) = self.idle.pop_front() else { break };
@@ -145,8 +152,8 @@ impl<'a> Generator<'a> {
     }
 
     fn ask(&mut self, index: usize, asked: Instant) {
-        let request = &self.requests[self.next_request];
-        self.next_request = (self.next_request + 1) % self.requests.len();
+        let request = &self.requests[self.next_request % self.requests.len()];
+        self.next_request += 1;
         let Some(conn) = &mut self.conns[index] else { return };
         match conn.ask(request, asked) {
             Ok(()) => self.in_flight += 1,

@@ -3,6 +3,7 @@
 //! no other process has to be woken in time on a busy machine.
 
 use std::{
+    fs,
     io::{self, BufRead as _, Write as _},
     net::SocketAddr,
     path::PathBuf,
@@ -14,7 +15,10 @@ use std::{
 use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject as _};
 use serde::{Deserialize, Serialize};
 
-use super::{cpu, epoll, work::Work};
+use super::{
+    cpu, epoll,
+    work::{Work, authorized},
+};
 
 mod conn;
 mod generator;
@@ -40,8 +44,33 @@ pub struct Plan {
     /// Processes whose CPU time is read.
     pub proxy: Vec<u32>,
     pub upstream: Vec<u32>,
+    /// What the requests show, instead of what the work says.
+    #[serde(default)]
+    pub credentials: Option<Credentials>,
     /// Side whose first answer is waited for; then failures do not end the slice.
     pub watch: Option<u8>,
+}
+
+/// Who asks: a value of `Authorization` for each line of a file, in turn.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Credentials {
+    pub path: String,
+    pub file: PathBuf,
+    /// Each is shown once, and then the slice ends.
+    pub once: bool,
+}
+
+impl Plan {
+    /// The requests that are sent in turn.
+    fn requests(&self) -> io::Result<Vec<Vec<u8>>> {
+        let Some(credentials) = &self.credentials else { return Ok(self.work.requests(self.routes)) };
+        let values = fs::read_to_string(&credentials.file)?;
+        Ok(values.lines().map(|value| authorized(&credentials.path, value)).collect())
+    }
+
+    fn shows_each_once(&self) -> bool {
+        self.credentials.as_ref().is_some_and(|credentials| credentials.once)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -95,7 +124,7 @@ pub fn main(args: &[String]) -> Result<(), String> {
 }
 
 fn slice(plan: &Plan) -> io::Result<Outcome> {
-    let requests = plan.work.requests(plan.routes);
+    let requests = plan.requests()?;
     let expected = plan.work.expected();
     let tls = plan.certificate.as_ref().map(|path| client_config(path)).transpose()?;
     let mut generator = Generator::connect(plan, &requests, &expected, tls)?;
@@ -146,7 +175,7 @@ fn idle(plan: &Plan) -> io::Result<StillOpen> {
 
 /// The connections of a plan, each after one good answer.
 pub fn first_answers(plan: &Plan) -> io::Result<Vec<Conn>> {
-    let requests = plan.work.requests(plan.routes);
+    let requests = plan.requests()?;
     let expected = plan.work.expected();
     let tls = plan.certificate.as_ref().map(|path| client_config(path)).transpose()?;
     let ask = |n: usize| {
