@@ -107,6 +107,11 @@ impl Index {
         self.live.pin().get(hash).cloned()
     }
 
+    /// Whether anything is known of a token whose hash is written in digits.
+    pub(crate) fn has(&self, hash: &str) -> bool {
+        parse(hash).is_some_and(|hash| self.live.pin().contains_key(&hash))
+    }
+
     pub fn is_revoked(&self, hash: &Hash) -> bool {
         self.live.pin().get(hash).is_some_and(|live| live.is_revoked())
     }

@@ -136,7 +136,8 @@ impl AuthorizationServer {
         };
         let subject = person.map(|person| person.id.as_str());
         let document = compact(json!({ "sub": subject }), grant.bound_to);
-        let mut rows = vec![row(secret::hash(&access_token), id, "access", expires_at, document)];
+        let hash = secret::hash(&access_token);
+        let mut rows = vec![row(hash.clone(), id, "access", expires_at, document)];
         let mut refresh_token = None;
         let left = match from {
             // How often it is still possible, if there is a limit.
@@ -162,15 +163,17 @@ impl AuthorizationServer {
             refresh_token = Some(token);
         }
         let used = from.map(|before| (before.hash.as_str(), now));
-        if !self.store.put_tokens(&rows, used).await? {
+        if !self.store.put_tokens(rows, used).await? {
             return Ok(None);
         }
         let id_token = match grant.user.filter(|_| grant.scope.iter().any(|scope| scope == "openid")) {
             Some(user) => Some(self.id_token(doc, user, grant.scope, &access_token)?),
             None => None,
         };
-        // Whoever gets a token may use it at once.
-        self.index.catch_up(&self.store, now).await?;
+        // Whoever gets a token may use it at once. Somebody else may have read it already.
+        if !self.index.has(&hash) {
+            self.index.catch_up(&self.store, now).await?;
+        }
         Ok(Some(Issued {
             access_token,
             token_type: Binding::token_type(grant.bound_to),

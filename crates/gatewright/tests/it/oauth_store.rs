@@ -39,17 +39,19 @@ async fn tokens_are_followed_revoked_and_deleted() {
         };
         let assets = AssetStore::open(&url).await.expect("an empty store opens");
         let store = assets.oauth();
-        let first = [token("a1", "access", "f", Some(100)), token("r1", "refresh", "f", Some(900))];
-        assert!(store.put_tokens(&first, None).await.expect("it is there"));
-        assert!(store.put_tokens(&[token("own", "access", "own", None)], None).await.expect("it is there"));
+        let first = vec![token("a1", "access", "f", Some(100)), token("r1", "refresh", "f", Some(900))];
+        assert!(store.put_tokens(first, None).await.expect("it is there"));
+        assert!(
+            store.put_tokens(vec![token("own", "access", "own", None)], None).await.expect("it is there")
+        );
         let (ids, number) = after(&store, 0).await;
         assert_eq!((ids, number), (vec!["a1".to_owned(), "r1".to_owned(), "own".to_owned()], 2));
 
         // A refresh token is used up together with what comes of it, and once.
-        let second = [token("a2", "access", "f", Some(100)), token("r2", "refresh", "f", Some(900))];
-        assert!(store.put_tokens(&second, Some(("hash of r1", 20))).await.expect("it is there"));
-        let third = [token("a3", "access", "f", Some(100))];
-        assert!(!store.put_tokens(&third, Some(("hash of r1", 21))).await.expect("it is there"));
+        let second = vec![token("a2", "access", "f", Some(100)), token("r2", "refresh", "f", Some(900))];
+        assert!(store.put_tokens(second, Some(("hash of r1", 20))).await.expect("it is there"));
+        let third = || vec![token("a3", "access", "f", Some(100))];
+        assert!(!store.put_tokens(third(), Some(("hash of r1", 21))).await.expect("it is there"));
         assert_eq!(store.token("hash of a3").await.expect("it is there"), None);
         let used = store.token("hash of r1").await.expect("it is there").expect("it was put");
         assert_eq!((used.used_at, used.number), (Some(20), 3));
@@ -60,7 +62,7 @@ async fn tokens_are_followed_revoked_and_deleted() {
         // To a family that is over nothing is added.
         assert_eq!(store.revoke(TokenOwner::Family("f"), 30).await.expect("it is there"), 4);
         assert_eq!(store.revoke(TokenOwner::Family("f"), 31).await.expect("it is there"), 0);
-        assert!(!store.put_tokens(&third, None).await.expect("it is there"));
+        assert!(!store.put_tokens(third(), None).await.expect("it is there"));
         let (ids, _) = after(&store, number).await;
         assert_eq!(ids.len(), 4, "everybody hears of it");
 
@@ -83,5 +85,41 @@ async fn tokens_are_followed_revoked_and_deleted() {
             "others may not know yet of the last one"
         );
         assert_eq!(store.clean_up(31 * 86_400_000_000).await.expect("it is there"), 1);
+    }
+}
+
+#[tokio::test]
+async fn what_is_issued_at_once_is_written_together_and_each_on_its_own_account() {
+    for postgres in [None, Some(Postgres::start())] {
+        let directory = tempfile::tempdir().expect("temporary folders can be made");
+        let url = match &postgres {
+            None => StoreUrl::File(directory.path().join("assets.db")),
+            Some(postgres) => StoreUrl::Postgres(postgres.url()),
+        };
+        let assets = AssetStore::open(&url).await.expect("an empty store opens");
+        let store = assets.oauth();
+        let known = vec![token("known", "access", "f", None), token("r", "refresh", "f", None)];
+        assert!(store.put_tokens(known, None).await.expect("it is there"));
+        store.revoke(TokenOwner::Family("over"), 30).await.expect("it is there");
+
+        let names: Vec<String> = (0..600).map(|n| format!("t{n}")).collect();
+        let fresh = names.iter().map(|name| (token(name, "access", "g", None), None));
+        let again = (token("known", "access", "g", None), None);
+        let of_over = (token("o", "access", "over", None), None);
+        let refreshed = ["x", "y"].map(|name| (token(name, "access", "f", None), Some(("hash of r", 40))));
+        let all = [again, of_over].into_iter().chain(refreshed).chain(fresh);
+        let put = all.map(|(token, from)| store.put_tokens(vec![token], from));
+        let put = futures_util::future::join_all(put).await;
+
+        // One that has a hash twice is wrong, and nobody else is.
+        assert!(put[0].is_err(), "{:?}", put[0]);
+        let put: Vec<bool> = put[1..].iter().map(|put| *put.as_ref().expect("it is there")).collect();
+        assert!(!put[0], "its family is over");
+        assert_ne!(put[1], put[2], "a refresh token is good for one of them");
+        assert!(put[3..].iter().all(|put| *put));
+        let found = store.tokens_after(0, "", 1_000).await.expect("it is there");
+        assert_eq!(found.len(), 2 + 1 + 600);
+        let newest = found.last().map_or(0, |token| token.number);
+        assert!(newest < 300, "they were written together: {newest}");
     }
 }

@@ -1,9 +1,12 @@
 //! What the internal authorization server keeps: tokens, keys that sign them, and what is good for once. Whatever a client or a browser has is here as a hash only.
 
+mod batch;
 mod consent;
 mod initial_token;
 mod pending;
 mod token;
+
+use std::sync::Arc;
 
 use sqlx::{query, query_as};
 use tokio::sync::watch;
@@ -39,13 +42,15 @@ pub struct OauthKey {
 pub struct OauthStore {
     database: Database,
     feed: Feed,
+    /// Tokens that wait to be written.
+    queue: Arc<batch::Queue>,
 }
 
 type KeyRow = (String, String, String, String, i64, Option<i64>);
 
 impl OauthStore {
     pub(super) fn new(database: Database, feed: Feed) -> Self {
-        Self { database, feed }
+        Self { database, feed, queue: Arc::default() }
     }
 
     /// Changes when something may have become of tokens, here or elsewhere.

@@ -5,6 +5,7 @@ use sqlx::{AssertSqlSafe, query, query_as};
 use super::{
     super::database::{bigint, in_transaction, reading, unsigned},
     OauthStore,
+    batch::Issue,
 };
 use crate::StoreError;
 
@@ -178,65 +179,66 @@ impl OauthStore {
     /// `false` when it was used up or revoked before, and nothing is written.
     pub async fn put_tokens(
         &self,
-        new: &[OauthToken],
+        new: Vec<OauthToken>,
         from: Option<(&str, u64)>,
     ) -> Result<bool, StoreError> {
-        let put = self.put_now(new, from).await;
-        let put = put.map_err(|cause| self.database.failed("write tokens to", cause))?;
-        if put {
-            self.announce().await;
-        }
-        Ok(put)
+        let from = from.map(|(hash, at)| (hash.to_owned(), at));
+        self.put_with_others(Issue { tokens: new, from }).await
     }
 
-    async fn put_now(&self, new: &[OauthToken], from: Option<(&str, u64)>) -> Result<bool, sqlx::Error> {
+    /// Writes down what several requests have issued, each on its own account: whether it was written.
+    pub(super) async fn put_now(&self, issues: &[Issue]) -> Result<Vec<bool>, sqlx::Error> {
         in_transaction!(&self.database, |transaction| {
             let number = next_number!(transaction);
-            if let Some((hash, at)) = from {
-                let used = query(
-                    "UPDATE oauth_token SET used_at = $1, number = $2 WHERE hash = $3 AND kind = 'refresh' \
-                     AND used_at IS NULL AND revoked_at IS NULL",
-                )
-                .bind(bigint(at))
-                .bind(number)
-                .bind(hash)
-                .execute(&mut *transaction)
-                .await?;
-                if used.rows_affected() == 0 {
-                    return Ok(false);
+            let mut written = Vec::with_capacity(issues.len());
+            for Issue { tokens, from } in issues {
+                // Nothing is written before it is known that all of it may be.
+                let mut may_be = true;
+                for token in tokens {
+                    let over: Option<(i64,)> =
+                        query_as("SELECT expires_at FROM oauth_pending WHERE hash = $1 AND kind = $2")
+                            .bind(&token.family)
+                            .bind(OVER)
+                            .fetch_optional(&mut *transaction)
+                            .await?;
+                    may_be &= over.is_none();
+                }
+                if let Some((hash, at)) = from.as_ref().filter(|_| may_be) {
+                    let used = query(
+                        "UPDATE oauth_token SET used_at = $1, number = $2 WHERE hash = $3 AND kind = 'refresh' \
+                         AND used_at IS NULL AND revoked_at IS NULL",
+                    )
+                    .bind(bigint(*at))
+                    .bind(number)
+                    .bind(hash)
+                    .execute(&mut *transaction)
+                    .await?;
+                    may_be = used.rows_affected() > 0;
+                }
+                written.push(may_be);
+                for token in tokens.iter().filter(|_| may_be) {
+                    query(
+                        "INSERT INTO oauth_token (hash, id, kind, family, client, application, username, scope, \
+                         issued_at, expires_at, number, document) \
+                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+                    )
+                    .bind(&token.hash)
+                    .bind(&token.id)
+                    .bind(&token.kind)
+                    .bind(&token.family)
+                    .bind(&token.client)
+                    .bind(&token.application)
+                    .bind(&token.user)
+                    .bind(&token.scope)
+                    .bind(bigint(token.issued_at))
+                    .bind(token.expires_at.map(bigint))
+                    .bind(number)
+                    .bind(&token.document)
+                    .execute(&mut *transaction)
+                    .await?;
                 }
             }
-            for token in new {
-                let over: Option<(i64,)> =
-                    query_as("SELECT expires_at FROM oauth_pending WHERE hash = $1 AND kind = $2")
-                        .bind(&token.family)
-                        .bind(OVER)
-                        .fetch_optional(&mut *transaction)
-                        .await?;
-                if over.is_some() {
-                    return Ok(false);
-                }
-                query(
-                    "INSERT INTO oauth_token (hash, id, kind, family, client, application, username, scope, \
-                     issued_at, expires_at, number, document) \
-                     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-                )
-                .bind(&token.hash)
-                .bind(&token.id)
-                .bind(&token.kind)
-                .bind(&token.family)
-                .bind(&token.client)
-                .bind(&token.application)
-                .bind(&token.user)
-                .bind(&token.scope)
-                .bind(bigint(token.issued_at))
-                .bind(token.expires_at.map(bigint))
-                .bind(number)
-                .bind(&token.document)
-                .execute(&mut *transaction)
-                .await?;
-            }
-            true
+            written
         })
     }
 
