@@ -212,6 +212,17 @@ pub async fn check(source: &Source) -> Result<(Loaded, Vec<Diagnostic>), Diagnos
     Ok((loaded, warnings))
 }
 
+/// Whether the authorization server inside would be another one, or listen elsewhere. Everything else of it is taken up.
+fn is_another_server(started: &Settings, now: &Settings) -> bool {
+    match (&started.authorization_server, &now.authorization_server) {
+        (Some(started), Some(now)) => {
+            (&started.issuer, started.address, &started.tls, started.signing_algorithm)
+                != (&now.issuer, now.address, &now.tls, now.signing_algorithm)
+        }
+        (started, now) => started.is_some() != now.is_some(),
+    }
+}
+
 /// Settings that were changed and have no effect before the next start.
 fn not_taken_up(started: &Settings, now: &Settings) -> Vec<Diagnostic> {
     let changed = [
@@ -222,7 +233,7 @@ fn not_taken_up(started: &Settings, now: &Settings) -> Vec<Diagnostic> {
         ("store", started.store != now.store),
         // Links for new passwords; alerts go by the new one at once.
         ("mail", started.manager.password_reset.is_some() && started.mail != now.mail),
-        ("authorizationServer", started.authorization_server != now.authorization_server),
+        ("authorizationServer", is_another_server(started, now)),
         ("events.retention", started.events.retention != now.events.retention),
         ("events.queue", started.events.queue != now.events.queue),
         ("events.enabled", now.events.enabled && !started.events.enabled),

@@ -97,7 +97,7 @@ impl Asked {
         let target = |state: Option<&str>| Target {
             uri: uri.to_owned(),
             state: state.map(str::to_owned),
-            issuer: server.settings().issuer.clone(),
+            issuer: server.issuer().to_owned(),
         };
         let state = form.get("state");
         if [state, form.get("nonce")].into_iter().flatten().any(|text| text.len() > LONGEST) {

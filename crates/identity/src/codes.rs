@@ -50,7 +50,7 @@ impl AuthorizationServer {
             at: login.at,
             family: secret::id()?,
         };
-        let lifetime = micros(self.settings.authorization_code_lifetime.get());
+        let lifetime = micros(self.settings().authorization_code_lifetime.get());
         let kept = Passing {
             hash: secret::hash(&code),
             kind: KIND.to_owned(),

@@ -72,7 +72,7 @@ pub struct Codes {
 impl AuthorizationServer {
     pub(crate) async fn device(&self, client: &Client, form: &Form, page: &str) -> Result<Codes, OauthError> {
         let scope = scopes(client, form.get("scope"))?;
-        let lifetime = self.settings.device_code_lifetime.get();
+        let lifetime = self.settings().device_code_lifetime.get();
         let device_code = format!("{PREFIX}{}", secret::random()?);
         let kept = |hash: String, kind: &str, document: String| Passing {
             hash,

@@ -27,10 +27,10 @@ impl AuthorizationServer {
         let now = self.house.now() / 1_000_000;
         let signing = self.keys.signing()?;
         let mut claims = claims(user.person, |name| scope.iter().any(|scope| scope == name));
-        claims.insert("iss".into(), self.settings.issuer.as_str().into());
+        claims.insert("iss".into(), self.issuer().into());
         claims.insert("aud".into(), client.id.as_str().into());
         claims.insert("iat".into(), now.into());
-        claims.insert("exp".into(), (now + self.settings.id_token_lifetime.get().as_secs()).into());
+        claims.insert("exp".into(), (now + self.settings().id_token_lifetime.get().as_secs()).into());
         if let Some(at) = user.at {
             claims.insert("auth_time".into(), at.into());
         }
@@ -49,7 +49,7 @@ impl AuthorizationServer {
         let claims = token.claims().ok()?;
         let text = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
         // An access token is none: it is for somebody else.
-        let is_ours = token.header.kind.as_deref() == Some("jwt") && text("iss")? == self.settings.issuer;
+        let is_ours = token.header.kind.as_deref() == Some("jwt") && text("iss")? == self.issuer();
         text("sub").zip(text("aud")).filter(|_| is_ours)
     }
 }

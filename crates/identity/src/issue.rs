@@ -96,12 +96,12 @@ impl AuthorizationServer {
         let doc = &grant.client.doc;
         let person = grant.user.map(|user| user.person);
         let now = self.house.now();
-        let lifetime = doc.access_token_lifetime.unwrap_or(self.settings.access_token_lifetime).get();
+        let lifetime = doc.access_token_lifetime.unwrap_or(self.settings().access_token_lifetime).get();
         let scope = grant.scope.join(" ");
         let id = secret::id()?;
         let expires_at = lifetime.map(|lifetime| now.saturating_add(micros(lifetime)));
         let expires_at = [expires_at, grant.not_after].into_iter().flatten().min();
-        let access_token = match doc.token_format.unwrap_or(self.settings.token_format) {
+        let access_token = match doc.token_format.unwrap_or(self.settings().token_format) {
             TokenFormat::Opaque => format!("{ACCESS}{}", secret::random()?),
             TokenFormat::Jwt => {
                 let live = Live::new(
@@ -142,13 +142,13 @@ impl AuthorizationServer {
         let left = match from {
             // How often it is still possible, if there is a limit.
             Some(before) => before.document_left().map(|left| left.saturating_sub(1)),
-            None => doc.refresh_limit.or(self.settings.refresh_limit).map(|limit| u64::from(limit.get())),
+            None => doc.refresh_limit.or(self.settings().refresh_limit).map(|limit| u64::from(limit.get())),
         };
         let allowed = doc.grant_types.contains(&GrantType::RefreshToken)
-            && self.settings.grants.contains(&GrantType::RefreshToken);
+            && self.settings().grants.contains(&GrantType::RefreshToken);
         if grant.may_refresh && allowed && left != Some(0) {
             let token = format!("{REFRESH}{}", secret::random()?);
-            let lifetime = doc.refresh_token_lifetime.unwrap_or(self.settings.refresh_token_lifetime).get();
+            let lifetime = doc.refresh_token_lifetime.unwrap_or(self.settings().refresh_token_lifetime).get();
             let expires_at = lifetime.map(|lifetime| now.saturating_add(micros(lifetime)));
             let at = grant.user.and_then(|user| user.at);
             // Who cannot prove who they are prove that they have the key, or the certificate.
@@ -187,10 +187,12 @@ impl AuthorizationServer {
 
     /// Claims of an access token (RFC 9068, 2.2), also for those that say nothing themselves.
     pub fn claims(&self, token: &Live, subject: Option<&str>) -> Map<String, Value> {
-        let audience = self.settings.audience.as_ref().unwrap_or(&self.settings.issuer);
+        // Requests come by here: nothing is counted for all of them.
+        let settings = self.settings.load();
+        let audience = settings.audience.as_deref().unwrap_or(self.issuer());
         let mut claims = Map::new();
-        claims.insert("iss".into(), self.settings.issuer.as_str().into());
-        claims.insert("aud".into(), audience.as_str().into());
+        claims.insert("iss".into(), self.issuer().into());
+        claims.insert("aud".into(), audience.into());
         claims.insert("sub".into(), subject.or(token.user.as_deref()).unwrap_or(&token.client).into());
         claims.insert("client_id".into(), (*token.client).into());
         if let Some(user) = &token.user {

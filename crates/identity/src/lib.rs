@@ -33,16 +33,14 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
 use axum::http::HeaderMap;
 use model::{ConfigDoc, oauth_client::AuthorizationServerSettings};
 use store::{
     StoreError,
     assets::{OauthStore, TokenOwner},
 };
-use tokio::{
-    sync::{Notify, watch},
-    task::JoinHandle,
-};
+use tokio::sync::{Notify, watch};
 
 pub use allowed::{Allowed, Scope};
 pub use assertion::{Issuer, LookedAt};
@@ -132,9 +130,25 @@ pub enum ServerError {
     Damaged(String),
 }
 
+/// What a configuration says to the server: settings, clients, and whose assertions they may bring.
+#[derive(Clone)]
+pub struct Configured {
+    settings: Option<Arc<AuthorizationServerSettings>>,
+    clients: Arc<Clients>,
+}
+
+impl Configured {
+    pub fn by(config: &ConfigDoc, issuers: Vec<Arc<dyn Issuer>>) -> Self {
+        let settings = config.settings.authorization_server.clone().map(Arc::new);
+        Self { settings, clients: Arc::new(Clients::of(config, issuers)) }
+    }
+}
+
 /// The authorization server of a node.
 pub struct AuthorizationServer {
-    settings: AuthorizationServerSettings,
+    /// Stays for as long as it runs: everything that was issued names it.
+    issuer: String,
+    settings: ArcSwap<AuthorizationServerSettings>,
     store: OauthStore,
     house: Box<dyn House>,
     keys: KeyRing,
@@ -166,7 +180,8 @@ impl AuthorizationServer {
         let index = Arc::new(Index::new(is_shared));
         index.catch_up(&store, house.now()).await?;
         Ok(Arc::new(Self {
-            settings,
+            issuer: settings.issuer.clone(),
+            settings: ArcSwap::from_pointee(settings),
             store,
             house,
             keys,
@@ -179,10 +194,12 @@ impl AuthorizationServer {
         }))
     }
 
-    /// Takes over the clients of a configuration that is served, and the servers whose assertions it takes.
-    pub fn take(&self, config: &ConfigDoc, issuers: Vec<Arc<dyn Issuer>>) {
-        let clients = Arc::new(Clients::of(config, issuers));
-        *self.clients.write().unwrap_or_else(PoisonError::into_inner) = clients;
+    /// Takes over what is configured. Where it listens, who it is and what it signs with stay.
+    pub fn take(&self, configured: Configured) {
+        if let Some(settings) = configured.settings {
+            self.settings.store(settings);
+        }
+        *self.clients.write().unwrap_or_else(PoisonError::into_inner) = configured.clients;
     }
 
     fn clients(&self) -> Arc<Clients> {
@@ -196,7 +213,7 @@ impl AuthorizationServer {
     /// Where a request comes from: what stands in front is believed when it says so.
     fn address(&self, from: SocketAddr, headers: &HeaderMap) -> IpAddr {
         let trusted =
-            |address: &IpAddr| self.settings.trusted_proxies.iter().any(|net| net.contains(address));
+            |address: &IpAddr| self.settings().trusted_proxies.iter().any(|net| net.contains(address));
         let said = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
         let said: Vec<_> = said.flat_map(|value| value.split(',')).collect();
         let mut address = from.ip();
@@ -208,18 +225,23 @@ impl AuthorizationServer {
         address
     }
 
-    pub fn settings(&self) -> &AuthorizationServerSettings {
-        &self.settings
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// As they are now.
+    pub fn settings(&self) -> Arc<AuthorizationServerSettings> {
+        self.settings.load_full()
     }
 
     /// Where clients get tokens.
     pub fn token_url(&self) -> String {
-        format!("{}{}", self.settings.issuer, http::TOKEN)
+        format!("{}{}", self.issuer(), http::TOKEN)
     }
 
     /// Where clients send users to log in.
     pub fn authorization_url(&self) -> String {
-        format!("{}{}", self.settings.issuer, http::AUTHORIZE)
+        format!("{}{}", self.issuer(), http::AUTHORIZE)
     }
 
     /// Has the index look for what other nodes have done; the numbers of the passes that have ended, and that of the
@@ -231,32 +253,29 @@ impl AuthorizationServer {
     }
 
     /// Follows what becomes of tokens and keys, here and elsewhere, and deletes what has expired.
-    pub fn follow(self: &Arc<Self>) -> JoinHandle<()> {
-        let server = Arc::clone(self);
-        tokio::spawn(async move {
-            let mut changes = server.store.follow();
-            let mut cleaned = server.house.now();
-            loop {
-                changes.borrow_and_update();
-                let now = server.house.now();
-                if let Err(error) = server.follow_once(now).await {
-                    tracing::warn!(%error, "what became of tokens could not be read");
-                    tokio::time::sleep(RETRY).await;
-                    continue;
-                }
-                if now.saturating_sub(cleaned) >= micros(server.settings.clean_up_every.get()) {
-                    cleaned = now;
-                    if let Err(error) = server.clean_up().await {
-                        tracing::warn!(%error, "expired tokens could not be deleted");
-                    }
-                }
-                tokio::select! {
-                    changed = changes.changed() => if changed.is_err() { return },
-                    () = server.look.notified() => {}
-                    () = tokio::time::sleep(SLOW_POLL) => {}
+    pub async fn follow(&self) {
+        let mut changes = self.store.follow();
+        let mut cleaned = self.house.now();
+        loop {
+            changes.borrow_and_update();
+            let now = self.house.now();
+            if let Err(error) = self.follow_once(now).await {
+                tracing::warn!(%error, "what became of tokens could not be read");
+                tokio::time::sleep(RETRY).await;
+                continue;
+            }
+            if now.saturating_sub(cleaned) >= micros(self.settings().clean_up_every.get()) {
+                cleaned = now;
+                if let Err(error) = self.clean_up().await {
+                    tracing::warn!(%error, "expired tokens could not be deleted");
                 }
             }
-        })
+            tokio::select! {
+                changed = changes.changed() => if changed.is_err() { return },
+                () = self.look.notified() => {}
+                () = tokio::time::sleep(SLOW_POLL) => {}
+            }
+        }
     }
 
     async fn follow_once(&self, now: u64) -> Result<(), ServerError> {
@@ -274,7 +293,7 @@ impl AuthorizationServer {
 
     /// Signs with a new key from now on. The one before goes on being published for a while.
     pub async fn rotate_key(&self) -> Result<String, ServerError> {
-        self.keys.add(&self.store, &*self.house, self.settings.key_overlap.get(), false).await?;
+        self.keys.add(&self.store, &*self.house, self.settings().key_overlap.get(), false).await?;
         Ok(self.keys.signing()?.id().to_owned())
     }
 

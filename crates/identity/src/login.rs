@@ -57,7 +57,7 @@ impl AuthorizationServer {
             kind: KIND.to_owned(),
             user: Some(person.name.clone()),
             client: None,
-            expires_at: now.saturating_add(micros(self.settings.login_lifetime.get())),
+            expires_at: now.saturating_add(micros(self.settings().login_lifetime.get())),
             used_at: None,
             document: json!({ "sub": person.id, "at": at }).to_string(),
         };
@@ -106,7 +106,7 @@ impl AuthorizationServer {
     }
 
     pub(crate) fn cookies(&self) -> Cookies<'_> {
-        Cookies { issuer: &self.settings.issuer }
+        Cookies { issuer: self.issuer() }
     }
 }
 

@@ -52,7 +52,7 @@ impl AuthorizationServer {
                 "the client is not known to the authorization server: its application is suspended",
             );
         };
-        if !self.settings.grants.contains(&GrantType::ClientCredentials) {
+        if !self.settings().grants.contains(&GrantType::ClientCredentials) {
             return refused("client credentials are closed to all clients; take a token of the client's own");
         }
         if !client.may(GrantType::ClientCredentials) {

@@ -23,8 +23,17 @@ use subject::{Subject, Who};
 const FRESH: usize = 2_000;
 /// The same for passwords, each of which takes a while.
 const FRESH_PASSWORDS: usize = 40;
+/// Credentials that are shown again and again.
+const REPEATED: usize = 100;
 /// Of many tokens, so many are shown in turn.
 const SHOWN: usize = 100_000;
+
+/// What whoever looks after tokens asks for.
+const LISTS: [(&str, &str); 3] = [
+    ("a page of 100 tokens", "/oauthTokens?limit=100"),
+    ("a page of an application's", "/oauthTokens?application=here&limit=100"),
+    ("a page of a user's", "/oauthTokens?user=nobody&limit=100"),
+];
 
 const BEGIN: &str = "<!-- bench identity -->\n";
 
@@ -62,6 +71,12 @@ fn measure(program: &Path, directory: &Path, options: &Options) -> Result<String
     let many = Subject::start(program, &directory.join("many"), port, 0).map_err(told)?;
     let (seconds, all) = many.issue(options.tokens).map_err(told)?;
     println!("{} tokens issued in {seconds:.0} s, {:.0} in a second", all.len(), all.len() as f64 / seconds);
+    for (what, path) in LISTS {
+        println!("{what}: {:.1} ms", many.list(path).map_err(told)?.as_secs_f64() * 1e3);
+    }
+    drop(many);
+    let many = Subject::start(program, &directory.join("many"), port, 0).map_err(told)?;
+    println!("a start with them: {:.1} s", many.startup.as_secs_f64());
     println!("memory with them: {} MiB", many.node.memory().map_err(told)? >> 10);
     let step = (all.len() / SHOWN).max(1);
     let shown: Vec<String> = all.into_iter().step_by(step).collect();
@@ -76,7 +91,9 @@ fn measure(program: &Path, directory: &Path, options: &Options) -> Result<String
             let fresh = few.credentials(who, round, count).map_err(told)?;
             let run = Run { subject: &few, who, directory, options, upstream: &upstream };
             samples[index].first.push(run.load(&fresh, true)?);
-            samples[index].repeated.push(run.load(&fresh, false)?);
+            // Few, so that soon each worker has seen all of them.
+            let few = fresh.get(..REPEATED).unwrap_or(&fresh);
+            samples[index].repeated.push(run.load(few, false)?);
         }
         let run = Run { subject: &many, who: Who::Opaque, directory, options, upstream: &upstream };
         beside_many.repeated.push(run.load(&shown, false)?);

@@ -7,7 +7,7 @@ use std::{
     path::Path,
     process::Command,
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use argon2::{Argon2, PasswordHasher};
@@ -17,12 +17,14 @@ use serde_json::{Value, json};
 use super::elsewhere::{self, Signer};
 use crate::{
     http,
-    node::{Node, basic, free_port},
+    node::{Node, User, basic, free_port},
     work::{BASE, sha256},
 };
 
 const SECRET: &str = "the secret of a client in the benchmark";
 const AUDIENCE: &str = "bench";
+/// How often a list is measured.
+const LISTS: usize = 9;
 /// Connections that tokens are asked for over.
 const ASKING: usize = 16;
 
@@ -102,6 +104,9 @@ impl Who {
 /// A gateway with an API for each of them.
 pub struct Subject {
     pub node: Node,
+    /// How long it took until it served.
+    pub startup: Duration,
+    user: User,
     issuer: SocketAddr,
     signers: Vec<(Who, Signer)>,
 }
@@ -168,8 +173,9 @@ impl Subject {
         fs::write(&file, config.to_string())?;
         let mut command = Command::new(program);
         command.current_dir(directory).env("GATEWRIGHT_LOG", "error").args(["run", "-c"]).arg(file);
-        let (node, ..) = Node::serving(command, manager, listener)?;
-        Ok(Self { node, issuer, signers })
+        let (node, printed, startup) = Node::serving(command, manager, listener)?;
+        let user = User::first(&node, &printed);
+        Ok(Self { node, startup, user, issuer, signers })
     }
 
     /// Values of `Authorization` that were never shown before.
@@ -190,6 +196,15 @@ impl Subject {
                 numbers.map(|n| signer.sign(&claims(n)).map(bearer)).collect()
             }
         }
+    }
+
+    /// How long the admin API takes to list tokens.
+    pub fn list(&self, path: &str) -> io::Result<Duration> {
+        let times: io::Result<Vec<Duration>> =
+            (0..LISTS).map(|_| self.user.timed("GET", path, None).map(|(time, _)| time)).collect();
+        let mut times = times?;
+        times.sort_unstable();
+        Ok(times.get(LISTS / 2).copied().unwrap_or_default())
     }
 
     /// Has the authorization server issue tokens; tells how many seconds that took, too.

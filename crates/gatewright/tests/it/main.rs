@@ -11,6 +11,7 @@ mod audit;
 mod authorization;
 mod authorization_code;
 mod authorization_server;
+mod authorization_settings;
 mod backups;
 mod balancing;
 mod bodies;

@@ -185,8 +185,8 @@ impl AuthorizationServer {
         let scope = scopes(client, form.get("scope"))?;
         let id = &client.doc.id;
         let said = match format {
-            AssertionFormat::Jwt => jwt::read(text, id, &known.issuers, &self.settings, now).await,
-            AssertionFormat::Saml2 => saml2::read(text, id, &known.issuers, &self.settings, now).await,
+            AssertionFormat::Jwt => jwt::read(text, id, &known.issuers, &self.settings(), now).await,
+            AssertionFormat::Saml2 => saml2::read(text, id, &known.issuers, &self.settings(), now).await,
         };
         let said = said.map_err(|failed| match failed {
             Failed::Refused(why) => refused(why),

@@ -39,7 +39,7 @@ async fn begin(server: &AuthorizationServer, caller: &Caller, body: &[u8]) -> Re
     if !server.settings().grants.contains(&grant) || !client.may(grant) {
         return Err(OauthError::new("unauthorized_client", "the client may not take this way to a token"));
     }
-    let page = format!("{}{DEVICE}", server.settings().issuer);
+    let page = format!("{}{DEVICE}", server.issuer());
     let codes = server.device(&client, &form, &page).await?;
     Ok(not_stored(Json(codes).into_response()))
 }

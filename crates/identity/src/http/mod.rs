@@ -60,8 +60,7 @@ pub const REGISTER: &str = "/register";
 
 /// Everything that the server answers. It is served with `ConnectInfo`.
 pub fn router(server: Arc<AuthorizationServer>) -> Router {
-    let issuer = server.settings().issuer.clone();
-    let path = path_of(&issuer);
+    let path = path_of(server.issuer()).to_owned();
     let below = |rest: &str| format!("{path}{rest}");
     // Programs call these, also from pages of other origins.
     let mut programs = Router::new()
@@ -78,12 +77,12 @@ pub fn router(server: Arc<AuthorizationServer>) -> Router {
     if !path.is_empty() {
         programs = programs.route(&below("/.well-known/oauth-authorization-server"), get(metadata::metadata));
     }
-    if server.settings().registration.is_some() {
-        let of_client = get(register::read).put(register::change).delete(register::remove);
-        programs = programs
-            .route(&below(REGISTER), post(register::register))
-            .route(&below(&format!("{REGISTER}/{{id}}")), of_client);
-    }
+    let of_client = get(register::read).put(register::change).delete(register::remove);
+    let registration = Router::new()
+        .route(&below(REGISTER), post(register::register))
+        .route(&below(&format!("{REGISTER}/{{id}}")), of_client)
+        .route_layer(middleware::from_fn_with_state(Arc::clone(&server), register::if_open));
+    programs = programs.merge(registration);
     // People see these.
     let pages = Router::new()
         .route(&below(AUTHORIZE), get(authorize::authorize).post(authorize::authorize_by_form))
@@ -125,7 +124,7 @@ fn redirect(location: &str) -> Response {
 
 /// The browser goes on at another path of the server.
 fn see(server: &AuthorizationServer, rest: &str) -> Response {
-    redirect(&format!("{}{rest}", path_of(&server.settings().issuer)))
+    redirect(&format!("{}{rest}", path_of(server.issuer())))
 }
 
 /// An answer or an error, as a response.

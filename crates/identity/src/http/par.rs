@@ -48,7 +48,7 @@ async fn answer(server: &AuthorizationServer, caller: &Caller, body: &[u8]) -> R
     let mut form = form.with("client_id", &client.doc.id);
     if caller.headers.contains_key(proof::DPOP) {
         // The code will be bound to the key of the proof (RFC 9449, 10.1).
-        let url = format!("{}{PAR}", server.settings().issuer);
+        let url = format!("{}{PAR}", server.issuer());
         let key = proof::check(server, &caller.headers, "POST", &url, None, form.get("dpop_jkt")).await?;
         form = form.with("dpop_jkt", &key);
     }

@@ -36,7 +36,7 @@ pub async fn binding(
             false => Ok(None),
         };
     }
-    let url = format!("{}{TOKEN}", server.settings().issuer);
+    let url = format!("{}{TOKEN}", server.issuer());
     let key = check(server, headers, "POST", &url, None, None).await?;
     Ok(Some(Binding::Key(key.into())))
 }

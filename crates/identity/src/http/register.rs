@@ -5,11 +5,12 @@ use std::net::SocketAddr;
 use axum::{
     Json,
     body::Bytes,
-    extract::{ConnectInfo, Path, State},
+    extract::{ConnectInfo, Path, Request, State},
     http::{
         HeaderMap, StatusCode,
         header::{AUTHORIZATION, CONTENT_TYPE},
     },
+    middleware::Next,
     response::{IntoResponse, Response},
 };
 use model::client_registration::RegistrationSettings;
@@ -31,7 +32,7 @@ pub async fn register(
         let settings = settings(&server)?;
         let (shown, address) = (bearer(&headers)?, server.address(from, &headers));
         is_json(&headers)?;
-        let told = server.register(settings, shown, address, &body).await?;
+        let told = server.register(&settings, shown, address, &body).await?;
         Ok(answer(StatusCode::CREATED, told))
     })
     .await
@@ -59,7 +60,7 @@ pub async fn change(
         let client = server.registered(&id, shown)?;
         is_json(&headers)?;
         let shown = shown.unwrap_or_default();
-        let told = server.change(settings, &client, shown, address, &body).await?;
+        let told = server.change(&settings, &client, shown, address, &body).await?;
         Ok(answer(StatusCode::OK, told))
     })
     .await
@@ -88,8 +89,16 @@ async fn to_its_end(does: impl Future<Output = Result<Response, OauthError>> + S
     }
 }
 
-fn settings(server: &AuthorizationServer) -> Result<&RegistrationSettings, OauthError> {
-    let settings = server.settings().registration.as_ref();
+/// Without registration there is no such endpoint.
+pub async fn if_open(State(server): Server, request: Request, next: Next) -> Response {
+    match server.settings().registration {
+        Some(_) => next.run(request).await,
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+fn settings(server: &AuthorizationServer) -> Result<RegistrationSettings, OauthError> {
+    let settings = server.settings().registration.clone();
     settings.ok_or_else(|| OauthError::new("access_denied", "nobody can register here"))
 }
 

@@ -55,7 +55,7 @@ async fn answer(server: &AuthorizationServer, method: &str, caller: &Caller) -> 
             shown.filter(|shown| *shown == wanted).ok_or(Refused::Invalid)?;
         }
         Some(Binding::Key(key)) if scheme.eq_ignore_ascii_case(proof::DPOP) => {
-            let url = format!("{}{USERINFO}", server.settings().issuer);
+            let url = format!("{}{USERINFO}", server.issuer());
             let proven = proof::check(server, headers, method, &url, Some(shown), Some(&key)).await;
             proven.map_err(|_| Refused::Invalid)?;
         }

@@ -286,7 +286,7 @@ impl AuthorizationServer {
 
     /// What a client may be: with a limit on its scopes, and with those that it has anyway.
     fn may(&self, settings: &RegistrationSettings, limit: Option<&[String]>, has: &[String]) -> May {
-        let open = |grant: &&GrantType| self.settings.grants.contains(grant);
+        let open = |grant: &&GrantType| self.settings().grants.contains(grant);
         let within = |scope: &&String| limit.is_none_or(|limit| limit.contains(scope));
         let mut scopes: Vec<String> = settings.scopes.iter().filter(within).cloned().collect();
         for scope in has {
@@ -307,7 +307,7 @@ impl AuthorizationServer {
 
     fn answer(&self, doc: &OauthClientDoc, access: &str, secret: Option<&str>) -> Map<String, Value> {
         let mut answer = doc.registration.as_ref().map(|said| told(doc, said)).unwrap_or_default();
-        let uri = format!("{}{REGISTER}/{}", self.settings.issuer, doc.id);
+        let uri = format!("{}{REGISTER}/{}", self.issuer(), doc.id);
         answer.insert("registration_client_uri".to_owned(), uri.into());
         answer.insert("registration_access_token".to_owned(), access.into());
         if let Some(secret) = secret {

@@ -142,8 +142,8 @@ async fn list(State(manager): State<Arc<Manager>>) -> Result<Json<Items<InitialT
     Ok(Json(Items { items: tokens.into_iter().map(|token| view(token, now)).collect() }))
 }
 
-fn settings(manager: &Manager) -> Result<&RegistrationSettings, Problem> {
-    server(manager)?.settings().registration.as_ref().ok_or_else(|| {
+fn settings(manager: &Manager) -> Result<RegistrationSettings, Problem> {
+    server(manager)?.settings().registration.clone().ok_or_else(|| {
         let detail = "Clients cannot register themselves; see settings.authorizationServer.registration.";
         Problem::new(StatusCode::CONFLICT, "registration_off", detail)
     })
