@@ -92,8 +92,8 @@ fn measure(program: &Path, directory: &Path, options: &Options) -> Result<String
             let run = Run { subject: &few, who, directory, options, upstream: &upstream };
             samples[index].first.push(run.load(&fresh, true)?);
             // Few, so that soon each worker has seen all of them.
-            let few = fresh.get(..REPEATED).unwrap_or(&fresh);
-            samples[index].repeated.push(run.load(few, false)?);
+            let again = fresh.get(..REPEATED).unwrap_or(&fresh);
+            samples[index].repeated.push(run.load(again, false)?);
         }
         let run = Run { subject: &many, who: Who::Opaque, directory, options, upstream: &upstream };
         beside_many.repeated.push(run.load(&shown, false)?);
