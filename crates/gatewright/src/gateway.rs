@@ -23,7 +23,7 @@ use tokio::{
 };
 
 use crate::{
-    Explanation, Source,
+    Explanation, Source, acme,
     alerts::{self, Desk, Opening},
     certificates::{Certificates, Inventory},
     collector::{self, Collected, Outputs},
@@ -122,6 +122,7 @@ pub struct Gateway {
     answering: JoinHandle<()>,
     keeping_time: JoinHandle<()>,
     keeping_keys: JoinHandle<()>,
+    ordering: JoinHandle<()>,
     watching: Option<JoinHandle<()>>,
     collector: JoinHandle<()>,
     operations: SocketAddr,
@@ -152,6 +153,7 @@ pub(crate) struct Inner {
     desk: Mutex<Option<Desk>>,
     pub(crate) alerts: Alerts,
     pub(crate) certificates: Certificates,
+    pub(crate) ordered: acme::Ordered,
     pub alert_counts: Arc<alerts::Counts>,
     pub reloads_failed: AtomicU64,
 }
@@ -253,6 +255,7 @@ impl Gateway {
             desk: Mutex::new(Some(desk)),
             alerts,
             certificates: Certificates::default(),
+            ordered: acme::Ordered::default(),
             alert_counts,
             reloads_failed: AtomicU64::new(0),
         });
@@ -262,8 +265,19 @@ impl Gateway {
         let keeping_keys = tokio::spawn(token_keys::keep(Arc::clone(&inner)));
         let watching = if options.watch { inner.watch(&loaded) } else { None };
         let managed = opened.map(|opened| opened.serve(&inner));
+        let ordering = tokio::spawn(acme::keep(Arc::clone(&inner)));
         let operations = operations_address;
-        Ok(Self { inner, answering, keeping_time, keeping_keys, watching, collector, operations, managed })
+        Ok(Self {
+            inner,
+            answering,
+            keeping_time,
+            keeping_keys,
+            ordering,
+            watching,
+            collector,
+            operations,
+            managed,
+        })
     }
 
     /// Where clients connect.
@@ -344,6 +358,7 @@ impl Gateway {
         if let Some(local) = &self.inner.local {
             local.stop();
         }
+        self.ordering.abort();
         if let Some(managed) = &self.managed {
             managed.stop().await;
         }
@@ -427,7 +442,8 @@ impl Inner {
         for warning in &warnings {
             tracing::warn!("{warning}");
         }
-        self.certificates.take(Inventory::of(&loaded.input.config));
+        self.certificates.take(Inventory::of(&loaded.input.config, self.clock.now()));
+        self.ordered.take(&loaded.input.config);
         let status = Status {
             revision,
             since_ms: self.clock.now().millis(),

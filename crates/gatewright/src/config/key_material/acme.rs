@@ -1,0 +1,77 @@
+//! A keystore whose certificate comes from an authority: what is in it, and what is remembered beside that. Until the first
+//! certificate has come it has one that the gateway signs itself, so that listeners which need it can be there already.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
+use model::{AcmeDoc, AcmeKeystore, AcmeState, ClearText, ConfigDoc, Diagnostics, KeyEntry, KeyMaterial};
+use rcgen::{CertificateParams, DistinguishedName, KeyPair};
+
+use super::{Passwords, Problem, decoded, read};
+
+/// What is in a keystore, and what an order takes. `text` is what was sealed; without one nothing has come yet.
+pub(super) fn open(
+    config: &ConfigDoc,
+    name: &str,
+    doc: &AcmeDoc,
+    text: Option<&str>,
+    passwords: &Passwords<'_>,
+) -> Result<(Vec<KeyEntry>, AcmeKeystore), Problem> {
+    let (content, state) = AcmeState::split(text.unwrap_or_default());
+    let given =
+        if content.trim().is_empty() { None } else { Some(read(&decoded(content)?, passwords)?.keys) };
+    let leaf = given.as_ref().and_then(|keys| keys.first()?.chain.first().cloned());
+    let keys = match given {
+        Some(keys) => keys,
+        None => vec![own(&doc.names)?],
+    };
+    let external = doc.external_account.as_ref();
+    let external_key = external.and_then(|account| config.resolved_secrets.get(&account.key));
+    let known = AcmeKeystore {
+        name: name.to_owned(),
+        doc: doc.clone(),
+        state,
+        external_key: external_key.map(ClearText::new),
+        roots: None,
+        leaf,
+    };
+    Ok((keys, known))
+}
+
+/// Gives each what its truststore has, which has to be there.
+pub(super) fn trust(
+    ordered: Vec<(usize, AcmeKeystore)>,
+    material: &mut KeyMaterial,
+    problems: &mut Diagnostics,
+) {
+    for (index, mut known) in ordered {
+        let roots = known.doc.truststore.as_ref().map(|name| material.authorities("truststore", name));
+        match roots.transpose() {
+            Ok(roots) => known.roots = roots.map(<[_]>::to_vec),
+            Err(problem) => problems.push(problem.under(&format!("keystores[{index}].acme"))),
+        }
+        material.acme.push(known);
+    }
+}
+
+/// A certificate for these names that nobody trusts: the same one for as long as the program runs.
+fn own(names: &[String]) -> Result<KeyEntry, Problem> {
+    static MADE: Mutex<BTreeMap<Vec<String>, KeyEntry>> = Mutex::new(BTreeMap::new());
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = made.get(names) {
+        return Ok(known.clone());
+    }
+    let make = || {
+        let mut params = CertificateParams::new(names)?;
+        params.distinguished_name = DistinguishedName::new();
+        let key = KeyPair::generate()?;
+        let certificate = params.self_signed(&key)?;
+        let chain = vec![certificate.der().to_vec()];
+        Ok(KeyEntry { alias: "key".into(), chain, key: key.serialize_der() })
+    };
+    let entry = make().map_err(|error: rcgen::Error| Problem::Invalid(error.to_string()))?;
+    made.insert(names.to_vec(), entry.clone());
+    Ok(entry)
+}
