@@ -8,9 +8,9 @@ use instant_acme::{
     Account, AccountCredentials, AuthorizationStatus, ChallengeType, Error, ExternalAccountKey, Identifier,
     NewAccount, NewOrder, OrderStatus, RetryPolicy,
 };
-use manager::{ChangeError, Manager};
+use manager::Manager;
 use model::{
-    AcmeKeystore, AcmeState, ClearText,
+    AcmeDoc, AcmeKeystore, AcmeState, ClearText,
     acme::{AcmeAccount, AcmeOrder},
 };
 
@@ -51,40 +51,60 @@ impl Work {
     pub async fn done(self) {
         let name = &self.keystore.name;
         let mut progress = Progress { account: self.keystore.state.account.clone(), pause: None };
-        let ordered = self.order(&mut progress).await;
-        let written = match ordered {
-            Ok(content) => {
-                let issued = self.write("a certificate was issued", |state| {
-                    state.account.clone_from(&progress.account);
-                    state.issued_at = Some(self.clock.now().millis());
-                    (state.order, state.failing, state.problem, state.try_again) = (None, 0, None, 0);
-                    Some(content.clone())
-                });
-                let issued = issued.await;
-                if let Ok(Some(revision)) = issued {
-                    tracing::info!(keystore = %name, revision, "a certificate was issued");
-                }
-                issued
-            }
-            Err(Refused::Elsewhere) => return,
-            Err(Refused::Failed(Failure { problem, forget_account })) => {
-                tracing::warn!(keystore = %name, %problem, "no certificate was issued; what was there goes on counting");
-                if forget_account {
-                    progress.account = None;
-                }
-                let now = self.clock.now().millis();
-                self.write("no certificate was issued", |state| {
-                    state.account.clone_from(&progress.account);
-                    due::failed(state, problem.clone(), progress.pause, now);
-                    None
-                })
-                .await
-            }
+        let written = match self.issue(&mut progress).await {
+            Ok(()) => Ok(()),
+            Err(Refused::Failed(failure)) => self.write_failure(failure, progress).await,
+            Err(Refused::Elsewhere) => Err("somebody else changes the keystore".to_owned()),
         };
-        if let Err(error) = written {
-            tracing::warn!(keystore = %name, %error, "what came of an order of a certificate could not be kept");
+        if let Err(problem) = written {
+            tracing::warn!(keystore = %name, %problem, "what came of an order of a certificate was not kept");
             self.clock.within(REST, future::pending::<()>()).await;
         }
+    }
+
+    async fn issue(&self, progress: &mut Progress) -> Result<(), Refused> {
+        if !self.is_newest().await? {
+            return Err(Refused::Elsewhere);
+        }
+        let content = self.order(progress).await?;
+        let issued = self.write("a certificate was issued", |state| {
+            state.account.clone_from(&progress.account);
+            state.issued_at = Some(self.clock.now().millis());
+            (state.order, state.failing, state.problem, state.try_again) = (None, 0, None, 0);
+            Some(content.clone())
+        });
+        let revision = issued.await?.ok_or(Refused::Elsewhere)?;
+        tracing::info!(keystore = %self.keystore.name, revision, "a certificate was issued");
+        Ok(())
+    }
+
+    async fn write_failure(&self, failure: Failure, mut progress: Progress) -> Result<(), String> {
+        let Failure { problem, forget_account } = failure;
+        let name = &self.keystore.name;
+        tracing::warn!(keystore = %name, %problem, "no certificate was issued; what was there goes on counting");
+        if forget_account {
+            progress.account = None;
+        }
+        let now = self.clock.now().millis();
+        let written = self.write("no certificate was issued", |state| {
+            state.account.clone_from(&progress.account);
+            due::failed(state, problem.clone(), progress.pause, now);
+            None
+        });
+        match written.await {
+            Ok(_) => Ok(()),
+            Err(Failure { problem, .. }) => Err(problem),
+        }
+    }
+
+    /// Whether nothing has changed since it was seen that something is due. What this node serves may be behind.
+    async fn is_newest(&self) -> Result<bool, Failure> {
+        let mut is_newest = false;
+        let looked = self.amend("", |doc, text| {
+            is_newest = *doc == self.keystore.doc && AcmeState::split(text).1 == self.keystore.state;
+            None
+        });
+        looked.await.map(|_| is_newest)
     }
 
     /// The key and its chain.
@@ -122,18 +142,8 @@ impl Work {
             challenges.insert(challenge.token.clone(), challenge.key_authorization().as_str().to_owned());
         }
         let until = self.clock.now().plus(GIVEN_UP).millis();
-        let begun = self.keep("a certificate is ordered", |state, now| {
-            let other = state.order.as_ref().filter(|order| order.node != self.node && now < order.until);
-            if other.is_some() && state.ordered.as_ref() == Some(&doc.ordered_with()) {
-                return false;
-            }
-            state.ordered = Some(doc.ordered_with());
-            state.account.clone_from(&progress.account);
-            let node = self.node.clone();
-            state.order = Some(AcmeOrder { node, until, challenges: challenges.clone() });
-            true
-        });
-        let revision = begun.await?.ok_or(Refused::Elsewhere)?;
+        let begun = AcmeOrder { node: self.node.clone(), until, challenges };
+        let revision = self.begin(begun, progress.account.as_ref()).await?;
         let waited = self.manager.wait_for_nodes(revision, ALL_NODES).await;
         waited.map_err(|error| Failure::new(error.to_string()))?;
 
@@ -218,14 +228,12 @@ impl Work {
         &self,
         reason: &str,
         mut change: impl FnMut(&mut AcmeState) -> Option<String>,
-    ) -> Result<Option<u64>, ChangeError> {
+    ) -> Result<Option<u64>, Failure> {
         let wanted = self.keystore.doc.ordered_with();
-        let amended = self.manager.amend_keystore(&self.keystore.name, reason, |doc, text| {
-            if doc.acme.as_ref()?.ordered_with() != wanted {
-                return None;
-            }
+        let amended = self.amend(reason, |doc, text| {
             let (content, mut state) = AcmeState::split(text);
-            if state.order.as_ref().is_some_and(|order| order.node != self.node) {
+            let others = state.order.as_ref().is_some_and(|order| order.node != self.node);
+            if others || doc.ordered_with() != wanted {
                 return None;
             }
             state.ordered = Some(wanted.clone());
@@ -235,18 +243,33 @@ impl Work {
         amended.await
     }
 
-    /// Writes down that the order has begun, where it may; nothing else of the keystore changes.
-    async fn keep(
+    /// Writes down that the order has begun, unless another node has begun one.
+    async fn begin(&self, order: AcmeOrder, account: Option<&AcmeAccount>) -> Result<u64, Refused> {
+        let wanted = self.keystore.doc.ordered_with();
+        let begun = self.amend("a certificate is ordered", |doc, text| {
+            let (content, mut state) = AcmeState::split(text);
+            let now = self.clock.now().millis();
+            let others =
+                state.order.as_ref().is_some_and(|other| other.node != self.node && now < other.until);
+            if doc.ordered_with() != wanted || others && state.ordered.as_ref() == Some(&wanted) {
+                return None;
+            }
+            state.ordered = Some(wanted.clone());
+            state.account = account.cloned();
+            state.order = Some(order.clone());
+            Some(state.join(content))
+        });
+        begun.await?.ok_or(Refused::Elsewhere)
+    }
+
+    async fn amend(
         &self,
         reason: &str,
-        mut change: impl FnMut(&mut AcmeState, u64) -> bool,
-    ) -> Result<Option<u64>, Refused> {
-        let wanted = self.keystore.doc.ordered_with();
-        let amended = self.manager.amend_keystore(&self.keystore.name, reason, |doc, text| {
-            let (content, mut state) = AcmeState::split(text);
-            let is_wanted = doc.acme.as_ref()?.ordered_with() == wanted;
-            (is_wanted && change(&mut state, self.clock.now().millis())).then(|| state.join(content))
-        });
-        amended.await.map_err(|error| Failure::new(error.to_string()).into())
+        mut amend: impl FnMut(&AcmeDoc, &str) -> Option<String>,
+    ) -> Result<Option<u64>, Failure> {
+        let amended = self
+            .manager
+            .amend_keystore(&self.keystore.name, reason, |doc, text| amend(doc.acme.as_ref()?, text));
+        amended.await.map_err(|error| Failure::new(error.to_string()))
     }
 }

@@ -74,6 +74,8 @@ pub(super) fn open(config: &mut ConfigDoc, assets: Option<&Assets>, problems: &m
         let passwords = Passwords::of(config, store.password.as_ref(), &store.key_passwords);
         let read = match &store.acme {
             Some(doc) => text("keystore", &store.name, assets).and_then(|text| {
+                // What is issued has to be kept somewhere.
+                assets.map_or(Ok(()), Assets::keeps_secrets).map_err(Problem::NotLoaded)?;
                 let (keys, known) = acme::open(config, &store.name, doc, text.as_deref(), &passwords)?;
                 ordered.push((index, known));
                 Ok(keys)

@@ -156,7 +156,7 @@ async fn what_goes_wrong_is_told_and_tried_again_with_growing_pauses() {
     // A renewal that does not work leaves the certificate that is there.
     let trusting = pebble.trusted().await;
     pebble.halt();
-    gateway.advance(until(&gateway, &known["acme"]["renewsAt"]));
+    gateway.advance(until(&gateway, &known["acme"]["renewsAt"]) + MINUTE);
     let known = failures(1).await;
     assert_eq!(known["acme"]["issued"], true, "{known}");
     assert_eq!(shown(&gateway, &trusting).await, Ok(first));
@@ -202,9 +202,24 @@ async fn an_authority_that_wants_to_be_left_alone_is() {
 #[tokio::test]
 async fn every_node_answers_the_authority_and_has_what_it_issued() {
     let postgres = Postgres::start();
-    let (config, _directory) = on(&postgres);
+    let (config, directory) = on(&postgres);
+    // Where nothing can be kept that is secret, nobody is asked for it.
+    let without = Gateway::serving(config.clone()).await;
+    let admin = without.administrator();
+    let acme = json!({ "directoryUrl": "https://localhost:9/", "names": ["a.example"], "termsOfServiceAgreed": true });
+    expect(&admin.post("/keystores", &json!({ "name": "own", "acme": acme })).await, 201);
+    let known = status(&admin).await;
+    assert_eq!((&known["loaded"], &known["acme"]), (&json!(false), &Value::Null), "{known}");
+    assert!(known["problem"].to_string().contains("settings.store.masterKey"), "{known}");
+    expect(&admin.delete("/keystores/own").await, 200);
+
+    let key = directory.path().join("key");
+    std::fs::write(&key, "0a".repeat(32)).expect("a file that can be written");
+    let config =
+        config.setting("store.masterKey", json!({ "keys": [format!("${{file:{}}}", key.display())] }));
     let nodes = [Gateway::serving(config.clone()).await, Gateway::serving(config).await];
-    let admin = nodes[0].administrator();
+    let admin = admin.at(&nodes[0]);
+    without.stop().await;
     let known = async || {
         let known = expect(&admin.get("/nodes").await, 200)["items"].as_array().cloned();
         known.expect("a list").into_iter().filter(|node| node["live"] == true).collect::<Vec<_>>()
@@ -256,4 +271,24 @@ async fn what_no_authority_would_issue_is_refused_before_anybody_is_asked() {
     let refused = Gateway::start(managed().append("keystores", json!({ "name": "own", "acme": acme }))).await;
     let refused = refused.err().expect("it does not start").to_string();
     assert!(refused.contains("keystores[0].acme") && refused.contains("gatewright apply"), "{refused}");
+}
+
+#[tokio::test]
+async fn an_order_that_was_cut_off_begins_again() {
+    let folder = tempfile::tempdir().expect("temporary folders can be made");
+    let config = managed().setting("dataDirectory", folder.path().display().to_string());
+    let gateway = Gateway::serving(config.clone()).await;
+    let admin = gateway.administrator();
+    // Whoever the authority asks does not answer.
+    let silent = Upstream::silent().start().await;
+    let mut pebble = Pebble::looking_at(silent.address()).await;
+    trust(&admin, &pebble).await;
+    expect(&admin.post("/keystores", &keystore(&pebble)).await, 201);
+    becomes(&admin, "ordering").await;
+    gateway.stop().await;
+    pebble.halt();
+
+    let gateway = Gateway::serving(config).await;
+    let known = becomes(&admin.at(&gateway), "failing").await;
+    assert!(known["problem"].to_string().contains("could not be asked"), "{known}");
 }
