@@ -18,8 +18,7 @@ const MOST_CONTACTS: usize = 10;
 const BEGIN: &str = "-----BEGIN GATEWRIGHT ACME-----";
 const END: &str = "-----END GATEWRIGHT ACME-----";
 
-/// An authority that issues and renews the certificate of a keystore (ACME, RFC 8555). It looks for the gateway at port 80 of
-/// every name, where a listener has to be reached without TLS.
+/// An authority that issues and renews the certificate of a keystore (ACME, RFC 8555). It looks for the gateway at every name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AcmeDoc {
@@ -33,6 +32,9 @@ pub struct AcmeDoc {
     /// Where the authority reaches you, as in `mailto:operations@example.com`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contact: Vec<String>,
+    /// How the authority finds out that the names are yours.
+    #[serde(default, skip_serializing_if = "AcmeChallenge::is_usual")]
+    pub challenge: AcmeChallenge,
     /// Truststore with those who vouch for the authority's own certificate. Default: whom the system trusts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub truststore: Option<String>,
@@ -43,6 +45,24 @@ pub struct AcmeDoc {
     /// life.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renew_before: Option<Duration>,
+}
+
+/// How an authority finds out whose a name is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum AcmeChallenge {
+    /// It asks at port 80, which has to lead to a listener without TLS.
+    #[default]
+    #[serde(rename = "http-01")]
+    Http01,
+    /// It connects to port 443, which has to lead to a listener with TLS that does without certificates of clients.
+    #[serde(rename = "tls-alpn-01")]
+    TlsAlpn01,
+}
+
+impl AcmeChallenge {
+    fn is_usual(&self) -> bool {
+        *self == Self::Http01
+    }
 }
 
 /// An account with an authority that was made elsewhere.
@@ -127,7 +147,7 @@ fn check_url(url: &str) -> Found {
     }
 }
 
-/// Names of hosts (RFC 1123, 2.1), as authorities validate them over HTTP.
+/// Names of hosts (RFC 1123, 2.1), as authorities validate them by connecting to them.
 fn check_name(name: &str) -> Found {
     if name.starts_with("*.") {
         let help = "name each host; a wildcard is validated with records in DNS, which the gateway does not write: put such \
@@ -184,8 +204,10 @@ pub struct AcmeOrder {
     pub node: String,
     /// Afterwards it counts as given up, in milliseconds since 1970.
     pub until: u64,
-    /// What the authority has to find, by its token.
+    /// What the authority has to find over HTTP, by its token.
     pub challenges: BTreeMap<String, String>,
+    /// What it has to find over TLS, by the name.
+    pub tls_challenges: BTreeMap<String, String>,
 }
 
 impl AcmeState {

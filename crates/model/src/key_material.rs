@@ -122,6 +122,8 @@ pub struct KeyMaterial {
     pub truststores: BTreeMap<String, Opened<Vec<u8>>>,
     /// Keystores whose certificate comes from an authority.
     pub acme: Vec<AcmeKeystore>,
+    /// What an authority has to find over TLS while something is ordered (RFC 8737), by the name.
+    pub tls_challenges: BTreeMap<String, KeyEntry>,
 }
 
 impl Hash for KeyMaterial {

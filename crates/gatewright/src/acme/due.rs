@@ -107,7 +107,12 @@ mod tests {
     fn a_certificate_is_ordered_when_there_is_none_for_what_is_written_and_before_it_ends() {
         let (plain, none) = (json!({}), None);
         let failing = AcmeState { failing: 2, try_again: BEGIN + 9, ..AcmeState::default() };
-        let order = AcmeOrder { node: "n".into(), until: BEGIN + 5, challenges: [].into() };
+        let order = AcmeOrder {
+            node: "n".into(),
+            until: BEGIN + 5,
+            challenges: [].into(),
+            tls_challenges: [].into(),
+        };
         let ordering = AcmeState { order: Some(order), ..AcmeState::default() };
         let issued = AcmeState { issued_at: Some(BEGIN), ..AcmeState::default() };
         let late = AcmeState { issued_at: Some(BEGIN + 89 * DAY), ..AcmeState::default() };

@@ -1,7 +1,7 @@
 //! Why there is no certificate, and what to do about it.
 
 use instant_acme::{Error, Problem};
-use model::AcmeDoc;
+use model::{AcmeDoc, acme::AcmeChallenge};
 
 const KIND: &str = "urn:ietf:params:acme:error:";
 /// Most that is kept of what an authority says.
@@ -53,12 +53,18 @@ impl Failure {
     }
 
     /// Why a name was not validated.
-    pub fn of_name(name: &str, problem: &Problem) -> Self {
+    pub fn of_name(doc: &AcmeDoc, name: &str, problem: &Problem) -> Self {
         let problem = said(problem);
-        Self::new(format!(
-            "{name}: {problem}; the authority looks at http://{name}/.well-known/acme-challenge/ on port 80, which has to lead to \
-             a listener of the gateway without TLS"
-        ))
+        Self::new(match doc.challenge {
+            AcmeChallenge::Http01 => format!(
+                "{name}: {problem}; the authority looks at http://{name}/.well-known/acme-challenge/ on port 80, which has to \
+                 lead to a listener of the gateway without TLS"
+            ),
+            AcmeChallenge::TlsAlpn01 => format!(
+                "{name}: {problem}; the authority connects to {name} on port 443, which has to lead to a listener of the \
+                 gateway with TLS that does without certificates of clients"
+            ),
+        })
     }
 }
 

@@ -11,7 +11,7 @@ use instant_acme::{
 use manager::Manager;
 use model::{
     AcmeDoc, AcmeKeystore, AcmeState, ClearText,
-    acme::{AcmeAccount, AcmeOrder},
+    acme::{AcmeAccount, AcmeChallenge, AcmeOrder},
 };
 
 use super::{
@@ -124,7 +124,11 @@ impl Work {
         let names: Vec<_> = doc.names.iter().map(|name| Identifier::Dns(name.to_ascii_lowercase())).collect();
         let mut order = account.new_order(&NewOrder::new(&names)).await.map_err(told)?;
 
-        let mut challenges = BTreeMap::new();
+        let (kind, called) = match doc.challenge {
+            AcmeChallenge::Http01 => (ChallengeType::Http01, "http-01"),
+            AcmeChallenge::TlsAlpn01 => (ChallengeType::TlsAlpn01, "tls-alpn-01"),
+        };
+        let (mut challenges, mut tls_challenges) = (BTreeMap::new(), BTreeMap::new());
         let mut authorizations = order.authorizations();
         while let Some(authorization) = authorizations.next().await {
             let mut authorization = authorization.map_err(told)?;
@@ -132,17 +136,20 @@ impl Work {
                 continue;
             }
             let name = authorization.identifier().to_string();
-            let challenge = authorization.challenge(ChallengeType::Http01);
+            let challenge = authorization.challenge(kind.clone());
             let challenge = challenge.ok_or_else(|| {
                 Failure::new(format!(
-                    "{name}: the authority does not offer to validate this name over HTTP (http-01), which is all that the \
-                     gateway can do"
+                    "{name}: the authority does not offer {called} for it; see acme.challenge"
                 ))
             })?;
-            challenges.insert(challenge.token.clone(), challenge.key_authorization().as_str().to_owned());
+            let answer = challenge.key_authorization().as_str().to_owned();
+            match doc.challenge {
+                AcmeChallenge::Http01 => challenges.insert(challenge.token.clone(), answer),
+                AcmeChallenge::TlsAlpn01 => tls_challenges.insert(name, answer),
+            };
         }
         let until = self.clock.now().plus(GIVEN_UP).millis();
-        let begun = AcmeOrder { node: self.node.clone(), until, challenges };
+        let begun = AcmeOrder { node: self.node.clone(), until, challenges, tls_challenges };
         let revision = self.begin(begun, progress.account.as_ref()).await?;
         let waited = self.manager.wait_for_nodes(revision, ALL_NODES).await;
         waited.map_err(|error| Failure::new(error.to_string()))?;
@@ -151,7 +158,7 @@ impl Work {
         while let Some(authorization) = authorizations.next().await {
             let mut authorization = authorization.map_err(told)?;
             if authorization.status != AuthorizationStatus::Valid
-                && let Some(mut challenge) = authorization.challenge(ChallengeType::Http01)
+                && let Some(mut challenge) = authorization.challenge(kind.clone())
             {
                 challenge.set_ready().await.map_err(told)?;
             }
@@ -166,7 +173,7 @@ impl Work {
                 let state = authorization.refresh().await.map_err(told)?;
                 if let Some(problem) = state.challenges.iter().find_map(|challenge| challenge.error.as_ref())
                 {
-                    return Err(Failure::of_name(&name, problem).into());
+                    return Err(Failure::of_name(doc, &name, problem).into());
                 }
             }
             let status = ready.map_err(told)?;

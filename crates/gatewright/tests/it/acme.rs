@@ -4,7 +4,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use rustls::ClientConfig;
-use testkit::{Admin, Gateway, Pebble, Postgres, Upstream, Value, eventually, json, json_request};
+use testkit::{Admin, Authority, Gateway, Pebble, Postgres, Upstream, Value, eventually, json, json_request};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::manager::{expect, managed, on};
@@ -291,4 +291,30 @@ async fn an_order_that_was_cut_off_begins_again() {
     let gateway = Gateway::serving(config).await;
     let known = becomes(&admin.at(&gateway), "failing").await;
     assert!(known["problem"].to_string().contains("could not be asked"), "{known}");
+}
+
+#[tokio::test]
+async fn names_are_validated_over_tls_where_that_is_wanted() {
+    let gateway = Gateway::serving(managed()).await;
+    let admin = gateway.administrator();
+    // What is there counts until the authority has issued another one.
+    let authority = Authority::new();
+    let own = authority.issue(&["a.example"]);
+    let content = format!("{}{}", own.certificate, own.key);
+    expect(&admin.post("/keystores", &json!({ "name": "own", "content": content })).await, 201);
+    expect(&admin.post("/listeners", &listener()).await, 201);
+    let tls_port = json!({ "tlsPort": gateway.tls_address().port() });
+    let pebble = Pebble::with(nowhere(), tls_port).await;
+    trust(&admin, &pebble).await;
+    // A client that speaks nothing but what authorities do gets nowhere, while nothing is ordered.
+    let validation = authority.client(&["acme-tls/1"], None);
+    assert!(gateway.tls_stream("a.example", Arc::clone(&validation)).await.is_err());
+    assert_eq!(shown(&gateway, &authority.client(&[], None)).await, Ok(own.der().to_vec()));
+
+    let mut acme = keystore(&pebble)["acme"].clone();
+    acme["challenge"] = "tls-alpn-01".into();
+    patch(&admin, json!({ "acme": acme })).await;
+    becomes(&admin, "valid").await;
+    shown(&gateway, &pebble.trusted().await).await.expect("what it issued is trusted");
+    assert!(gateway.tls_stream("a.example", validation).await.is_err());
 }

@@ -7,7 +7,8 @@ use std::{
 };
 
 use model::{AcmeDoc, AcmeKeystore, AcmeState, ClearText, ConfigDoc, Diagnostics, KeyEntry, KeyMaterial};
-use rcgen::{CertificateParams, DistinguishedName, KeyPair};
+use rcgen::{CertificateParams, CustomExtension, DistinguishedName, KeyPair};
+use sha2::{Digest, Sha256};
 
 use super::{Passwords, Problem, decoded, read};
 
@@ -52,8 +53,29 @@ pub(super) fn trust(
             Ok(roots) => known.roots = roots.map(<[_]>::to_vec),
             Err(problem) => problems.push(problem.under(&format!("keystores[{index}].acme"))),
         }
+        for (name, answer) in known.state.order.iter().flat_map(|order| &order.tls_challenges) {
+            // Without it the authority finds nothing, and says so.
+            if let Ok(entry) = challenge(name, answer) {
+                material.tls_challenges.insert(name.clone(), entry);
+            }
+        }
         material.acme.push(known);
     }
+}
+
+/// A certificate that tells an authority what it has asked for (RFC 8737, 3).
+fn challenge(name: &str, answer: &str) -> Result<KeyEntry, rcgen::Error> {
+    let mut params = CertificateParams::new([name.to_owned()])?;
+    let digest = Sha256::digest(answer);
+    params.custom_extensions = vec![CustomExtension::new_acme_identifier(&digest)];
+    signed_by_itself(params)
+}
+
+fn signed_by_itself(mut params: CertificateParams) -> Result<KeyEntry, rcgen::Error> {
+    params.distinguished_name = DistinguishedName::new();
+    let key = KeyPair::generate()?;
+    let certificate = params.self_signed(&key)?;
+    Ok(KeyEntry { alias: "key".into(), chain: vec![certificate.der().to_vec()], key: key.serialize_der() })
 }
 
 /// A certificate for these names that nobody trusts: the same one for as long as the program runs.
@@ -63,15 +85,8 @@ fn own(names: &[String]) -> Result<KeyEntry, Problem> {
     if let Some(known) = made.get(names) {
         return Ok(known.clone());
     }
-    let make = || {
-        let mut params = CertificateParams::new(names)?;
-        params.distinguished_name = DistinguishedName::new();
-        let key = KeyPair::generate()?;
-        let certificate = params.self_signed(&key)?;
-        let chain = vec![certificate.der().to_vec()];
-        Ok(KeyEntry { alias: "key".into(), chain, key: key.serialize_der() })
-    };
-    let entry = make().map_err(|error: rcgen::Error| Problem::Invalid(error.to_string()))?;
+    let entry = CertificateParams::new(names).and_then(signed_by_itself);
+    let entry = entry.map_err(|error| Problem::Invalid(error.to_string()))?;
     made.insert(names.to_vec(), entry.clone());
     Ok(entry)
 }
