@@ -3301,10 +3301,9 @@ export interface components {
             /** @description APIs for which it is the other way round: `Orders` for all versions, `Orders:2.0` for one. */
             except?: string[];
         };
-        /**
-         * @description An authority that issues and renews the certificate of a keystore (ACME, RFC 8555). It looks for the gateway at port 80 of
-         *     every name, where a listener has to be reached without TLS.
-         */
+        /** @description How an authority finds out whose a name is. */
+        AcmeChallenge: "http-01" | "tls-alpn-01";
+        /** @description An authority that issues and renews the certificate of a keystore (ACME, RFC 8555). It looks for the gateway at every name. */
         AcmeDoc: {
             /** @description Directory of the authority, as in `https://acme-v02.api.letsencrypt.org/directory`. */
             directoryUrl: string;
@@ -3314,6 +3313,8 @@ export interface components {
             termsOfServiceAgreed: boolean;
             /** @description Where the authority reaches you, as in `mailto:operations@example.com`. */
             contact?: string[];
+            /** @description How the authority finds out that the names are yours. */
+            challenge?: components["schemas"]["AcmeChallenge"];
             /** @description Truststore with those who vouch for the authority's own certificate. Default: whom the system trusts. */
             truststore?: string | null;
             /** @description An account that you have with the authority already, for those that ask for one. */

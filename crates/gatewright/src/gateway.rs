@@ -122,7 +122,6 @@ pub struct Gateway {
     answering: JoinHandle<()>,
     keeping_time: JoinHandle<()>,
     keeping_keys: JoinHandle<()>,
-    ordering: JoinHandle<()>,
     watching: Option<JoinHandle<()>>,
     collector: JoinHandle<()>,
     operations: SocketAddr,
@@ -265,19 +264,8 @@ impl Gateway {
         let keeping_keys = tokio::spawn(token_keys::keep(Arc::clone(&inner)));
         let watching = if options.watch { inner.watch(&loaded) } else { None };
         let managed = opened.map(|opened| opened.serve(&inner));
-        let ordering = tokio::spawn(acme::keep(Arc::clone(&inner)));
         let operations = operations_address;
-        Ok(Self {
-            inner,
-            answering,
-            keeping_time,
-            keeping_keys,
-            ordering,
-            watching,
-            collector,
-            operations,
-            managed,
-        })
+        Ok(Self { inner, answering, keeping_time, keeping_keys, watching, collector, operations, managed })
     }
 
     /// Where clients connect.
@@ -358,7 +346,6 @@ impl Gateway {
         if let Some(local) = &self.inner.local {
             local.stop();
         }
-        self.ordering.abort();
         if let Some(managed) = &self.managed {
             managed.stop().await;
         }

@@ -8,10 +8,11 @@ mod order;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
 
+use manager::Manager;
 use model::{AcmeKeystore, ConfigDoc};
 use tokio::{
     task::{AbortHandle, JoinSet},
@@ -40,12 +41,12 @@ impl Ordered {
 }
 
 /// Orders what is due, for as long as the gateway runs.
-pub(crate) async fn keep(inner: Arc<Inner>) {
-    let Some(manager) = inner.manager.clone() else { return };
+pub(crate) async fn keep(manager: Arc<Manager>, inner: Weak<Inner>) {
     let mut orders = JoinSet::new();
     let mut working: BTreeMap<String, AbortHandle> = BTreeMap::new();
     loop {
         sleep(LOOK_EVERY).await;
+        let Some(inner) = inner.upgrade() else { return };
         while orders.try_join_next().is_some() {}
         working.retain(|_, work| !work.is_finished());
         // What has come of those is in the list, which is looked at afterwards.
