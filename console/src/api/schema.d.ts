@@ -3313,8 +3313,11 @@ export interface components {
             termsOfServiceAgreed: boolean;
             /** @description Where the authority reaches you, as in `mailto:operations@example.com`. */
             contact?: string[];
-            /** @description How the authority finds out that the names are yours. */
-            challenge?: components["schemas"]["AcmeChallenge"];
+            /**
+             * @description How the authority finds out that the names are yours.
+             * @default http-01
+             */
+            challenge: components["schemas"]["AcmeChallenge"];
             /** @description Truststore with those who vouch for the authority's own certificate. Default: whom the system trusts. */
             truststore?: string | null;
             /** @description An account that you have with the authority already, for those that ask for one. */

@@ -33,7 +33,7 @@ pub struct AcmeDoc {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contact: Vec<String>,
     /// How the authority finds out that the names are yours.
-    #[serde(default, skip_serializing_if = "AcmeChallenge::is_usual")]
+    #[serde(default)]
     pub challenge: AcmeChallenge,
     /// Truststore with those who vouch for the authority's own certificate. Default: whom the system trusts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -57,12 +57,6 @@ pub enum AcmeChallenge {
     /// It connects to port 443, which has to lead to a listener with TLS that does without certificates of clients.
     #[serde(rename = "tls-alpn-01")]
     TlsAlpn01,
-}
-
-impl AcmeChallenge {
-    fn is_usual(&self) -> bool {
-        *self == Self::Http01
-    }
 }
 
 /// An account with an authority that was made elsewhere.

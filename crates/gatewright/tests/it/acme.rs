@@ -114,9 +114,12 @@ async fn what_goes_wrong_is_told_and_tried_again_with_growing_pauses() {
     let admin = gateway.administrator();
     let mut pebble = Pebble::looking_at(nowhere()).await;
     trust(&admin, &pebble).await;
-    expect(&admin.post("/keystores", &keystore(&pebble)).await, 201);
+    let made = expect(&admin.post("/keystores", &keystore(&pebble)).await, 201);
+    assert!(made.to_string().contains("has no certificate of its authority yet"), "{made}");
     expect(&admin.post("/listeners", &listener()).await, 201);
     let known = becomes(&admin, "failing").await;
+    let warnings = gateway.ops("/status").await.json()["configuration"]["warnings"].to_string();
+    assert!(warnings.contains("gets no certificate: ") && warnings.contains("port 80"), "{warnings}");
     let problem = known["problem"].as_str().expect("a problem").to_owned();
     for part in ["connection", "example", "/.well-known/acme-challenge/", "port 80", "without TLS"] {
         assert!(problem.contains(part), "{part}: {problem}");

@@ -6,7 +6,9 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use model::{AcmeDoc, AcmeKeystore, AcmeState, ClearText, ConfigDoc, Diagnostics, KeyEntry, KeyMaterial};
+use model::{
+    AcmeDoc, AcmeKeystore, AcmeState, ClearText, ConfigDoc, Diagnostic, Diagnostics, KeyEntry, KeyMaterial,
+};
 use rcgen::{CertificateParams, CustomExtension, DistinguishedName, KeyPair};
 use sha2::{Digest, Sha256};
 
@@ -41,13 +43,17 @@ pub(super) fn open(
     Ok((keys, known))
 }
 
-/// Gives each what its truststore has, which has to be there.
+/// Gives each what its truststore has, which has to be there; and says what is wrong with each.
 pub(super) fn trust(
     ordered: Vec<(usize, AcmeKeystore)>,
     material: &mut KeyMaterial,
     problems: &mut Diagnostics,
 ) {
     for (index, mut known) in ordered {
+        if let Some((why, help)) = concern(&known) {
+            let message = format!("`{}` {why}", known.name);
+            problems.push(Diagnostic::warning(format!("keystores[{index}].acme"), message).help(help));
+        }
         let roots = known.doc.truststore.as_ref().map(|name| material.authorities("truststore", name));
         match roots.transpose() {
             Ok(roots) => known.roots = roots.map(<[_]>::to_vec),
@@ -60,6 +66,21 @@ pub(super) fn trust(
             }
         }
         material.acme.push(known);
+    }
+}
+
+/// What is wrong with it for the time being.
+fn concern(known: &AcmeKeystore) -> Option<(String, &'static str)> {
+    let help = match known.leaf {
+        Some(_) => "the certificate that it had goes on counting, and it is tried again",
+        None => {
+            "until one has come, listeners show one that the gateway has signed itself, which nobody trusts"
+        }
+    };
+    match (&known.state.problem, &known.leaf) {
+        (Some(problem), _) => Some((format!("gets no certificate: {problem}"), help)),
+        (None, None) => Some(("has no certificate of its authority yet".to_owned(), help)),
+        (None, Some(_)) => None,
     }
 }
 
