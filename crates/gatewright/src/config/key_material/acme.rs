@@ -50,14 +50,17 @@ pub(super) fn trust(
     problems: &mut Diagnostics,
 ) {
     for (index, mut known) in ordered {
-        if let Some((why, help)) = concern(&known) {
-            let message = format!("`{}` {why}", known.name);
-            problems.push(Diagnostic::warning(format!("keystores[{index}].acme"), message).help(help));
-        }
+        let path = format!("keystores[{index}].acme");
         let roots = known.doc.truststore.as_ref().map(|name| material.authorities("truststore", name));
         match roots.transpose() {
-            Ok(roots) => known.roots = roots.map(<[_]>::to_vec),
-            Err(problem) => problems.push(problem.under(&format!("keystores[{index}].acme"))),
+            Ok(roots) => {
+                known.roots = roots.map(<[_]>::to_vec);
+                if let Some((why, help)) = concern(&known) {
+                    let message = format!("`{}` {why}", known.name);
+                    problems.push(Diagnostic::warning(path, message).help(help));
+                }
+            }
+            Err(problem) => problems.push(problem.under(&path)),
         }
         for (name, answer) in known.state.order.iter().flat_map(|order| &order.tls_challenges) {
             // Without it the authority finds nothing, and says so.
