@@ -35,6 +35,7 @@ const PAGES: [string, string, string][] = [
   ['applications', '/assets/applications', 'Applications'],
   ['new-application', '/assets/applications/new', 'New: Application'],
   ['new-destination', '/assets/destinations/new', 'New: Destination'],
+  ['new-keystore', '/assets/keystores/new', 'New: Keystore'],
   ['global-policies', '/assets/policies/new', 'New: Global policy'],
   ['users', '/assets/users', 'Users'],
   ['user', '/assets/users/of/Administrator', 'Administrator'],

@@ -3301,6 +3301,40 @@ export interface components {
             /** @description APIs for which it is the other way round: `Orders` for all versions, `Orders:2.0` for one. */
             except?: string[];
         };
+        /** @description How an authority finds out whose a name is. */
+        AcmeChallenge: "http-01" | "tls-alpn-01";
+        /** @description An authority that issues and renews the certificate of a keystore (ACME, RFC 8555). It looks for the gateway at every name. */
+        AcmeDoc: {
+            /** @description Directory of the authority, as in `https://acme-v02.api.letsencrypt.org/directory`. */
+            directoryUrl: string;
+            /** @description Names that the certificate is for, as in `www.example.com`. None with a wildcard. */
+            names: string[];
+            /** @description Whether you agree to the authority's terms of service; it issues nothing otherwise. */
+            termsOfServiceAgreed: boolean;
+            /** @description Where the authority reaches you, as in `mailto:operations@example.com`. */
+            contact?: string[];
+            /**
+             * @description How the authority finds out that the names are yours.
+             * @default http-01
+             */
+            challenge: components["schemas"]["AcmeChallenge"];
+            /** @description Truststore with those who vouch for the authority's own certificate. Default: whom the system trusts. */
+            truststore?: string | null;
+            /** @description An account that you have with the authority already, for those that ask for one. */
+            externalAccount?: components["schemas"]["AcmeExternalAccount"] | null;
+            /**
+             * @description How long before its end the certificate is renewed, but never in the first third of its life. Default: a third of its
+             *     life.
+             */
+            renewBefore?: components["schemas"]["Duration"] | null;
+        };
+        /** @description An account with an authority that was made elsewhere. */
+        AcmeExternalAccount: {
+            /** @description What the authority calls the key. */
+            keyId: string;
+            /** @description The key, in base64 for URLs, as the authority shows it. */
+            key: components["schemas"]["Secret"];
+        };
         /** @description What can be done with an API. */
         ActionView: {
             action: components["schemas"]["LifecycleAction"];
@@ -4857,6 +4891,11 @@ export interface components {
             keyPasswords?: {
                 [key: string]: components["schemas"]["Secret"];
             };
+            /**
+             * @description Has the certificate ordered and renewed by the gateway itself, as in Let's Encrypt. What is in `content` counts until the
+             *     first one has come. For assets only.
+             */
+            acme?: components["schemas"]["AcmeDoc"] | null;
             /**
              * @description Assets to which its keys may be given by somebody without the privilege `Manage security configurations`, as
              *     `KIND:NAME`, where a `*` at the end stands for any rest, also for what is made later: `api:Orders:*`. Default: none,

@@ -7,6 +7,7 @@ pub mod authorization_server;
 pub mod callbacks;
 pub mod calls;
 pub mod candidates;
+pub mod challenges;
 pub mod clock;
 pub mod compile;
 pub mod convert;

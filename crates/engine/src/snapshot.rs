@@ -10,6 +10,7 @@ use crate::{
     address_lock::AddressLock,
     authorization_server::AuthorizationServers,
     callbacks::Callbacks,
+    challenges::Challenges,
     compile::{Findings, Marks, UpstreamIndex},
     fault::Faults,
     journal::{ApiNames, Catalog, Measures, OperationNames},
@@ -39,6 +40,8 @@ pub struct Snapshot {
     pub(crate) marks: Marks,
     pub index: Arc<ApiIndex>,
     pub url_aliases: UrlAliases,
+    /// `None` while no certificate is ordered.
+    pub challenges: Option<Challenges>,
     /// `None` where no callback URL can be sealed.
     pub callbacks: Option<Callbacks>,
     pub upstreams: Parts<Arc<CompiledUpstream>>,

@@ -9,13 +9,13 @@ use engine::{
     Alerts, Timestamp,
     alert::{Alert, AlertSource},
 };
-use model::{ConfigDoc, destination::Severity};
+use model::{AcmeKeystore, ConfigDoc, destination::Severity};
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use crate::config::resolve::certificate_files;
+use crate::{acme::Phase, config::resolve::certificate_files};
 
 /// Days before the end at which it is told.
 const TOLD_AT: [i64; 3] = [1, 7, 30];
@@ -53,6 +53,30 @@ pub(crate) struct Store {
     pub loaded: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+    /// How it goes with its certificate, where an authority issues it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acme: Option<Issuance>,
+}
+
+/// How it goes with a certificate that an authority issues.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Issuance {
+    /// `wanted`, `ordering`, `failing` or `valid`.
+    pub state: &'static str,
+    /// Whether the certificate is one of the authority, and not yet one that the gateway signed itself.
+    pub issued: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub renews_at: Option<String>,
+    /// How often in a row it did not work.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub failures: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tries_again_at: Option<String>,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// All of a configuration.
@@ -63,10 +87,16 @@ pub(crate) struct Inventory {
 }
 
 impl Inventory {
-    pub fn of(config: &ConfigDoc) -> Self {
+    pub fn of(config: &ConfigDoc, now: Timestamp) -> Self {
         let mut all = Self::default();
         for (name, keys) in &config.key_material.keystores {
-            all.stores.push(store("keystore", name, keys.as_ref().err()));
+            let known = config.key_material.acme.iter().find(|known| known.name == *name);
+            // What an authority said last is a problem, though what is there is loaded.
+            let failure = known.and_then(|known| known.state.problem.as_ref());
+            let mut store = store("keystore", name, keys.as_ref().err());
+            store.problem = store.problem.or_else(|| failure.cloned());
+            store.acme = known.map(|known| issuance(known, now));
+            all.stores.push(store);
             for key in keys.iter().flatten() {
                 for der in &key.chain {
                     all.certificates.extend(certificate("keystore", name, Some(&key.alias), der));
@@ -95,15 +125,28 @@ impl Inventory {
 }
 
 fn store(kind: &'static str, name: &str, problem: Option<&String>) -> Store {
-    Store { kind, name: name.to_owned(), loaded: problem.is_none(), problem: problem.cloned() }
+    Store { kind, name: name.to_owned(), loaded: problem.is_none(), problem: problem.cloned(), acme: None }
+}
+
+fn issuance(known: &AcmeKeystore, now: Timestamp) -> Issuance {
+    let at = |millis: u64| date(i64::try_from(millis / 1_000).unwrap_or(i64::MAX));
+    let (state, renews_at, tries_again_at) = match Phase::of(known, now.millis()) {
+        Phase::Wanted => ("wanted", None, None),
+        Phase::Ordering => ("ordering", None, None),
+        Phase::Failing { again } => ("failing", None, at(again)),
+        Phase::Valid { renews } => ("valid", at(renews), None),
+    };
+    let issued = known.state.issued_at.is_some();
+    Issuance { state, issued, renews_at, failures: known.state.failing, tries_again_at }
+}
+
+fn date(seconds: i64) -> Option<String> {
+    let date = time::OffsetDateTime::from_unix_timestamp(seconds).ok()?;
+    date.format(&time::format_description::well_known::Rfc3339).ok()
 }
 
 fn certificate(kind: &'static str, name: &str, alias: Option<&str>, der: &[u8]) -> Option<Certificate> {
     let (_, parsed) = X509Certificate::from_der(der).ok()?;
-    let date = |seconds: i64| {
-        let date = time::OffsetDateTime::from_unix_timestamp(seconds).ok();
-        date.and_then(|date| date.format(&time::format_description::well_known::Rfc3339).ok())
-    };
     let expires = parsed.validity().not_after.timestamp();
     Some(Certificate {
         kind,

@@ -226,6 +226,15 @@ pub fn trusting(file: &Path) -> io::Result<Arc<rustls::ClientConfig>> {
     trusting_roots(roots)
 }
 
+/// What trusts these certificates, in DER, and no others.
+pub fn trusting_certificates(certificates: &[Vec<u8>]) -> io::Result<Arc<rustls::ClientConfig>> {
+    let mut roots = rustls::RootCertStore::empty();
+    for certificate in certificates {
+        roots.add(CertificateDer::from(certificate.as_slice()).into_owned()).map_err(io::Error::other)?;
+    }
+    trusting_roots(roots)
+}
+
 fn trusting_roots(roots: rustls::RootCertStore) -> io::Result<Arc<rustls::ClientConfig>> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)

@@ -23,7 +23,7 @@ use tokio::{
 };
 
 use crate::{
-    Explanation, Source,
+    Explanation, Source, acme,
     alerts::{self, Desk, Opening},
     certificates::{Certificates, Inventory},
     collector::{self, Collected, Outputs},
@@ -152,6 +152,7 @@ pub(crate) struct Inner {
     desk: Mutex<Option<Desk>>,
     pub(crate) alerts: Alerts,
     pub(crate) certificates: Certificates,
+    pub(crate) ordered: acme::Ordered,
     pub alert_counts: Arc<alerts::Counts>,
     pub reloads_failed: AtomicU64,
 }
@@ -253,6 +254,7 @@ impl Gateway {
             desk: Mutex::new(Some(desk)),
             alerts,
             certificates: Certificates::default(),
+            ordered: acme::Ordered::default(),
             alert_counts,
             reloads_failed: AtomicU64::new(0),
         });
@@ -427,7 +429,8 @@ impl Inner {
         for warning in &warnings {
             tracing::warn!("{warning}");
         }
-        self.certificates.take(Inventory::of(&loaded.input.config));
+        self.certificates.take(Inventory::of(&loaded.input.config, self.clock.now()));
+        self.ordered.take(&loaded.input.config);
         let status = Status {
             revision,
             since_ms: self.clock.now().millis(),

@@ -23,7 +23,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tower::ServiceExt;
 
 use crate::{
-    Source, StartError,
+    Source, StartError, acme,
     config::references,
     console,
     gateway::{Inner, data_directory, node_name},
@@ -210,6 +210,7 @@ impl Opened {
             Identity { id: self.id, address: self.address.to_string(), version: env!("CARGO_PKG_VERSION") };
         let mut tasks = vec![self.manager.follow(), self.manager.join(identity)];
         tasks.push(self.manager.keep_key_uses());
+        tasks.push(tokio::spawn(acme::keep(Arc::clone(&self.manager), Arc::downgrade(inner))));
         tasks.extend(self.snapshot.map(|folder| self.manager.keep_snapshot(folder)));
         let router = console::beside(manager::router(Arc::clone(&self.manager)));
         let tls = self.tls;

@@ -213,6 +213,11 @@ impl Assets {
             .map_err(|error| format!("the secret `{name}` cannot be read: {error}"))
     }
 
+    /// Whether anything can be kept that is secret; or why not.
+    pub fn keeps_secrets(&self) -> Result<(), String> {
+        self.vault.lacks_key().map_or(Ok(()), |error| Err(error.to_string()))
+    }
+
     /// What is in a keystore or truststore; nothing when it is in a file.
     pub fn content(&self, kind_name: &str, name: &str) -> Option<Result<String, String>> {
         let held = self.get(kind(kind_name)?, name).filter(|held| held.parsed.name == name)?;

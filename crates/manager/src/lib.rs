@@ -11,6 +11,7 @@ mod change;
 mod definitions;
 mod dependencies;
 mod follow;
+mod issued;
 mod keep;
 mod key_uses;
 mod kind;

@@ -206,6 +206,11 @@ impl Vault {
         }
     }
 
+    /// Why nothing can be encrypted, where there is no master key.
+    pub(crate) fn lacks_key(&self) -> Option<VaultError> {
+        self.masters.is_empty().then(|| self.why_not())
+    }
+
     fn why_not(&self) -> VaultError {
         VaultError::NoMasterKey(Arc::clone(&self.without))
     }

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{ClearText, Diagnostic, Secret};
+use crate::{AcmeDoc, AcmeKeystore, ClearText, Diagnostic, Secret};
 
 /// Private keys with their certificate chains, for listeners, upstreams and signatures. Made from PEM, PKCS#12 or JKS.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -35,6 +35,10 @@ pub struct KeystoreDoc {
     /// Passwords of keys that have one of their own, by their alias. Default: `password`, for all of them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub key_passwords: BTreeMap<String, Secret>,
+    /// Has the certificate ordered and renewed by the gateway itself, as in Let's Encrypt. What is in `content` counts until the
+    /// first one has come. For assets only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acme: Option<AcmeDoc>,
     /// Assets to which its keys may be given by somebody without the privilege `Manage security configurations`, as
     /// `KIND:NAME`, where a `*` at the end stands for any rest, also for what is made later: `api:Orders:*`. Default: none,
     /// since whoever has a key signs with it, or passes for its owner. Of keystores that are assets only.
@@ -116,6 +120,10 @@ pub struct KeyMaterial {
     pub keystores: BTreeMap<String, Opened<KeyEntry>>,
     /// DER of their certificates.
     pub truststores: BTreeMap<String, Opened<Vec<u8>>>,
+    /// Keystores whose certificate comes from an authority.
+    pub acme: Vec<AcmeKeystore>,
+    /// What an authority has to find over TLS while something is ordered (RFC 8737), by the name.
+    pub tls_challenges: BTreeMap<String, KeyEntry>,
 }
 
 impl Hash for KeyMaterial {

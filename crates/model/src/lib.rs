@@ -1,6 +1,7 @@
 //! What users write: configuration documents as typed assets, scalars, and the diagnostics that say what is
 //! wrong with them. No I/O happens here; reading files is left to the binary, compiling to `engine`.
 
+pub mod acme;
 pub mod alias;
 pub mod api;
 pub mod api_definition;
@@ -46,6 +47,7 @@ pub mod usable_by;
 pub mod user;
 pub mod yaml;
 
+pub use acme::{AcmeDoc, AcmeKeystore, AcmeState};
 pub use alias::AliasDoc;
 pub use api::{ApiDoc, Canary, Mirror, Operation, OperationDoc};
 pub use api_definition::ApiDefinition;

@@ -121,6 +121,10 @@ async fn admit(worker: Rc<Worker>, name: Arc<str>, mut stream: TcpStream, peer: 
     match Box::pin(timeout(patience, TlsAcceptor::from(tls).accept(stream))).await {
         Ok(Ok(stream)) => {
             let session = stream.get_ref().1;
+            // The authority has seen what it wanted to see in the handshake.
+            if session.alpn_protocol() == Some(tls::ACME_TLS) {
+                return;
+            }
             let h2 = session.alpn_protocol() == Some(b"h2");
             let certificate = session
                 .peer_certificates()

@@ -13,7 +13,7 @@ use engine::{
 use futures_util::FutureExt;
 use http::{
     HeaderValue, Method, Response, StatusCode, Uri, Version,
-    header::{ACCEPT_ENCODING, ALLOW, CONTENT_LENGTH, EXPECT, HOST, RETRY_AFTER, TE},
+    header::{ACCEPT_ENCODING, ALLOW, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, RETRY_AFTER, TE},
 };
 use http_body::Body;
 use hyper::upgrade::OnUpgrade;
@@ -208,6 +208,16 @@ async fn decide(
     body: &mut Unread<'_>,
 ) -> Result<Decided, Box<Rejection>> {
     let snapshot = exchange.snapshot.clone();
+    // From wherever an authority looks, and whatever is served at the path otherwise.
+    if let Some(challenges) = &snapshot.challenges
+        && matches!(exchange.method, Method::GET | Method::HEAD)
+        && let Some(answer) = challenges.at(exchange.uri.path())
+    {
+        let mut headers = Headers::default();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+        exchange.answer_with(StatusCode::OK, headers, answer.clone());
+        return Ok(Decided::Answered);
+    }
     if let Some(lock) = &snapshot.address_lock
         && lock.refuses(exchange.client.ip, exchange.started)
     {

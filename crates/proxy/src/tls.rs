@@ -21,6 +21,9 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject};
 
+/// What authorities negotiate who validate a name over TLS (RFC 8737, 3).
+pub(crate) const ACME_TLS: &[u8] = b"acme-tls/1";
+
 /// Everything TLS for one configuration.
 #[derive(Debug, Default)]
 pub struct TlsContexts {
@@ -167,6 +170,9 @@ fn server_config(tls: &TlsDoc, material: &KeyMaterial) -> Result<ServerConfig, D
     let resolver = ByName::build(tls, material)?;
     let mut config = builder.with_cert_resolver(Arc::new(resolver));
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    if !material.tls_challenges.is_empty() {
+        config.alpn_protocols.push(ACME_TLS.to_vec());
+    }
     if let Ok(ticketer) = aws_lc_rs::Ticketer::new() {
         config.ticketer = ticketer;
     }
@@ -180,6 +186,8 @@ struct ByName {
     /// By what follows `*.`.
     wildcard: HashMap<String, Arc<CertifiedKey>>,
     first: Arc<CertifiedKey>,
+    /// What authorities have to find while something is ordered.
+    challenges: HashMap<String, Arc<CertifiedKey>>,
 }
 
 impl ByName {
@@ -205,12 +213,21 @@ impl ByName {
         let first = first.ok_or_else(|| {
             Diagnostic::error("certificates", "expected at least one certificate, here or in `keys`")
         })?;
-        Ok(Self { exact, wildcard, first })
+        let challenges = material.tls_challenges.iter();
+        let challenges = challenges.map(|(name, entry)| Ok((name.clone(), certified_entry(entry)?)));
+        let challenges = challenges.collect::<Result<_, Diagnostic>>()?;
+        Ok(Self { exact, wildcard, first, challenges })
     }
 }
 
 impl ResolvesServerCert for ByName {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        // Only who asks for a name's validation, and for nothing else, is shown what is there for it (RFC 8737, 3).
+        if !self.challenges.is_empty()
+            && hello.alpn().is_some_and(|mut asked| asked.all(|one| one == ACME_TLS))
+        {
+            return self.challenges.get(&hello.server_name()?.to_ascii_lowercase()).map(Arc::clone);
+        }
         let found = hello.server_name().and_then(|name| {
             let name = name.to_ascii_lowercase();
             let wildcard = || name.split_once('.').and_then(|(_, rest)| self.wildcard.get(rest));

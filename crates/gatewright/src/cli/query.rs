@@ -363,6 +363,9 @@ fn print_status(status: &Value) {
         if store["loaded"] == false {
             let why = text(&store["problem"]);
             print(format_args!("{:<9} {:<12} not loaded: {why}", text(&store["kind"]), text(&store["name"])));
+        } else if let Some(state) = store["acme"]["state"].as_str() {
+            let why = store["problem"].as_str().map(|why| format!(": {why}")).unwrap_or_default();
+            print(format_args!("{:<9} {:<12} {state}{why}", text(&store["kind"]), text(&store["name"])));
         }
     }
     for one in status["keyMaterial"]["certificates"].as_array().into_iter().flatten() {

@@ -1,6 +1,7 @@
 //! Keystores and truststores are read: PEM, PKCS#12 or JKS. What is none of them is an error; one whose password is wrong is
 //! there and not loaded, so that only what needs it is refused.
 
+mod acme;
 mod der;
 mod jks;
 mod pkcs12;
@@ -9,7 +10,7 @@ use std::{collections::BTreeMap, fs};
 
 use base64ct::{Base64, Encoding};
 use manager::Assets;
-use model::{ConfigDoc, Diagnostic, Diagnostics, KeyEntry, Secret};
+use model::{AcmeState, ConfigDoc, Diagnostic, Diagnostics, KeyEntry, Secret};
 use rustls::{crypto::aws_lc_rs, sign::CertifiedKey};
 use rustls_pki_types::{
     CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer,
@@ -68,15 +69,25 @@ struct Content {
 /// Reads all keystores and truststores of a configuration.
 pub(super) fn open(config: &mut ConfigDoc, assets: Option<&Assets>, problems: &mut Diagnostics) {
     let mut material = model::KeyMaterial::default();
+    let mut ordered = Vec::new();
     for (index, store) in config.keystores.iter().enumerate() {
-        let read = bytes("keystore", &store.name, store.file.as_ref(), assets).and_then(|bytes| {
-            read(&bytes, &Passwords::of(config, store.password.as_ref(), &store.key_passwords))
-        });
-        let keys = read.and_then(|content| match content.keys.is_empty() {
+        let passwords = Passwords::of(config, store.password.as_ref(), &store.key_passwords);
+        let read = match &store.acme {
+            Some(doc) => text("keystore", &store.name, assets).and_then(|text| {
+                // What is issued has to be kept somewhere.
+                assets.map_or(Ok(()), Assets::keeps_secrets).map_err(Problem::NotLoaded)?;
+                let (keys, known) = acme::open(config, &store.name, doc, text.as_deref(), &passwords)?;
+                ordered.push((index, known));
+                Ok(keys)
+            }),
+            None => bytes("keystore", &store.name, store.file.as_ref(), assets)
+                .and_then(|bytes| Ok(read(&bytes, &passwords)?.keys)),
+        };
+        let keys = read.and_then(|keys| match keys.is_empty() {
             true => Err(Problem::Invalid(
                 "found no private key, expected at least one with its certificate".into(),
             )),
-            false => Ok(content.keys),
+            false => Ok(keys),
         });
         let path = format!("keystores[{index}]");
         if let Some(keys) = told(keys, path, &store.name, store.file.is_some(), problems)
@@ -100,6 +111,7 @@ pub(super) fn open(config: &mut ConfigDoc, assets: Option<&Assets>, problems: &m
             problems.push(twice(format!("truststores[{index}].name"), &store.name));
         }
     }
+    acme::trust(ordered, &mut material, problems);
     config.key_material = material;
 }
 
@@ -145,13 +157,21 @@ fn bytes(kind: &str, name: &str, file: Option<&String>, assets: Option<&Assets>)
             false => Ok(content),
         };
     }
-    let text = match assets.and_then(|assets| assets.content(kind, name)) {
-        Some(Ok(text)) => text,
-        Some(Err(why)) => return Err(Problem::NotLoaded(why)),
-        None => return Err(Problem::NotLoaded("it has no content yet".into())),
-    };
+    match text(kind, name, assets)? {
+        // The certificate stays when an authority has issued it and renews it no more.
+        Some(text) => decoded(AcmeState::split(&text).0),
+        None => Err(Problem::NotLoaded("it has no content yet".into())),
+    }
+}
+
+/// What was sealed, when something was.
+fn text(kind: &str, name: &str, assets: Option<&Assets>) -> Result<Option<String>, Problem> {
+    assets.and_then(|assets| assets.content(kind, name)).transpose().map_err(Problem::NotLoaded)
+}
+
+fn decoded(text: &str) -> Result<Vec<u8>, Problem> {
     if text.contains("-----BEGIN") {
-        return Ok(text.into_bytes());
+        return Ok(text.as_bytes().to_vec());
     }
     let packed: String = text.split_ascii_whitespace().collect();
     Base64::decode_vec(&packed).map_err(|_| Problem::Invalid("it is neither PEM nor base64".into()))

@@ -301,6 +301,11 @@ pub(super) fn secrets_in_files(config: &ConfigDoc, problems: &mut Diagnostics) {
             problems.push(problem.help("name a `file`, or give this document to `gatewright apply`"));
         }
     }
+    for (index, _) in config.keystores.iter().enumerate().filter(|(_, store)| store.acme.is_some()) {
+        let path = format!("keystores[{index}].acme");
+        let problem = Diagnostic::error(path, "is kept by the manager, not in a file of a node");
+        problems.push(problem.help("name a `file`, or give this document to `gatewright apply`"));
+    }
     let mut kept: Vec<(String, Secret)> = written_references(config, 0..config.apis.len())
         .into_iter()
         .filter_map(|(path, reference)| Some((path, serde_json::from_value(reference.into()).ok()?)))
@@ -355,6 +360,10 @@ fn written_references(config: &ConfigDoc, apis: impl IntoIterator<Item = usize>)
     }
     for (index, store) in config.keystores.iter().enumerate() {
         of(serde_json::to_value(&store.key_passwords).ok(), format!("keystores[{index}].keyPasswords"));
+        if let Some(account) = store.acme.as_ref().and_then(|acme| acme.external_account.as_ref()) {
+            let place = format!("keystores[{index}].acme.externalAccount.key");
+            of(serde_json::to_value(&account.key).ok(), place);
+        }
     }
     for (index, application) in config.applications.iter().enumerate() {
         if !application.signing_keys.is_empty() {

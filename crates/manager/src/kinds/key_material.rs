@@ -29,6 +29,13 @@ impl AssetDoc for KeystoreDoc {
     const PRIVILEGE: Privilege = Privilege::ManageSecurity;
 
     fn name(&self) -> Result<String, Diagnostics> {
+        if let Some(acme) = &self.acme {
+            if self.file.is_some() {
+                return Err(Diagnostic::error("file", "found beside `acme`, expected one of them").into());
+            }
+            let under = |problem: Diagnostic| problem.under("acme");
+            acme.check().map_err(|found| Diagnostics(found.0.into_iter().map(under).collect()))?;
+        }
         named(&self.name, self.content.as_ref(), self.file.as_ref())
     }
 
