@@ -219,3 +219,88 @@ impl Drop for Waiting<'_> {
         self.0.fetch_sub(1, Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::join_all;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    /// Knows that every password is `right`, and answers when it may.
+    struct Slow {
+        asked: AtomicUsize,
+        answers: Semaphore,
+    }
+
+    impl Directory for Slow {
+        fn check<'a>(&'a self, user: &'a str, password: &'a str) -> Said<'a> {
+            Box::pin(async move {
+                self.asked.fetch_add(1, Relaxed);
+                let _may = self.answers.acquire().await;
+                assert_ne!(password, "panic");
+                let known = DirectoryUser { name: user.into(), groups: Vec::new() };
+                Ok((password == "right").then_some(known))
+            })
+        }
+
+        fn remember(&self) -> Duration {
+            Duration::from_secs(60)
+        }
+    }
+
+    fn asking(answers: usize) -> (Arc<Slow>, Arc<Asking>) {
+        let slow = Arc::new(Slow { asked: AtomicUsize::new(0), answers: Semaphore::new(answers) });
+        let users = UserDirectory::default();
+        users.begin(Arc::clone(&slow) as Arc<dyn Directory>, Handle::current(), [7; 32]);
+        (slow, Arc::clone(users.get().expect("it has begun")))
+    }
+
+    const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+
+    #[tokio::test]
+    async fn whoever_asks_the_same_at_the_same_time_asks_once() {
+        let (slow, asking) = asking(0);
+        let all = join_all((0..100).map(|_| asking.ask("ann", "right", NOW)));
+        let freed = async { slow.answers.add_permits(1) };
+        let (answers, ()) = tokio::join!(all, freed);
+        assert!(answers.iter().all(|answer| matches!(answer, Answer::Right(ann) if &*ann.name == "ann")));
+        assert_eq!(slow.asked.load(Relaxed), 1);
+        assert!(matches!(asking.ask("ann", "right", NOW).await, Answer::Right(_)), "without a question");
+        assert_eq!(slow.asked.load(Relaxed), 1);
+        for _ in 0..2 {
+            assert!(matches!(asking.ask("ann", "wrong", NOW).await, Answer::Wrong));
+        }
+        assert_eq!(slow.asked.load(Relaxed), 3, "what was wrong is asked again");
+        for (user, password) in [("ann", ""), ("", "right")] {
+            assert!(matches!(asking.ask(user, password, NOW).await, Answer::Wrong));
+        }
+        assert_eq!(slow.asked.load(Relaxed), 3, "what nobody may have is not asked");
+    }
+
+    #[tokio::test]
+    async fn a_password_that_was_right_counts_for_its_time_and_its_user() {
+        let (_, asking) = asking(9);
+        assert!(asking.remembered("ann", "right", NOW).is_none());
+        asking.ask("ann", "right", NOW).await;
+        let after = |seconds| NOW.plus(Duration::from_secs(seconds));
+        assert!(asking.remembered("ann", "right", after(59)).is_some());
+        assert!(asking.remembered("ann", "right", after(60)).is_none());
+        for (user, password) in [("annr", "ight"), ("an", "nright"), ("bob", "right"), ("ann", "Right")] {
+            assert!(asking.remembered(user, password, NOW).is_none(), "{user} {password}");
+        }
+    }
+
+    #[tokio::test]
+    async fn no_more_wait_than_can_be_answered_and_a_question_that_fails_is_over() {
+        let (slow, asking) = asking(0);
+        let all = join_all((0..=MOST_WAITING).map(|_| asking.ask("ann", "right", NOW)));
+        let (answers, ()) = tokio::join!(all, async { slow.answers.add_permits(9) });
+        assert_eq!(answers.iter().filter(|answer| matches!(answer, Answer::Busy)).count(), 1);
+        for _ in 0..2 {
+            assert!(matches!(asking.ask("ann", "panic", NOW).await, Answer::Away));
+        }
+        assert_eq!(slow.asked.load(Relaxed), 3, "it is asked again");
+        assert_eq!(asking.waiting.load(Relaxed), 0);
+    }
+}

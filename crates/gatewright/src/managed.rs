@@ -11,8 +11,8 @@ use std::{
 use axum::{body::Bytes, extract::Request, http::StatusCode};
 use engine::Clock;
 use manager::{
-    Answering, Assets, Called, Counted, FetchedDefinition, Identity, Mailer, Manager,
-    ManagerError, Node, PolicyType, Prepared, Preparing, Setup, Trial, TrialAnswer, TrialError, Trying,
+    Answering, Assets, Called, Counted, FetchedDefinition, Identity, Mailer, Manager, ManagerError, Node,
+    PolicyType, Prepared, Preparing, Setup, Trial, TrialAnswer, TrialError, Trying,
 };
 use model::{Diagnostic, Diagnostics, Settings};
 use store::{
