@@ -58,6 +58,7 @@ use crate::{
     language::LanguageCx,
     listener_access::ListenerAccess,
     state::{State, StateRegistry},
+    user_directory::UserDirectory,
 };
 
 /// A configuration with everything loaded that it refers to.
@@ -261,6 +262,11 @@ impl<'a> CompileCx<'a> {
         let state = self.environment.registry.keep(name, make);
         self.kept.push(Arc::clone(&state) as Arc<State>);
         state
+    }
+
+    /// Users that are kept elsewhere. Nobody is there before the gateway has begun to ask.
+    pub fn user_directory(&self) -> Arc<UserDirectory> {
+        UserDirectory::of(self.environment.registry)
     }
 
     /// Whether the settings say how callback URLs are sealed. Where a configuration is checked without an API, they do.

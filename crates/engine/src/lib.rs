@@ -35,6 +35,7 @@ pub mod snapshot;
 pub mod state;
 pub mod stats;
 pub mod upstream;
+pub mod user_directory;
 
 pub use alert::{Alert, AlertText, Alerts, Timed};
 pub use calls::{Call, CallAnswer, UpstreamName};

@@ -28,7 +28,7 @@ use crate::{
     certificates::{Certificates, Inventory},
     collector::{self, Collected, Outputs},
     config::{self, Loaded},
-    explain,
+    explain, ldap,
     local_server::Local,
     managed::{self, Managed},
     metrics, ops,
@@ -184,6 +184,7 @@ impl Gateway {
         }
         let workers = settings.workers.map_or_else(cores, |n| usize::from(n.get()));
         let registry = StateRegistry::default();
+        ldap::begin(&settings, &registry).map_err(|problem| StartError::Config(problem.into()))?;
         let opening = Opening::new();
         let alerts = opening.alerts();
         let environment = compile::Environment {

@@ -3,9 +3,10 @@
 
 use std::{sync::Arc, time::Duration};
 
+use engine::{state::StateRegistry, user_directory};
 use ldap3::{Ldap, LdapConnAsync, LdapConnSettings, LdapError, Scope, SearchEntry, ldap_escape};
 use manager::{Directory, DirectoryUser, Found};
-use model::{Diagnostic, ldap::LdapSettings};
+use model::{Diagnostic, Settings, ldap::LdapSettings};
 use rustls::ClientConfig;
 use tokio::sync::{Mutex, Semaphore};
 
@@ -17,9 +18,22 @@ const SUCCESS: u32 = 0;
 /// Passwords that are looked at, at a time: each takes a connection.
 const CHECKS: usize = 8;
 
+/// Asks for entries without anything of theirs (RFC 4511, 4.5.1.8).
+const NO_ATTRIBUTE: &str = "1.1";
+const PLACE: &str = "settings.ldap";
+
+/// Somebody in the directory: where, and what they are called.
+struct Entry {
+    dn: String,
+    name: String,
+}
+
 /// A directory, as the settings say.
 pub(crate) struct LdapDirectory {
     settings: LdapSettings,
+    /// Where the settings are, for those who have to mend them.
+    place: &'static str,
+    name_attribute: Option<String>,
     tls: Arc<ClientConfig>,
     /// A connection on which users are searched, by all who ask. Made again when it broke.
     searching: Mutex<Option<Ldap>>,
@@ -28,9 +42,8 @@ pub(crate) struct LdapDirectory {
 
 impl LdapDirectory {
     /// Checks the settings; nothing is sent yet.
-    pub(crate) fn new(settings: LdapSettings) -> Result<Self, Diagnostic> {
-        let wrong =
-            |key: &str, message: String| Diagnostic::error(format!("settings.manager.ldap.{key}"), message);
+    pub(crate) fn new(settings: LdapSettings, place: &'static str) -> Result<Self, Diagnostic> {
+        let wrong = |key: &str, message: String| Diagnostic::error(format!("{place}.{key}"), message);
         let (scheme, rest) = settings.url.split_once("://").unwrap_or(("", ""));
         let host = rest.split(['/', '?']).next().unwrap_or_default();
         if !matches!(scheme, "ldap" | "ldaps") || host.is_empty() || host.contains('@') {
@@ -71,7 +84,10 @@ impl LdapDirectory {
             None => client::tls_config(),
         };
         let tls = tls.map_err(|error| wrong("caFile", error.to_string()))?;
-        Ok(Self { settings, tls, searching: Mutex::default(), checks: Semaphore::new(CHECKS) })
+        let name_attribute = settings.name_attribute.clone();
+        let name_attribute = name_attribute.or_else(|| compared(&settings.user_filter).map(str::to_owned));
+        let (searching, checks) = (Mutex::default(), Semaphore::new(CHECKS));
+        Ok(Self { settings, place, name_attribute, tls, searching, checks })
     }
 
     fn timeout(&self) -> Duration {
@@ -109,19 +125,19 @@ impl LdapDirectory {
             let password = password.expose().unwrap_or_default();
             let bound = ldap.with_timeout(self.timeout()).simple_bind(dn, password).await.map_err(told)?;
             if bound.rc != SUCCESS {
-                return Err(format!("settings.manager.ldap.bindDn is not let in: {}", bound.rc));
+                return Err(format!("{}.bindDn is not let in: {}", self.place, bound.rc));
             }
         }
         Ok(kept.insert(ldap).clone())
     }
 
     /// Searches, once more where the connection that was kept is of no use any more.
-    async fn search(&self, base: &str, filter: &str) -> Result<Vec<SearchEntry>, String> {
+    async fn search(&self, base: &str, filter: &str, attribute: &str) -> Result<Vec<SearchEntry>, String> {
         let mut again = true;
         loop {
             let mut ldap = self.searcher().await?;
-            let found =
-                ldap.with_timeout(self.timeout()).search(base, Scope::Subtree, filter, vec!["1.1"]).await;
+            let ldap = ldap.with_timeout(self.timeout());
+            let found = ldap.search(base, Scope::Subtree, filter, vec![attribute]).await;
             let error = match found.and_then(ldap3::SearchResult::success) {
                 Ok((entries, _)) => {
                     // Some are references to other directories, which are not asked.
@@ -139,34 +155,53 @@ impl LdapDirectory {
         }
     }
 
-    /// Where a user is. Whoever cannot be told from somebody else is nobody.
-    async fn place_of(&self, user: &str) -> Result<Option<String>, String> {
+    /// Whoever is found by a name. Whoever cannot be told from somebody else is nobody.
+    async fn entry_of(&self, user: &str) -> Result<Option<Entry>, String> {
         let filter = filled(&self.settings.user_filter, user, "");
-        let mut found = self.search(&self.settings.user_base, &filter).await?;
+        let attribute = self.name_attribute.as_deref().unwrap_or(NO_ATTRIBUTE);
+        let mut found = self.search(&self.settings.user_base, &filter, attribute).await?;
         if found.len() > 1 {
-            tracing::warn!("settings.manager.ldap.userFilter finds {} entries for one name", found.len());
+            tracing::warn!("{}.userFilter finds {} entries for one name", self.place, found.len());
             return Ok(None);
         }
-        Ok(found.pop().map(|entry| entry.dn))
+        Ok(found.pop().map(|entry| {
+            // Servers write names of attributes in the case that they like, and several values in any order.
+            let names = entry.attrs.into_iter().filter(|(name, _)| name.eq_ignore_ascii_case(attribute));
+            let name = names.flat_map(|(_, values)| values).filter(|value| !value.is_empty()).min();
+            Entry { name: name.unwrap_or_else(|| entry.dn.clone()), dn: entry.dn }
+        }))
     }
 
-    async fn groups_of(&self, user: &str, dn: &str) -> Result<Vec<String>, String> {
+    async fn groups_of(&self, entry: &Entry) -> Result<Vec<String>, String> {
         let Some(base) = &self.settings.group_base else { return Ok(Vec::new()) };
-        let filter = filled(&self.settings.group_filter, user, dn);
-        let found = self.search(base, &filter).await?;
+        let filter = filled(&self.settings.group_filter, &entry.name, &entry.dn);
+        let found = self.search(base, &filter, NO_ATTRIBUTE).await?;
         let becomes = self
             .settings
             .groups
             .iter()
             .filter(|wanted| found.iter().any(|entry| is_same(&entry.dn, &wanted.dn)));
-        let mut groups: Vec<String> = becomes.map(|wanted| wanted.group.clone()).collect();
-        groups.dedup();
+        let mut groups: Vec<String> = Vec::new();
+        for wanted in becomes {
+            if !groups.contains(&wanted.group) {
+                groups.push(wanted.group.clone());
+            }
+        }
         Ok(groups)
     }
 
-    async fn user_at(&self, user: &str, dn: &str) -> Result<Option<DirectoryUser>, String> {
-        let groups = self.groups_of(user, dn).await?;
-        Ok((!groups.is_empty()).then(|| DirectoryUser { name: user.to_owned(), groups }))
+    async fn user_of(&self, entry: Entry) -> Result<DirectoryUser, String> {
+        let groups = self.groups_of(&entry).await?;
+        Ok(DirectoryUser { name: entry.name, groups })
+    }
+
+    /// Whoever has this name and this password, in groups or not.
+    async fn checked(&self, user: &str, password: &str) -> Result<Option<DirectoryUser>, String> {
+        let Some(entry) = self.entry_of(user).await? else { return Ok(None) };
+        if password.is_empty() || !self.binds(&entry.dn, password).await? {
+            return Ok(None);
+        }
+        self.user_of(entry).await.map(Some)
     }
 
     /// Whether this is the password of whoever is there.
@@ -188,23 +223,76 @@ impl LdapDirectory {
     }
 }
 
+/// The manager has nothing for whoever is in no group.
 impl Directory for LdapDirectory {
     fn check<'a>(&'a self, user: &'a str, password: &'a str) -> Found<'a> {
         Box::pin(async move {
-            let Some(dn) = self.place_of(user).await? else { return Ok(None) };
-            if password.is_empty() || !self.binds(&dn, password).await? {
-                return Ok(None);
-            }
-            self.user_at(user, &dn).await
+            let found = self.checked(user, password).await?;
+            Ok(found.filter(|user| !user.groups.is_empty()))
         })
     }
 
     fn find<'a>(&'a self, user: &'a str) -> Found<'a> {
         Box::pin(async move {
-            let Some(dn) = self.place_of(user).await? else { return Ok(None) };
-            self.user_at(user, &dn).await
+            let Some(entry) = self.entry_of(user).await? else { return Ok(None) };
+            let found = self.user_of(entry).await?;
+            Ok(Some(found).filter(|user| !user.groups.is_empty()))
         })
     }
+
+    fn remember(&self) -> Duration {
+        self.settings.remember.get()
+    }
+}
+
+/// At APIs, groups are for the policies to ask for.
+impl user_directory::Directory for LdapDirectory {
+    fn check<'a>(&'a self, user: &'a str, password: &'a str) -> user_directory::Said<'a> {
+        Box::pin(async move {
+            // A question is several, and may have to wait for its turn.
+            let checked = tokio::time::timeout(self.timeout(), self.checked(user, password)).await;
+            match checked.unwrap_or_else(|_| Err("no answer in time".to_owned())) {
+                Ok(found) => Ok(found.map(|found| user_directory::DirectoryUser {
+                    name: found.name.into(),
+                    groups: found.groups.into_iter().map(Into::into).collect(),
+                })),
+                Err(error) => {
+                    tracing::warn!(error, "the directory of {} could not be asked", self.place);
+                    Err(user_directory::Away)
+                }
+            }
+        })
+    }
+
+    fn remember(&self) -> Duration {
+        self.settings.remember.get()
+    }
+}
+
+/// Lets requests ask the directory of the settings, if there is one.
+pub(crate) fn begin(settings: &Settings, registry: &StateRegistry) -> Result<(), Diagnostic> {
+    let Some(ldap) = settings.ldap.clone() else { return Ok(()) };
+    let directory = LdapDirectory::new(ldap, PLACE)?;
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(|error| Diagnostic::error(PLACE, error.to_string()))?;
+    let users = user_directory::UserDirectory::of(registry);
+    users.begin(Arc::new(directory), tokio::runtime::Handle::current(), key);
+    Ok(())
+}
+
+/// The directory whose users may log in at the manager, if there is one.
+pub(crate) fn of_manager(settings: &Settings) -> Result<Option<Arc<dyn Directory>>, Diagnostic> {
+    let own = settings.manager.ldap.clone().map(|ldap| (ldap, "settings.manager.ldap"));
+    let Some((ldap, place)) = own.or_else(|| Some((settings.ldap.clone()?, PLACE))) else { return Ok(None) };
+    Ok(Some(Arc::new(LdapDirectory::new(ldap, place)?)))
+}
+
+/// The attribute that a filter compares with the name first.
+fn compared(filter: &str) -> Option<&str> {
+    let (before, _) = filter.split_once("={user}")?;
+    let (_, attribute) = before.rsplit_once('(')?;
+    let is_name = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'.';
+    (!attribute.is_empty() && attribute.bytes().all(is_name)).then_some(attribute)
 }
 
 /// A filter with a name and a place in it, which cannot become a part of the filter (RFC 4515).
@@ -269,6 +357,19 @@ mod tests {
     }
 
     #[test]
+    fn a_user_is_called_what_the_filter_compares_first() {
+        for (filter, expected) in [
+            ("(uid={user})", Some("uid")),
+            ("(&(objectClass=person)(|(sAMAccountName={user})(mail={user})))", Some("sAMAccountName")),
+            ("(uid={user}@example.com)", Some("uid")),
+            ("(cn=*{user})", None),
+            ("(cn:caseExactMatch:={user})", None),
+        ] {
+            assert_eq!(compared(filter), expected, "{filter}");
+        }
+    }
+
+    #[test]
     fn places_are_compared_without_case_and_spaces() {
         assert!(is_same("cn=Ops, ou=Groups,dc=example", "CN=ops,ou=groups,dc=Example"));
         assert!(!is_same("cn=ops,dc=example", "cn=ops,dc=example,dc=com"));
@@ -284,9 +385,10 @@ mod tests {
             for (key, value) in change.as_object().unwrap() {
                 settings[key] = value.clone();
             }
-            LdapDirectory::new(serde_json::from_value(settings).unwrap()).err().map(|problem| problem.path)
+            let directory = LdapDirectory::new(serde_json::from_value(settings).unwrap(), PLACE);
+            directory.err().map(|problem| problem.path)
         };
-        let path = |key: &str| Some(format!("settings.manager.ldap.{key}"));
+        let path = |key: &str| Some(format!("settings.ldap.{key}"));
         for (change, expected) in [
             (serde_json::json!({}), None),
             (serde_json::json!({ "url": "http://a" }), path("url")),

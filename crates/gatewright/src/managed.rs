@@ -11,8 +11,8 @@ use std::{
 use axum::{body::Bytes, extract::Request, http::StatusCode};
 use engine::Clock;
 use manager::{
-    Answering, Assets, Called, Counted, Directory, FetchedDefinition, Identity, Mailer, Manager,
-    ManagerError, Node, PolicyType, Prepared, Preparing, Setup, Trial, TrialAnswer, TrialError, Trying,
+    Answering, Assets, Called, Counted, FetchedDefinition, Identity, Mailer, Manager, ManagerError, Node,
+    PolicyType, Prepared, Preparing, Setup, Trial, TrialAnswer, TrialError, Trying,
 };
 use model::{Diagnostic, Diagnostics, Settings};
 use store::{
@@ -27,7 +27,7 @@ use crate::{
     config::references,
     console,
     gateway::{Inner, data_directory, node_name},
-    ldap::LdapDirectory,
+    ldap,
     mail::MailServer,
     master_key,
     open_id_connect::{self, public_url},
@@ -75,9 +75,7 @@ pub(crate) async fn open(
     let read = |doc| ServedTls::read("the admin API", "settings.manager.tls", doc);
     let tls = settings.manager.tls.clone().map(read).transpose();
     let tls = tls.map_err(|problem| StartError::Config(problem.into()))?;
-    let users = settings.manager.ldap.clone().map(LdapDirectory::new).transpose();
-    let users = users.map_err(|problem| StartError::Config(problem.into()))?;
-    let users = users.map(|users| Arc::new(users) as Arc<dyn Directory>);
+    let users = ldap::of_manager(settings).map_err(|problem| StartError::Config(problem.into()))?;
     let mailer = mailer(settings).map_err(|problem| StartError::Config(problem.into()))?;
     let (url, directory) = store_url(settings, source)?;
     let failed = |error: StoreError| StartError::Manager(error.into());

@@ -230,6 +230,7 @@ fn not_taken_up(started: &Settings, now: &Settings) -> Vec<Diagnostic> {
         ("dataDirectory", started.data_directory != now.data_directory),
         ("operations.address", started.operations != now.operations),
         ("manager", started.manager != now.manager),
+        ("ldap", started.ldap != now.ldap),
         ("store", started.store != now.store),
         // Links for new passwords; alerts go by the new one at once.
         ("mail", started.manager.password_reset.is_some() && started.mail != now.mail),

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Duration, Secret};
 
-/// A directory whose users may log in at the manager, beside those that are assets. They may do what the groups say that
-/// their groups in the directory become. A user who is an asset has no password in the directory.
+/// A directory whose users are known beside the users here. They are in the groups that their groups in the directory
+/// become. A user who is here has no password in the directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LdapSettings {
@@ -30,17 +30,28 @@ pub struct LdapSettings {
     /// How a user is found; `{user}` is the name. It has to find one.
     #[serde(default = "user_filter")]
     pub user_filter: String,
-    /// Where groups are. Default: users have none, and may do nothing.
+    /// The attribute that has the name of a user, which is what they are called here however they have typed it. Of
+    /// several values the first by alphabet; without any, where the user is in the directory. Default: the attribute that
+    /// `userFilter` compares with `{user}` first, such as `uid`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name_attribute: Option<String>,
+    /// Where groups are. Default: users have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group_base: Option<String>,
-    /// How the groups of a user are found; `{dn}` is where the user is, `{user}` the name.
+    /// How the groups of a user are found; `{dn}` is where the user is, `{user}` the name that `nameAttribute`
+    /// has.
     #[serde(default = "group_filter")]
     pub group_filter: String,
-    /// What groups of the directory become here. A user without any of them is not let in.
+    /// What groups of the directory become here. The manager does not let a user in who has none of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<LdapGroup>,
     /// Longest wait for the directory.
     #[serde(default = "timeout")]
     pub timeout: Duration,
+    /// How long a password that was right counts without the directory being asked again: for so long, a user who is gone
+    /// there and a password that was changed there go on counting here. `0s`: it is asked each time.
+    #[serde(default = "remember")]
+    pub remember: Duration,
 }
 
 /// What a group of the directory becomes.
@@ -63,4 +74,8 @@ fn group_filter() -> String {
 
 fn timeout() -> Duration {
     Duration::from_secs(5)
+}
+
+fn remember() -> Duration {
+    Duration::from_secs(60)
 }

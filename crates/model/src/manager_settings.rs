@@ -33,7 +33,7 @@ pub struct ManagerSettings {
     pub enable_team_work: bool,
     /// Keep in the audit log what assets were like before and after each change. Secrets are no part of that.
     pub audit_payload: bool,
-    /// A directory whose users may log in, too.
+    /// A directory whose users may log in, too, instead of `settings.ldap`; at APIs they are nobody.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ldap: Option<LdapSettings>,
     /// Providers elsewhere whose users may log in, too, by OpenID Connect.

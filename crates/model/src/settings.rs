@@ -9,8 +9,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ByteSize, Duration, IpRange, Percent, Secret, callback::CallbackSettings, mail::MailSettings,
-    oauth_client::AuthorizationServerSettings,
+    ByteSize, Duration, IpRange, Percent, Secret, callback::CallbackSettings, ldap::LdapSettings,
+    mail::MailSettings, oauth_client::AuthorizationServerSettings,
 };
 
 pub use crate::manager_settings::{AccountLock, ManagerSettings, Passwords, SecondFactor, Sessions};
@@ -54,6 +54,10 @@ pub struct Settings {
     /// The server that e-mails are sent by. Default: none are sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mail: Option<MailSettings>,
+    /// A directory whose users authenticate at APIs as local users do, by `httpBasic` of `identifyAndAuthorize`. The
+    /// manager lets those in who are in one of `groups`, unless `manager.ldap` names another directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ldap: Option<LdapSettings>,
     /// Where and how upstreams may call back.
     #[serde(skip_serializing_if = "CallbackSettings::is_default")]
     pub callbacks: CallbackSettings,

@@ -81,6 +81,7 @@ pub fn why_not_shared(section: &str) -> Option<&'static str> {
         | "dataDirectory"
         | "operations"
         | "manager"
+        | "ldap"
         | "store"
         | "authorizationServer"
         | "events" => {

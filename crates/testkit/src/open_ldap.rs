@@ -13,6 +13,7 @@ use crate::Identity;
 
 const SLAPD: &str = "/usr/sbin/slapd";
 const SLAPADD: &str = "/usr/sbin/slapadd";
+const SLAPMODIFY: &str = "/usr/sbin/slapmodify";
 
 /// Everybody's password is their name and `-password`. The reader may search; nobody in particular may not.
 const PEOPLE: &str = "\
@@ -109,6 +110,26 @@ impl OpenLdap {
             let _ = server.kill();
             let _ = server.wait();
         }
+    }
+
+    /// Changes what is in it, as LDIF says, while nobody is served.
+    ///
+    /// # Panics
+    ///
+    /// When that cannot be done.
+    pub fn change(&mut self, ldif: &str) {
+        self.halt();
+        let at = |name: &str| self.directory.path().join(name);
+        fs::write(at("change.ldif"), ldif).expect("a file");
+        let changed = Command::new(SLAPMODIFY)
+            .arg("-f")
+            .arg(at("slapd.conf"))
+            .arg("-l")
+            .arg(at("change.ldif"))
+            .output()
+            .expect("OpenLDAP is installed: scripts/setup does it");
+        assert!(changed.status.success(), "{changed:?}");
+        self.resume();
     }
 
     /// Where clients connect; with TLS only when they ask for it.

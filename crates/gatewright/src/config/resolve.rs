@@ -56,7 +56,11 @@ pub(super) fn paths(config: &mut ConfigDoc, apis: impl IntoIterator<Item = usize
     }
     config.keystores.iter_mut().flat_map(|store| &mut store.file).for_each(absolute);
     config.truststores.iter_mut().flat_map(|store| &mut store.file).for_each(absolute);
-    config.settings.manager.ldap.iter_mut().flat_map(|ldap| &mut ldap.ca_file).for_each(absolute);
+    [&mut config.settings.ldap, &mut config.settings.manager.ldap]
+        .into_iter()
+        .flatten()
+        .flat_map(|ldap| &mut ldap.ca_file)
+        .for_each(absolute);
     config.settings.mail.iter_mut().flat_map(|mail| &mut mail.ca_file).for_each(absolute);
     let providers = config.settings.manager.open_id_connect.iter_mut();
     providers.flat_map(|provider| &mut provider.ca_file).for_each(absolute);
@@ -232,10 +236,15 @@ pub(super) fn secrets(
             Err(problem) => problems.push(Diagnostic::error("settings.store.url", problem)),
         }
     }
-    if let Some(secret) = config.settings.manager.ldap.as_mut().and_then(|ldap| ldap.bind_password.as_mut()) {
+    let directories = [
+        ("settings.ldap.bindPassword", &mut config.settings.ldap),
+        ("settings.manager.ldap.bindPassword", &mut config.settings.manager.ldap),
+    ];
+    for (path, ldap) in directories {
+        let Some(secret) = ldap.as_mut().and_then(|ldap| ldap.bind_password.as_mut()) else { continue };
         match read(secret) {
             Ok(value) => *secret = secret.resolved(value),
-            Err(problem) => problems.push(Diagnostic::error("settings.manager.ldap.bindPassword", problem)),
+            Err(problem) => problems.push(Diagnostic::error(path, problem)),
         }
     }
     if let Some(secret) = config.settings.mail.as_mut().and_then(|mail| mail.password.as_mut()) {

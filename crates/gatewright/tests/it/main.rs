@@ -23,6 +23,7 @@ mod command_line;
 mod command_line_users;
 mod configuration;
 mod destinations;
+mod directory_users;
 mod dns;
 mod docs;
 mod dynamic_endpoints;

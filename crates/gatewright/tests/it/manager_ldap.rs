@@ -27,12 +27,15 @@ fn settings(url: &str) -> Value {
 
 /// A gateway that asks a directory; the reader's password is in a file beside its configuration.
 fn asking(settings: Value) -> Config {
-    let mut settings = settings;
+    asking_at("manager.ldap", managed(), settings)
+}
+
+fn asking_at(place: &str, config: Config, mut settings: Value) -> Config {
     let folder = tempfile::tempdir().expect("temporary folders can be made").keep();
     let file = folder.join("reader");
     std::fs::write(&file, "reader-password").expect("a file");
     settings["bindPassword"] = format!("${{file:{}}}", file.display()).into();
-    managed().setting("manager.ldap", settings)
+    config.setting(place, settings)
 }
 
 #[tokio::test]
@@ -74,6 +77,26 @@ async fn users_of_a_directory_are_what_their_groups_become() {
         gateway.admin("bob", "wrong").get("/whoami").await;
     }
     assert_eq!(code(&bob.get("/whoami").await, 429), "too_many_failures");
+}
+
+#[tokio::test]
+async fn a_user_is_who_the_directory_says_however_the_name_is_typed() {
+    let ldap = OpenLdap::start(PEOPLE, None);
+    let mut settings = settings(&ldap.url());
+    settings["groups"][0]["group"] = "API-Gateway-Providers".into();
+    // What both APIs and the manager go by is enough, and the manager's own counts first.
+    let gateway = Gateway::serving(asking_at("ldap", managed(), settings.clone())).await;
+    for typed in ["bob", "Bob", "BOB", "Bob"] {
+        let who = expect(&gateway.admin(typed, "bob-password").get("/whoami").await, 200);
+        assert_eq!(who["user"], "bob", "{typed}");
+    }
+    // That is somebody here, who has another password.
+    let refused = gateway.admin("administrator", "Administrator-password").get("/whoami").await;
+    assert_eq!(code(&refused, 401), "credentials_invalid");
+    let both = asking_at("ldap", managed(), settings.clone());
+    settings["groups"] = json!([]);
+    let gateway = Gateway::serving(asking_at("manager.ldap", both, settings)).await;
+    assert_eq!(gateway.admin("bob", "bob-password").get("/whoami").await.status(), 401);
 }
 
 #[tokio::test]

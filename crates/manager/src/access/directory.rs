@@ -7,11 +7,12 @@ use std::{
     net::IpAddr,
     pin::Pin,
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 use sha2::{Digest, Sha256};
 
-use super::{Access, REMEMBERED, Sources, Who};
+use super::{Access, Sources, Who, is_local};
 use crate::rights::Rights;
 
 /// How long it counts what groups somebody is in, in microseconds.
@@ -22,6 +23,7 @@ const MOST: usize = 10_000;
 /// Somebody in a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DirectoryUser {
+    /// As the directory has it, however it was typed.
     pub name: String,
     /// What the settings make of their groups.
     pub groups: Vec<String>,
@@ -37,6 +39,9 @@ pub trait Directory: Send + Sync + 'static {
 
     /// Whoever has this name.
     fn find<'a>(&'a self, user: &'a str) -> Found<'a>;
+
+    /// How long a password that was right counts without a question.
+    fn remember(&self) -> Duration;
 }
 
 /// What a directory has answered.
@@ -44,8 +49,8 @@ pub trait Directory: Send + Sync + 'static {
 pub(super) struct Remembered {
     /// Groups by name, and since when.
     users: Mutex<HashMap<String, (Vec<String>, u64)>>,
-    /// Passwords that were right, by the hash of name and password, and since when.
-    passwords: Mutex<HashMap<[u8; 32], u64>>,
+    /// Who had a password that was right, by the hash of what was typed, and since when.
+    passwords: Mutex<HashMap<[u8; 32], (String, u64)>>,
 }
 
 /// What came of asking about somebody.
@@ -55,6 +60,9 @@ pub(super) enum Asked {
     Away,
 }
 
+/// The directory could not be asked.
+pub(super) struct Away;
+
 impl Remembered {
     fn groups(&self, user: &str, now: u64) -> Option<Vec<String>> {
         let users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
@@ -62,52 +70,71 @@ impl Remembered {
         (now.saturating_sub(*since) < GROUPS_COUNT).then(|| groups.clone())
     }
 
-    fn keep(&self, user: &DirectoryUser, now: u64) {
+    fn keep(&self, name: &str, groups: &[String], now: u64) {
         let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
         if users.len() >= MOST {
             users.clear();
         }
-        users.insert(user.name.clone(), (user.groups.clone(), now));
+        users.insert(name.to_owned(), (groups.to_vec(), now));
     }
 
     fn forget(&self, user: &str) {
         self.users.lock().unwrap_or_else(PoisonError::into_inner).remove(user);
     }
 
-    fn was_right(&self, key: &[u8; 32], now: u64) -> bool {
+    fn was_right(&self, key: &[u8; 32], now: u64, remember: Duration) -> Option<String> {
         let passwords = self.passwords.lock().unwrap_or_else(PoisonError::into_inner);
-        passwords.get(key).is_some_and(|since| now.saturating_sub(*since) < REMEMBERED)
+        let (name, since) = passwords.get(key)?;
+        (u128::from(now.saturating_sub(*since)) < remember.as_micros()).then(|| name.clone())
     }
 
-    fn keep_password(&self, key: [u8; 32], now: u64) {
+    fn keep_password(&self, key: [u8; 32], name: &str, now: u64) {
         let mut passwords = self.passwords.lock().unwrap_or_else(PoisonError::into_inner);
         if passwords.len() >= MOST {
             passwords.clear();
         }
-        passwords.insert(key, now);
+        passwords.insert(key, (name.to_owned(), now));
     }
 }
 
 impl Access {
-    /// Somebody whom the directory knows by this password. Asked only about those who are no users here.
-    pub(super) async fn check_in_directory(&self, sources: Sources<'_>, user: &str, password: &str) -> Asked {
-        let Some(directory) = &self.directory else { return Asked::Nobody };
+    /// Somebody whom the directory knows by this password, under the name that they have there. Asked only about those
+    /// who are no users here.
+    pub(super) async fn check_in_directory(
+        &self,
+        sources: Sources<'_>,
+        user: &str,
+        password: &str,
+    ) -> Result<Option<(String, Rights)>, Away> {
+        let Some(directory) = &self.directory else { return Ok(None) };
         // A name without a password is taken for nobody in particular, whom a directory lets in (RFC 4513, 5.1.2).
         if user.is_empty() || password.is_empty() || self.is_of_provider(user) {
-            return Asked::Nobody;
+            return Ok(None);
         }
         let key = key(user, password);
-        if self.in_directory.was_right(&key, sources.now) {
-            return self.find_in_directory(sources, user).await;
+        let name = match self.in_directory.was_right(&key, sources.now, directory.remember()) {
+            Some(name) => name,
+            None => match directory.check(user, password).await {
+                Ok(Some(found)) => {
+                    self.in_directory.keep(&found.name, &found.groups, sources.now);
+                    self.in_directory.keep_password(key, &found.name, sources.now);
+                    found.name
+                }
+                Ok(None) => return Ok(None),
+                Err(error) => {
+                    away(&error);
+                    return Err(Away);
+                }
+            },
+        };
+        // Typed in another case, it may be the name of somebody here.
+        if is_local(sources.assets, &name) {
+            return Ok(None);
         }
-        match directory.check(user, password).await {
-            Ok(Some(found)) => {
-                self.in_directory.keep(&found, sources.now);
-                self.in_directory.keep_password(key, sources.now);
-                self.known(sources, user, found.groups)
-            }
-            Ok(None) => Asked::Nobody,
-            Err(error) => away(&error),
+        match self.find_in_directory(sources, &name).await {
+            Asked::Known(rights) => Ok(Some((name, rights))),
+            Asked::Nobody => Ok(None),
+            Asked::Away => Err(Away),
         }
     }
 
@@ -121,7 +148,7 @@ impl Access {
         }
         match directory.find(user).await {
             Ok(Some(found)) => {
-                self.in_directory.keep(&found, sources.now);
+                self.in_directory.keep(user, &found.groups, sources.now);
                 self.known(sources, user, found.groups)
             }
             Ok(None) => {

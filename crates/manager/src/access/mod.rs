@@ -25,7 +25,7 @@ use store::{
 use tokio::sync::Semaphore;
 
 use crate::{Assets, Held, Privilege, kind, rights::Rights};
-use directory::{Asked, Directory, Remembered};
+use directory::{Asked, Away, Directory, Remembered};
 use failures::Failures;
 use provider::{LoginProvider, SamlProvider};
 
@@ -225,9 +225,10 @@ impl Access {
                 let elsewhere = self.directory.is_some() && !is_local(sources.assets, user);
                 let who = if elsewhere {
                     match self.check_in_directory(sources, user, password).await {
-                        Asked::Known(rights) => Some(Self::known_otherwise(user, address, rights)),
-                        Asked::Nobody => None,
-                        Asked::Away => return Ok(Checked::Away),
+                        Ok(found) => {
+                            found.map(|(user, rights)| Self::known_otherwise(&user, address, rights))
+                        }
+                        Err(Away) => return Ok(Checked::Away),
                     }
                 } else {
                     self.check_password(sources, user, password, address).await?

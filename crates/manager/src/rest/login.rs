@@ -165,7 +165,7 @@ pub(super) fn wait() -> Response {
 }
 
 pub(super) fn away() -> Response {
-    let detail = "The directory of users of settings.manager.ldap cannot be asked now; the log of the node says why. \
+    let detail = "The directory of users cannot be asked now; the log of the node says why. \
                   Users who are kept here can log in.";
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "directory_away", detail).into_response()
 }

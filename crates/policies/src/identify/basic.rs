@@ -1,9 +1,9 @@
 //! By a user and a password. Checking a password is slow on purpose, so it happens on a thread of its own, and what was
-//! right is remembered.
+//! right is remembered. Who is no user here may be one in a directory, which checks passwords itself.
 
 use std::{
     sync::{
-        LazyLock,
+        Arc, LazyLock,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
     thread::available_parallelism,
@@ -11,13 +11,19 @@ use std::{
 
 use argon2::{Argon2, PasswordVerifier};
 use base64ct::{Base64, Encoding};
-use engine::{Exchange, compile::applications::sha256, language::Authorization};
+use engine::{
+    Exchange,
+    compile::applications::sha256,
+    language::Authorization,
+    reason,
+    user_directory::{Answer, Asking, DirectoryUser, UserDirectory},
+};
 use foldhash::fast::RandomState;
 use http::{HeaderValue, header::AUTHORIZATION};
 use tokio::sync::Semaphore;
 
 use super::{
-    BUSY, INVALID,
+    BUSY, DIRECTORY_AWAY, INVALID,
     identifier::{Finding, Found, Identifier},
 };
 
@@ -44,6 +50,7 @@ const NOBODY: &str =
 
 pub(super) struct ByPassword {
     pub realm: Option<String>,
+    pub directory: Arc<UserDirectory>,
 }
 
 impl Identifier for ByPassword {
@@ -56,7 +63,13 @@ impl Identifier for ByPassword {
         if exchange.headers.get_all(&AUTHORIZATION).nth(1).is_some() {
             return Found::Now(Finding::Wrong(&INVALID, "more than one Authorization".to_owned()));
         }
-        let known = exchange.snapshot.applications.user(&user).and_then(|user| user.password.as_deref());
+        let local = exchange.snapshot.applications.user(&user);
+        if local.is_none()
+            && let Some(directory) = self.directory.get()
+        {
+            return in_directory(exchange, directory, user, password);
+        }
+        let known = local.and_then(|user| user.password.as_deref());
         let remembered = known.and_then(|hash| mark(&user, &password, hash));
         if remembered.is_some_and(|mark| VERIFIED.pin().contains(&mark)) {
             return Found::Now(right(exchange, &user));
@@ -72,7 +85,7 @@ impl Identifier for ByPassword {
                     }
                     right(exchange, &user)
                 }
-                Some(_) => Finding::Wrong(&INVALID, format!("user {}", shown(&user))),
+                Some(_) => wrong(&user),
             };
             finding.into()
         }))
@@ -100,6 +113,49 @@ fn right(exchange: &Exchange, user: &str) -> Finding {
     let groups = applications.user(user).map(|known| known.groups.clone()).unwrap_or_default();
     let who = Authorization { user_name: Some(user.into()), groups, ..Authorization::default() };
     Finding::authenticated(who, applications.identifiers.by_user(user).to_vec())
+}
+
+fn wrong(user: &str) -> Finding {
+    Finding::Wrong(&INVALID, format!("user {}", shown(user)))
+}
+
+/// Somebody who is no user here. What a directory has let in is text.
+fn in_directory<'a>(
+    exchange: &'a Exchange,
+    directory: &'a Arc<Asking>,
+    user: String,
+    password: Vec<u8>,
+) -> Found<'a> {
+    let Ok(password) = String::from_utf8(password) else { return Found::Now(wrong(&user)) };
+    if let Some(known) = directory.remembered(&user, &password, exchange.started) {
+        return Found::Now(right_there(exchange, &user, &known));
+    }
+    if exchange.dry_run {
+        return Found::Now(Finding::Failed(&reason::CALL_NOT_POSSIBLE));
+    }
+    Found::Later(Box::pin(async move {
+        let finding = match directory.ask(&user, &password, exchange.started).await {
+            Answer::Right(known) => right_there(exchange, &user, &known),
+            Answer::Wrong => wrong(&user),
+            Answer::Away => Finding::Failed(&DIRECTORY_AWAY),
+            Answer::Busy => Finding::Failed(&BUSY),
+        };
+        finding.into()
+    }))
+}
+
+/// They are called what the directory calls them, unless that is somebody here.
+fn right_there(exchange: &Exchange, typed: &str, known: &DirectoryUser) -> Finding {
+    let applications = &exchange.snapshot.applications;
+    if applications.user(&known.name).is_some() {
+        return wrong(typed);
+    }
+    let who = Authorization {
+        user_name: Some((*known.name).into()),
+        groups: known.groups.clone(),
+        ..Authorization::default()
+    };
+    Finding::authenticated(who, applications.identifiers.by_user(&known.name).to_vec())
 }
 
 /// What follows the name of the scheme, which has no case.

@@ -112,6 +112,11 @@ pub static BUSY: Reason = Reason::new(
     StatusCode::SERVICE_UNAVAILABLE,
     "Too many passwords are being checked. Try again in a moment.",
 );
+pub static DIRECTORY_AWAY: Reason = Reason::new(
+    "directory_away",
+    StatusCode::SERVICE_UNAVAILABLE,
+    "The directory of users cannot be asked. Try again later.",
+);
 
 /// Those of all rules, then those of signed requests and those of tokens.
 const ALL_REASONS: [&Reason; OWN.len() + signed::REASONS.len() + token::REASONS.len()] = {
@@ -130,7 +135,7 @@ const ALL_REASONS: [&Reason; OWN.len() + signed::REASONS.len() + token::REASONS.
     }
     all
 };
-const OWN: [&Reason; 10] = [
+const OWN: [&Reason; 11] = [
     &MISSING,
     &INVALID,
     &digest::STALE,
@@ -141,6 +146,7 @@ const OWN: [&Reason; 10] = [
     &NOT_REGISTERED,
     &NOT_IDENTIFIED,
     &BUSY,
+    &DIRECTORY_AWAY,
 ];
 
 impl Policy for IdentifyAndAuthorize {
@@ -149,7 +155,7 @@ impl Policy for IdentifyAndAuthorize {
     const EXCLUDES: &'static [&'static str] = &["apiKey"];
     const IDENTIFIES: bool = true;
     const ON_FAILURE: FailMode = FailMode::Closed;
-    const POSTURE: &'static str = "Nothing that the client sends is believed before it was compared: keys by their hash, passwords by argon2id on threads of their own, as many at once as there are cores. A certificate in a header counts only from `trustedPeers`. Of a token nothing counts before its signature, issuer, audience and times were checked, or its server has answered for it; what it is bound to has to be shown with each request. A signed request counts once, within `maxAge`, and with its body only if the signature covers that. Bodies are looked at only where a rule asks for that, and go on as they are: the upstream sees the value that identified somebody. Whoever owns an address says what it is called, so that a name counts only when it leads back to the address; it is worth what the name service is worth.";
+    const POSTURE: &'static str = "Nothing that the client sends is believed before it was compared: keys by their hash, passwords by argon2id on threads of their own, as many at once as there are cores, or by the directory of users, which is asked for one password once at a time. A certificate in a header counts only from `trustedPeers`. Of a token nothing counts before its signature, issuer, audience and times were checked, or its server has answered for it; what it is bound to has to be shown with each request. A signed request counts once, within `maxAge`, and with its body only if the signature covers that. Bodies are looked at only where a rule asks for that, and go on as they are: the upstream sees the value that identified somebody. Whoever owns an address says what it is called, so that a name counts only when it leads back to the address; it is worth what the name service is worth.";
     const REASONS: &'static [&'static Reason] = &ALL_REASONS;
     const EXAMPLE: &'static str = "match: any\nlookup: strict\nrules:\n  - type: apiKey\n  - type: ipAddress\n  - type: httpBasic\n    realm: partners\n";
 

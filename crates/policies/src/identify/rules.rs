@@ -82,8 +82,8 @@ pub enum IdentifyRule {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         trusted_peers: Vec<IpRange>,
     },
-    /// By a user and a password (RFC 7617). The user is one of `users`, the application has it among
-    /// `identifiers.userNames`.
+    /// By a user and a password (RFC 7617). The user is one of `users`, or of the directory of `settings.ldap`; the
+    /// application has it among `identifiers.userNames`.
     HttpBasic {
         /// What clients are told that they authenticate for. Default: the name of the API.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -190,7 +190,7 @@ pub(super) fn compile(rule: IdentifyRule, cx: &mut CompileCx<'_>) -> Result<Box<
         }
         IdentifyRule::HttpBasic { realm } => {
             check_realm(realm.as_deref())?;
-            Box::new(basic::ByPassword { realm })
+            Box::new(basic::ByPassword { realm, directory: cx.user_directory() })
         }
         IdentifyRule::HttpDigest(digest) => Box::new(digest.compile(cx)?),
         IdentifyRule::HmacSignature(hmac) => Box::new(hmac.compile(cx)?),
