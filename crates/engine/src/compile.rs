@@ -264,6 +264,11 @@ impl<'a> CompileCx<'a> {
         state
     }
 
+    /// Users here whose passwords the manager keeps. Nobody is there without one.
+    pub fn accounts(&self) -> Arc<UserDirectory> {
+        UserDirectory::of_accounts(self.environment.registry)
+    }
+
     /// Users that are kept elsewhere. Nobody is there before the gateway has begun to ask.
     pub fn user_directory(&self) -> Arc<UserDirectory> {
         UserDirectory::of(self.environment.registry)

@@ -191,6 +191,8 @@ impl KeyUse {
 pub struct User {
     /// Hash of the password, a text that begins with `$argon2id$`; without one nobody can authenticate as this user.
     pub password: Option<Box<str>>,
+    /// Nobody can authenticate as this user in any way.
+    pub locked: bool,
     /// For HTTP Digest.
     pub digests: Vec<DigestPassword>,
     /// Names of the groups that the user is in.

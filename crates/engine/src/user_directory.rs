@@ -78,6 +78,11 @@ impl UserDirectory {
         registry.keep_always("directory of users", Self::default)
     }
 
+    /// Users here whose passwords are kept by the manager of a registry's gateway.
+    pub fn of_accounts(registry: &StateRegistry) -> Arc<Self> {
+        registry.keep_always("passwords of users", Self::default)
+    }
+
     /// It can be asked from now on, on these threads and with this key.
     pub fn begin(&self, directory: Arc<dyn Directory>, runtime: Handle, key: [u8; 32]) {
         let _ = self.0.set(Arc::new(Asking {

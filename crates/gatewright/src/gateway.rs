@@ -23,7 +23,7 @@ use tokio::{
 };
 
 use crate::{
-    Explanation, Source, acme,
+    Explanation, Source, accounts, acme,
     alerts::{self, Desk, Opening},
     certificates::{Certificates, Inventory},
     collector::{self, Collected, Outputs},
@@ -227,6 +227,9 @@ impl Gateway {
             release_memory: options.release_memory,
         };
         let manager = opened.as_ref().map(|opened| &opened.manager);
+        if let Some(manager) = manager {
+            accounts::begin(manager, &registry).map_err(|problem| StartError::Config(problem.into()))?;
+        }
         let config = &loaded.input.config;
         let local = Local::open(&settings, manager, config, &snapshot, &registry, &options.clock).await?;
         snapshot.authorization_servers.fetcher.begin();

@@ -7,6 +7,7 @@
 pub mod cli;
 pub mod config;
 
+mod accounts;
 mod acme;
 mod alerts;
 mod assertions;

@@ -382,6 +382,12 @@ impl Manager {
         Sources { store: &self.store, assets, now: self.now() }
     }
 
+    /// Whether a password is that of a user here, who may use it at APIs.
+    pub async fn is_password(&self, user: &str, password: &str) -> Result<bool, StoreError> {
+        let assets = self.assets();
+        self.access.is_password(self.sources(&assets), user, password).await
+    }
+
     /// Gives the store back.
     pub async fn close(&self) {
         self.leave().await;

@@ -246,6 +246,7 @@ fn users(config: &ConfigDoc, applications: &mut Applications, problems: &mut Dia
         let digests = signing_keys::digests(doc, config, &path, problems);
         let user = User {
             password: password.filter(|_| !doc.locked).map(Into::into),
+            locked: doc.locked,
             digests: if doc.locked { Vec::new() } else { digests },
             groups: doc.groups.iter().map(|group| group.as_str().into()).collect(),
         };

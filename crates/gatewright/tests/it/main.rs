@@ -1,5 +1,6 @@
 //! End to end: a real gateway and real upstreams in one process. Each module keeps one kind of promise.
 
+mod accounts;
 mod acme;
 mod address_lock;
 mod aggregation;

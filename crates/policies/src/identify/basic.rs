@@ -1,5 +1,6 @@
 //! By a user and a password. Checking a password is slow on purpose, so it happens on a thread of its own, and what was
-//! right is remembered. Who is no user here may be one in a directory, which checks passwords itself.
+//! right is remembered. Who has no password in the configuration may have one with the manager, and who is no user here
+//! may be one in a directory; both check passwords themselves.
 
 use std::{
     sync::{
@@ -50,6 +51,8 @@ const NOBODY: &str =
 
 pub(super) struct ByPassword {
     pub realm: Option<String>,
+    /// Passwords of users here that the manager keeps.
+    pub accounts: Arc<UserDirectory>,
     pub directory: Arc<UserDirectory>,
 }
 
@@ -64,10 +67,15 @@ impl Identifier for ByPassword {
             return Found::Now(Finding::Wrong(&INVALID, "more than one Authorization".to_owned()));
         }
         let local = exchange.snapshot.applications.user(&user);
-        if local.is_none()
-            && let Some(directory) = self.directory.get()
-        {
-            return in_directory(exchange, directory, user, password);
+        let elsewhere = match local {
+            None => self.directory.get().map(|directory| (directory, right_there as Right)),
+            Some(here) if here.password.is_none() && !here.locked => {
+                self.accounts.get().map(|accounts| (accounts, right_here as Right))
+            }
+            Some(_) => None,
+        };
+        if let Some((directory, right)) = elsewhere {
+            return asked(exchange, directory, right, user, password);
         }
         let known = local.and_then(|user| user.password.as_deref());
         let remembered = known.and_then(|hash| mark(&user, &password, hash));
@@ -119,29 +127,38 @@ fn wrong(user: &str) -> Finding {
     Finding::Wrong(&INVALID, format!("user {}", shown(user)))
 }
 
-/// Somebody who is no user here. What a directory has let in is text.
-fn in_directory<'a>(
+/// From what was typed, and whom the directory knows by it, to what comes of it.
+type Right = fn(&Exchange, &str, &DirectoryUser) -> Finding;
+
+/// Somebody whose password is kept elsewhere. What was let in there is text.
+fn asked<'a>(
     exchange: &'a Exchange,
     directory: &'a Arc<Asking>,
+    right: Right,
     user: String,
     password: Vec<u8>,
 ) -> Found<'a> {
     let Ok(password) = String::from_utf8(password) else { return Found::Now(wrong(&user)) };
     if let Some(known) = directory.remembered(&user, &password, exchange.started) {
-        return Found::Now(right_there(exchange, &user, &known));
+        return Found::Now(right(exchange, &user, &known));
     }
     if exchange.dry_run {
         return Found::Now(Finding::Failed(&reason::CALL_NOT_POSSIBLE));
     }
     Found::Later(Box::pin(async move {
         let finding = match directory.ask(&user, &password, exchange.started).await {
-            Answer::Right(known) => right_there(exchange, &user, &known),
+            Answer::Right(known) => right(exchange, &user, &known),
             Answer::Wrong => wrong(&user),
             Answer::Away => Finding::Failed(&DIRECTORY_AWAY),
             Answer::Busy => Finding::Failed(&BUSY),
         };
         finding.into()
     }))
+}
+
+/// A user here, in the groups that they are in now.
+fn right_here(exchange: &Exchange, _typed: &str, known: &DirectoryUser) -> Finding {
+    right(exchange, &known.name)
 }
 
 /// They are called what the directory calls them, unless that is somebody here.

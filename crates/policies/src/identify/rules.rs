@@ -190,7 +190,7 @@ pub(super) fn compile(rule: IdentifyRule, cx: &mut CompileCx<'_>) -> Result<Box<
         }
         IdentifyRule::HttpBasic { realm } => {
             check_realm(realm.as_deref())?;
-            Box::new(basic::ByPassword { realm, directory: cx.user_directory() })
+            Box::new(basic::ByPassword { realm, accounts: cx.accounts(), directory: cx.user_directory() })
         }
         IdentifyRule::HttpDigest(digest) => Box::new(digest.compile(cx)?),
         IdentifyRule::HmacSignature(hmac) => Box::new(hmac.compile(cx)?),
