@@ -21,7 +21,7 @@ use engine::{
     Alert, Alerts,
     alert::{AlertCondition, AlertDesk},
 };
-use model::{ConfigDoc, DestinationDoc, Diagnostics, destination::Severity};
+use model::{ConfigDoc, DestinationDoc, Diagnostic, Diagnostics, destination::Severity};
 use tokio::{
     sync::{Notify, mpsc, watch},
     task::{JoinHandle, JoinSet},
@@ -71,7 +71,11 @@ impl Counts {
 
 /// Destinations, checked and ready to be started.
 #[derive(Default)]
-pub struct Plans(Vec<Planned>);
+pub struct Plans {
+    list: Vec<Planned>,
+    /// What e-mails are sent by, to whomever.
+    pub(crate) mail: Option<Arc<MailServer>>,
+}
 
 struct Planned {
     name: String,
@@ -98,6 +102,11 @@ impl Plans {
             problems.push(problem.under("settings.mail"));
             None
         });
+        if mail.is_none() && config.settings.manager.password_reset.is_some() {
+            let message = "needs a server that e-mails are sent by, and there is no `settings.mail`";
+            let problem = Diagnostic::error("settings.manager.passwordReset", message);
+            problems.push(problem.help("write `settings.mail` with `url` and `from`"));
+        }
         for (index, doc) in config.destinations.iter().enumerate() {
             let plan = match doc {
                 DestinationDoc::Log(doc) => Ok(Plan::Log(doc.level)),
@@ -121,7 +130,7 @@ impl Plans {
                 (Ok(_), None) => {}
             }
         }
-        if problems.has_errors() { Err(problems) } else { Ok(Self(plans)) }
+        if problems.has_errors() { Err(problems) } else { Ok(Self { list: plans, mail: server }) }
     }
 }
 
@@ -259,7 +268,7 @@ impl Clerk {
     fn take_up(&mut self) {
         let outputs = Arc::clone(&self.outputs.borrow_and_update());
         let mut before = std::mem::take(&mut self.running);
-        for Planned { name, when, plan } in &outputs.destinations.0 {
+        for Planned { name, when, plan } in &outputs.destinations.list {
             let known = before.iter().position(|running| running.name == *name && running.plan == *plan);
             self.running.push(match known {
                 // What it takes may be another matter now; what waits for it has been taken.

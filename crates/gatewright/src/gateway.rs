@@ -30,6 +30,7 @@ use crate::{
     config::{self, Loaded},
     explain, ldap,
     local_server::Local,
+    mail::Post,
     managed::{self, Managed},
     metrics, ops,
     ready::prepare,
@@ -148,6 +149,8 @@ pub(crate) struct Inner {
     pub(crate) reloading: Arc<AsyncMutex<()>>,
     pub manager: Option<Arc<manager::Manager>>,
     pub(crate) local: Option<Local>,
+    /// What sends e-mails to users of the manager.
+    pub(crate) post: Option<Arc<Post>>,
     /// `None` once it is stopping.
     desk: Mutex<Option<Desk>>,
     pub(crate) alerts: Alerts,
@@ -209,6 +212,10 @@ impl Gateway {
         let collected = Arc::new(Collected::default());
         // What the store says of the settings counts from the first request on.
         let shared = loaded.input.config.settings.clone();
+        let post = opened.as_ref().and_then(|opened| opened.post.clone());
+        if let Some(post) = &post {
+            post.take(destinations.mail.clone());
+        }
         let outputs = Outputs { settings: shared, store, analytics, node: node_name(), destinations };
         let (outputs, outputs_seen) = watch::channel(Arc::new(outputs));
         let desk = opening.open(outputs.subscribe());
@@ -255,6 +262,7 @@ impl Gateway {
             reloading: Arc::default(),
             manager: opened.as_ref().map(|opened| Arc::clone(&opened.manager)),
             local,
+            post,
             desk: Mutex::new(Some(desk)),
             alerts,
             certificates: Certificates::default(),

@@ -1,8 +1,9 @@
 //! E-mails, by way of the server of `settings.mail`. Each is a connection of its own: there are few of them. What is written
 //! in them is left to those who send them.
 
-use std::{fs, time::Duration};
+use std::{fs, sync::Arc, time::Duration};
 
+use arc_swap::ArcSwapOption;
 use lettre::{
     Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
     message::{Mailbox, Mailboxes, header::ContentType},
@@ -91,12 +92,23 @@ impl MailServer {
     }
 }
 
-impl Mailer for MailServer {
+/// E-mails to users, by the server of the configuration that is served.
+#[derive(Default)]
+pub(crate) struct Post(ArcSwapOption<MailServer>);
+
+impl Post {
+    pub(crate) fn take(&self, server: Option<Arc<MailServer>>) {
+        self.0.store(server);
+    }
+}
+
+impl Mailer for Post {
     fn send<'a>(&'a self, to: &'a str, subject: &'a str, text: String) -> Mailing<'a> {
         Box::pin(async move {
+            let server = self.0.load_full().ok_or_else(|| "there is no `settings.mail`".to_owned())?;
             // Whatever stands in front of it: what users are called has no part in where an e-mail goes.
             let address: Address = to.parse().map_err(|_| "the address of the user is none".to_owned())?;
-            let sent = self.send_to(&[Mailbox::new(None, address)], subject, text).await;
+            let sent = server.send_to(&[Mailbox::new(None, address)], subject, text).await;
             sent.map_err(|error| error.why)
         })
     }

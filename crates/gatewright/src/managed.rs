@@ -28,7 +28,7 @@ use crate::{
     console,
     gateway::{Inner, data_directory, node_name},
     ldap,
-    mail::MailServer,
+    mail::Post,
     master_key,
     open_id_connect::{self, public_url},
     ops,
@@ -44,6 +44,7 @@ pub(crate) struct Opened {
     pub manager: Arc<Manager>,
     /// Password of the administrator that this start has made.
     pub first_password: Option<String>,
+    pub post: Option<Arc<Post>>,
     listener: TcpListener,
     tls: Option<ServedTls>,
     address: SocketAddr,
@@ -76,7 +77,7 @@ pub(crate) async fn open(
     let tls = settings.manager.tls.clone().map(read).transpose();
     let tls = tls.map_err(|problem| StartError::Config(problem.into()))?;
     let users = ldap::of_manager(settings).map_err(|problem| StartError::Config(problem.into()))?;
-    let mailer = mailer(settings).map_err(|problem| StartError::Config(problem.into()))?;
+    let post = post(settings).map_err(|problem| StartError::Config(problem.into()))?;
     let (url, directory) = store_url(settings, source)?;
     let failed = |error: StoreError| StartError::Manager(error.into());
     let (id, lock) = node_id(&directory).map_err(failed)?;
@@ -102,7 +103,7 @@ pub(crate) async fn open(
             directory: users.clone(),
             providers,
             saml,
-            mailer: mailer.clone(),
+            mailer: post.clone().map(|post| post as Arc<dyn Mailer>),
         })
     };
     let (manager, first_password) = match (open_store(&url, setup()?).await, &url) {
@@ -112,21 +113,15 @@ pub(crate) async fn open(
         (opened, _) => opened.map_err(StartError::Manager)?,
     };
     let snapshot = matches!(url, StoreUrl::Postgres(_)).then_some(folder);
-    Ok(Some(Opened { manager, first_password, listener, tls, address, id, snapshot, lock }))
+    Ok(Some(Opened { manager, first_password, post, listener, tls, address, id, snapshot, lock }))
 }
 
-/// Who sends e-mails to users, where there are any.
-fn mailer(settings: &Settings) -> Result<Option<Arc<dyn Mailer>>, Diagnostic> {
+/// What sends e-mails to users, where they get any.
+fn post(settings: &Settings) -> Result<Option<Arc<Post>>, Diagnostic> {
     let Some(reset) = &settings.manager.password_reset else { return Ok(None) };
-    let wrong = |message: &str| Diagnostic::error("settings.manager.passwordReset", message);
-    let Some(mail) = &settings.mail else {
-        let problem = wrong("needs a server that e-mails are sent by, and there is no `settings.mail`");
-        return Err(problem.help("write `settings.mail` with `url` and `from`"));
-    };
     public_url(&reset.public_url)
         .map_err(|problem| problem.under("settings.manager.passwordReset.publicUrl"))?;
-    let server = MailServer::new(mail).map_err(|problem| problem.under("settings.mail"))?;
-    Ok(Some(Arc::new(server)))
+    Ok(Some(Arc::default()))
 }
 
 /// Where the store is, and the directory of what else the node keeps, which is made.

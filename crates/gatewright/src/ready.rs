@@ -50,6 +50,9 @@ impl Ready {
         if let Some(local) = &inner.local {
             local.take(&loaded.input.config, &server.snapshot());
         }
+        if let Some(post) = &inner.post {
+            post.take(destinations.mail.clone());
+        }
         let before = Arc::clone(&inner.outputs.borrow());
         inner.outputs.send_replace(Arc::new(Outputs {
             settings: loaded.input.config.settings.clone(),
@@ -232,8 +235,6 @@ fn not_taken_up(started: &Settings, now: &Settings) -> Vec<Diagnostic> {
         ("manager", started.manager != now.manager),
         ("ldap", started.ldap != now.ldap),
         ("store", started.store != now.store),
-        // Links for new passwords; alerts go by the new one at once.
-        ("mail", started.manager.password_reset.is_some() && started.mail != now.mail),
         ("authorizationServer", is_another_server(started, now)),
         ("events.retention", started.events.retention != now.events.retention),
         ("events.queue", started.events.queue != now.events.queue),

@@ -316,3 +316,19 @@ async fn without_it_there_is_no_new_password_and_half_of_it_is_refused() {
         assert!(found.contains(path) && found.contains(problem), "expected {path}: {problem}, found {found}");
     }
 }
+
+#[tokio::test]
+async fn another_server_sends_links_from_the_moment_that_it_is_configured() {
+    let (post, other) = (Post::start().await, Post::start().await);
+    let (gateway, admin) = started(&post).await;
+    gateway.apply(resetting(&other)).await.expect("it is right");
+    expect(&ask(&admin, "pat").await, 202);
+    assert_eq!(other.server.wait_for(1).await[0].to, ["Pat@example.com"]);
+    assert!(post.server.mails().is_empty());
+    let status = gateway.ops("/status").await.text();
+    assert!(!status.contains("takes effect with the next start"), "{status}");
+    // Without one there would be no links, which somebody may be waiting for.
+    let refused =
+        gateway.apply(resetting(&other).setting("mail", Value::Null)).await.expect_err("it is refused");
+    assert!(refused.to_string().contains("settings.manager.passwordReset"), "{refused}");
+}
