@@ -234,6 +234,13 @@ impl Managed {
     }
 }
 
+/// A gateway that is given up without being stopped says nothing to the others any more, as if it had crashed.
+impl Drop for Managed {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
 struct ThisNode(Weak<Inner>);
 
 fn stopping() -> TrialError {
