@@ -94,14 +94,16 @@ impl AuthorizationServer {
         from: Option<&OauthToken>,
     ) -> Result<Option<Issued>, OauthError> {
         let doc = &grant.client.doc;
+        // The same ones for all of it, whatever is configured meanwhile.
+        let settings = self.settings();
         let person = grant.user.map(|user| user.person);
         let now = self.house.now();
-        let lifetime = doc.access_token_lifetime.unwrap_or(self.settings().access_token_lifetime).get();
+        let lifetime = doc.access_token_lifetime.unwrap_or(settings.access_token_lifetime).get();
         let scope = grant.scope.join(" ");
         let id = secret::id()?;
         let expires_at = lifetime.map(|lifetime| now.saturating_add(micros(lifetime)));
         let expires_at = [expires_at, grant.not_after].into_iter().flatten().min();
-        let access_token = match doc.token_format.unwrap_or(self.settings().token_format) {
+        let access_token = match doc.token_format.unwrap_or(settings.token_format) {
             TokenFormat::Opaque => format!("{ACCESS}{}", secret::random()?),
             TokenFormat::Jwt => {
                 let live = Live::new(
@@ -142,13 +144,13 @@ impl AuthorizationServer {
         let left = match from {
             // How often it is still possible, if there is a limit.
             Some(before) => before.document_left().map(|left| left.saturating_sub(1)),
-            None => doc.refresh_limit.or(self.settings().refresh_limit).map(|limit| u64::from(limit.get())),
+            None => doc.refresh_limit.or(settings.refresh_limit).map(|limit| u64::from(limit.get())),
         };
         let allowed = doc.grant_types.contains(&GrantType::RefreshToken)
-            && self.settings().grants.contains(&GrantType::RefreshToken);
+            && settings.grants.contains(&GrantType::RefreshToken);
         if grant.may_refresh && allowed && left != Some(0) {
             let token = format!("{REFRESH}{}", secret::random()?);
-            let lifetime = doc.refresh_token_lifetime.unwrap_or(self.settings().refresh_token_lifetime).get();
+            let lifetime = doc.refresh_token_lifetime.unwrap_or(settings.refresh_token_lifetime).get();
             let expires_at = lifetime.map(|lifetime| now.saturating_add(micros(lifetime)));
             let at = grant.user.and_then(|user| user.at);
             // Who cannot prove who they are prove that they have the key, or the certificate.
