@@ -16,9 +16,9 @@ use model::upstream::{UpstreamProtocol, UpstreamTls};
 use rustls::ClientConfig;
 use tokio::{
     net::TcpListener,
-    runtime::Builder,
+    runtime::{Builder, LocalOptions},
     sync::{mpsc, oneshot, watch},
-    task::{JoinHandle, LocalSet},
+    task::JoinHandle,
 };
 
 use crate::{
@@ -262,8 +262,8 @@ impl Server {
 }
 
 fn run_local(future: impl Future<Output = ()>) {
-    match Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => LocalSet::new().block_on(&runtime, future),
+    match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
+        Ok(runtime) => runtime.block_on(future),
         Err(error) => tracing::error!(%error, "cannot start a runtime"),
     }
 }
